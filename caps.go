@@ -1,0 +1,198 @@
+// Chapter 12: capabilities.
+//
+// capabilities(7), capset(2), prctl(2) PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_NO_NEW_PRIVS.
+//
+// A thread has five sets of capabilities, and each is a way to have power or to get
+// it back; all five are set. The bounding set is dropped first, which takes
+// CAP_SETPCAP, so it comes before the change of ids; ambient and inheritable are
+// emptied; effective and permitted become what is kept. A command that runs as
+// root inside then has what is kept, and with any other user id it has nothing.
+//
+// Differs from the tutorial: it changed a local copy of the sets and never wrote
+// it to the kernel, so that its command kept everything. Three capabilities are
+// newer than it, and any that are newer than this table are dropped as well.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// capability is a row of the table.
+type capability struct {
+	name     string
+	kept     bool
+	tutorial bool // the tutorial drops it
+	why      string
+}
+
+// capabilityTable is indexed by the capability's number (linux/capability.h).
+// All of them hold in the container's own user namespace only; the reasons say
+// what they are good for even so.
+var capabilityTable = []capability{
+	{"CAP_CHOWN", true, false, "changes owners among the ids that are mapped: package managers do"},
+	{"CAP_DAC_OVERRIDE", false, true, "passes over permissions; modes should mean what they say inside, too"},
+	{"CAP_DAC_READ_SEARCH", false, true, "opens files by handle: the way out of early Docker containers (shocker)"},
+	{"CAP_FOWNER", true, false, "chmod of files of the other mapped ids"},
+	{"CAP_FSETID", false, true, "keeps set-id bits when a file is changed"},
+	{"CAP_KILL", true, false, "signals processes of the other mapped ids; there are none but the container's own"},
+	{"CAP_SETGID", true, false, "changes to another mapped group: daemons do"},
+	{"CAP_SETUID", true, false, "changes to another mapped user: daemons do"},
+	{"CAP_SETPCAP", true, false, "only gives away what one has: the bounding set stays"},
+	{"CAP_LINUX_IMMUTABLE", true, false, "the kernel asks for it in the initial user namespace: without effect here"},
+	{"CAP_NET_BIND_SERVICE", true, false, "ports below 1024, of its own network only"},
+	{"CAP_NET_BROADCAST", true, false, "unused by the kernel"},
+	{"CAP_NET_ADMIN", true, false, "the host owns the network namespace: without effect here"},
+	{"CAP_NET_RAW", true, false, "the host owns the network namespace: without effect here"},
+	{"CAP_IPC_LOCK", false, true, "locks memory past RLIMIT_MEMLOCK"},
+	{"CAP_IPC_OWNER", true, false, "the host owns the IPC namespace: without effect here"},
+	{"CAP_SYS_MODULE", false, true, "loads code into the kernel"},
+	{"CAP_SYS_RAWIO", false, true, "input and output ports, physical memory"},
+	{"CAP_SYS_CHROOT", true, false, "chroot inside; there is nothing of the host's to get out to"},
+	{"CAP_SYS_PTRACE", true, false, "debuggers, among the container's own processes; the init is out of their reach"},
+	{"CAP_SYS_PACCT", true, false, "the kernel asks for it in the initial user namespace: without effect here"},
+	{"CAP_SYS_ADMIN", false, true, "mounts, and a hundred other things"},
+	{"CAP_SYS_BOOT", false, true, "reboots the machine"},
+	{"CAP_SYS_NICE", false, true, "takes processor time from others"},
+	{"CAP_SYS_RESOURCE", false, true, "raises the limits that were set"},
+	{"CAP_SYS_TIME", false, true, "the clock is everybody's"},
+	{"CAP_SYS_TTY_CONFIG", true, false, "the kernel asks for it in the initial user namespace: without effect here"},
+	{"CAP_MKNOD", false, true, "device nodes"},
+	{"CAP_LEASE", true, false, "leases on its own files (fcntl(2) F_SETLEASE)"},
+	{"CAP_AUDIT_WRITE", false, true, "writes to the machine's audit log"},
+	{"CAP_AUDIT_CONTROL", false, true, "switches the audit log off"},
+	{"CAP_SETFCAP", false, true, "gives files capabilities"},
+	{"CAP_MAC_OVERRIDE", false, true, "passes over Smack and the like"},
+	{"CAP_MAC_ADMIN", false, true, "changes AppArmor's and Smack's rules"},
+	{"CAP_SYSLOG", false, true, "the kernel's log, and its addresses"},
+	{"CAP_WAKE_ALARM", false, true, "wakes the machine"},
+	{"CAP_BLOCK_SUSPEND", false, true, "keeps the machine awake"},
+	{"CAP_AUDIT_READ", false, true, "reads the audit log"},
+	{"CAP_PERFMON", false, false, "measures the whole machine; newer than the tutorial (5.8)"},
+	{"CAP_BPF", false, false, "programs in the kernel; newer than the tutorial (5.8)"},
+	{"CAP_CHECKPOINT_RESTORE", false, false, "chooses process ids, reads others' memory maps; newer than the tutorial (5.9)"},
+}
+
+// capSet is a set of capabilities, a bit for each number.
+type capSet uint64
+
+func (s capSet) has(n int) bool { return s>>n&1 == 1 }
+
+// names lists the set as CAP_ names.
+func (s capSet) names() []string {
+	var out []string
+	for n := 0; n < 64; n++ {
+		if s.has(n) {
+			out = append(out, capName(n))
+		}
+	}
+	return out
+}
+
+// text gives the set as strace does.
+func (s capSet) text() string {
+	if s == 0 {
+		return "0"
+	}
+	names := s.names()
+	for i, n := range names {
+		names[i] = "1<<" + n
+	}
+	return strings.Join(names, "|")
+}
+
+func capName(n int) string {
+	if n < len(capabilityTable) {
+		return capabilityTable[n].name
+	}
+	return strconv.Itoa(n)
+}
+
+// keptCaps is what the table keeps.
+func keptCaps() capSet {
+	var s capSet
+	for n, c := range capabilityTable {
+		if c.kept {
+			s |= 1 << n
+		}
+	}
+	return s
+}
+
+// lastCap is the highest capability number that the running kernel knows.
+func lastCap() (int, error) {
+	const file = "/proc/sys/kernel/cap_last_cap"
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || n < 0 || n > 63 {
+		return 0, fmt.Errorf("%s: %q is not a capability's number", file, b)
+	}
+	return n, nil
+}
+
+// parseCap gives the bits of NAME, CAP_NAME (in any case) or ALL.
+func parseCap(flag, s string, last int) (capSet, error) {
+	u := strings.ToUpper(s)
+	if u == "ALL" {
+		return capSet(1)<<(last+1) - 1, nil
+	}
+	if !strings.HasPrefix(u, "CAP_") {
+		u = "CAP_" + u
+	}
+	for n, c := range capabilityTable {
+		if c.name == u {
+			if n > last {
+				return 0, fmt.Errorf("%s=%s: this kernel does not know it yet (its last is %s)", flag, s, capName(last))
+			}
+			return 1 << n, nil
+		}
+	}
+	return 0, fmt.Errorf("%s=%s: no such capability: see capabilities(7), for instance CAP_NET_ADMIN, or ALL", flag, s)
+}
+
+// bounding drops from the bounding set whatever is not kept, so that no execve can
+// give it back.
+func bounding(c *config) []step {
+	var steps []step
+	for n := 0; n <= c.lastCap; n++ {
+		if c.keep.has(n) {
+			continue
+		}
+		why := "newer than this program: dropped unseen"
+		if n < len(capabilityTable) {
+			why = capabilityTable[n].why
+			if capabilityTable[n].kept {
+				why = "--cap-drop"
+			}
+		}
+		steps = append(steps, prctl(unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP", name(n, capName(n))).because(why))
+	}
+	return steps
+}
+
+// caps sets the other four sets, and closes the last door: no execve gives any
+// privilege that the process does not have by now.
+func caps(c *config) []step {
+	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	low, high := uint32(c.keep), uint32(c.keep>>32)
+	data := &[2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}}
+	text := c.keep.text()
+	return []step{
+		prctl5(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT", name(unix.PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL")).
+			because("ambient capabilities would pass to programs of any user"),
+		call("capset", unix.SYS_CAPSET,
+			mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"),
+			mem(unsafe.Pointer(data), "{effective="+text+", permitted="+text+", inheritable=0}")).
+			because("effective and permitted: what is kept; inheritable: nothing"),
+		prctl5(unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS", num(1)).
+			because("execve gives nobody more than they have: set-id bits and file capabilities are dead"),
+	}
+}

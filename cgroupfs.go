@@ -1,0 +1,432 @@
+// Chapter 14, first half: the resource group.
+//
+// cgroups(7), Documentation/admin-guide/cgroup-v2.rst, and for version 1
+// Documentation/admin-guide/cgroup-v1/{memory,pids,blkio-controller}.rst.
+//
+// A group is a directory, a limit is a file in it, and to set it is to write the
+// file. On version 2 there is one directory for all controllers, and the clone puts
+// the child into it; on version 1 there is one directory for each controller, below
+// the caller's own group, and the child writes itself into each. Limits are written
+// before the child is there, and the launcher stays outside: its memory is not the
+// container's.
+//
+// Differs from the tutorial: a limit that cannot be set is an error (there, on a
+// host with version 1, the command ran with no limits at all); weights are
+// converted between the versions' scales; swap is limited; the group's name is
+// nobody else's, and it goes away on every path.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// limit is one value of the resource group.
+type limit struct {
+	value uint64
+	max   bool // no limit
+	asked bool // by the user: then it must be set, or the run fails
+}
+
+func (l limit) text() string {
+	if l.max {
+		return "max"
+	}
+	return strconv.FormatUint(l.value, 10)
+}
+
+// limits are what the command line says of the group.
+type limits struct {
+	memory, swap limit // bytes; swap is beside memory
+	pids         limit // processes and threads, the init among them
+	cpuWeight    limit // 1 to 10000, 100 is everybody else's
+	cpus         limit // thousandths of a processor
+	ioWeight     limit // 1 to 10000, 100 is everybody else's
+}
+
+// groupFile is one limit as a file.
+type groupFile struct {
+	dir      string // the controller's directory on version 1, "" on 2
+	file     string
+	text     string
+	flag     string // the flag that set it
+	optional bool   // a default that some kernels have no file for
+	why      string
+}
+
+// group is the resource group: which directories, which files.
+type group struct {
+	none    bool
+	v2      bool
+	name    string
+	parents []groupParent
+	files   []groupFile
+	absent  []string // defaults that this kernel has no file for
+}
+
+// groupParent is a directory that the group's directory is made in.
+type groupParent struct {
+	controller string // "" on version 2
+	dir        string
+}
+
+// version is 0 for no group.
+func (g *group) version() int {
+	switch {
+	case g.none:
+		return 0
+	case g.v2:
+		return 2
+	}
+	return 1
+}
+
+// dirs gives the group's directories, one for each parent.
+func (g *group) dirs() []string {
+	var out []string
+	for _, p := range g.parents {
+		out = append(out, filepath.Join(p.dir, g.name))
+	}
+	return out
+}
+
+// required are the controllers that no run goes without: --no-cgroup is the way to
+// say that limits are not wanted.
+var required = []string{"memory", "pids", "cpu"}
+
+// findGroup looks at what this host has, and plans the group.
+func findGroup(name string, l limits) (group, error) {
+	g := group{name: name}
+	if controllers, ok := v2Controllers(cgroupRoot); ok && containsAll(controllers, required) {
+		g.v2 = true
+		g.parents = []groupParent{{"", cgroupRoot}}
+		return g, g.planV2(l, controllers)
+	}
+	mounts, err := v1Mounts()
+	if err != nil {
+		return g, err
+	}
+	for _, controller := range required {
+		if _, ok := mounts[controller]; !ok {
+			return g, fmt.Errorf("no usable control group: %s is neither in %s/cgroup.controllers (version 2) nor mounted as version 1; "+
+				"mount version 2 (mount -t cgroup2 cgroup2 %s), enable the controller on the kernel's command line (cgroup_enable=%s), or run without limits: --no-cgroup",
+				controller, cgroupRoot, cgroupRoot, controller)
+		}
+	}
+	return g, g.planV1(l, mounts)
+}
+
+func containsAll(have, want []string) bool {
+	for _, w := range want {
+		found := false
+		for _, h := range have {
+			found = found || h == w
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// v2Controllers reads what the version 2 hierarchy at dir offers; ok is false if
+// there is none.
+func v2Controllers(dir string) (controllers []string, ok bool) {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return nil, false
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	return strings.Fields(string(b)), err == nil
+}
+
+// planV2 turns the limits into version 2's files.
+func (g *group) planV2(l limits, controllers []string) error {
+	g.files = []groupFile{
+		{"", "memory.max", l.memory.text(), "--memory", false, "memory of all processes together; more is out-of-memory"},
+		{"", "memory.oom.group", "1", "--memory", true, "out of memory ends the whole container, and not one process at random"},
+		{"", "pids.max", l.pids.text(), "--pids", false, "a fork bomb ends here"},
+		{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of what others get, when the processor is short"},
+	}
+	swap := groupFile{"", "memory.swap.max", l.swap.text(), "--swap", !l.swap.asked, "swap beside the memory: none, or the memory limit would be none"}
+	g.files = append(g.files[:1], append([]groupFile{swap}, g.files[1:]...)...)
+	if l.cpus.asked && !l.cpus.max {
+		g.files = append(g.files, groupFile{"", "cpu.max", fmt.Sprintf("%d %d", l.cpus.value*cpuPeriod/1000, cpuPeriod), "--cpus", false, "processor time in each tenth of a second"})
+	}
+	switch {
+	case containsAll(controllers, []string{"io"}):
+		g.files = append(g.files, groupFile{"", "io.weight", "default " + l.ioWeight.text(), "--io-weight", !l.ioWeight.asked, "a tenth of what others get, when the disk is short"})
+	case l.ioWeight.asked:
+		return noFile("--io-weight", "io", "io.weight")
+	}
+	return nil
+}
+
+const cpuPeriod = 100000 // microseconds: the kernel's default for cpu.max and cpu.cfs_period_us
+
+// planV1 turns the limits into version 1's files, below the caller's own groups.
+func (g *group) planV1(l limits, mounts map[string]v1Mount) error {
+	own, err := ownGroups()
+	if err != nil {
+		return err
+	}
+	dir := map[string]string{}
+	use := func(controller string) string {
+		d := mounts[controller].dir(own[controller])
+		if dir[controller] == "" {
+			dir[controller] = d
+			g.parents = append(g.parents, groupParent{controller, d})
+		}
+		return controller
+	}
+	unlimited := func(l limit) string {
+		if l.max {
+			return "-1"
+		}
+		return l.text()
+	}
+	add := func(controller, file, text, flag string, optional bool, why string) {
+		g.files = append(g.files, groupFile{controller, file, text, flag, optional, why})
+	}
+	add(use("memory"), "memory.limit_in_bytes", unlimited(l.memory), "--memory", false, "memory of all processes together; more is out-of-memory")
+	both := l.memory
+	both.value += l.swap.value
+	both.max = l.memory.max || l.swap.max
+	const memsw = "memory.memsw.limit_in_bytes"
+	switch {
+	case exists(filepath.Join(dir["memory"], memsw)):
+		add("memory", memsw, unlimited(both), "--swap", false, "memory and swap together")
+	case l.swap.asked:
+		return fmt.Errorf("--swap: this kernel's memory controller has no %s: boot with swapaccount=1", memsw)
+	default:
+		g.absent = append(g.absent, fmt.Sprintf("--swap: the default %s is left out: this kernel's memory controller has no %s", l.swap.text(), memsw))
+	}
+	add(use("pids"), "pids.max", l.pids.text(), "--pids", false, "a fork bomb ends here")
+	shares := max(2, l.cpuWeight.value*1024/100)
+	add(use("cpu"), "cpu.shares", strconv.FormatUint(shares, 10), "--cpu-weight", false, "a quarter of what others get, when the processor is short")
+	if l.cpus.asked && !l.cpus.max {
+		add("cpu", "cpu.cfs_period_us", strconv.Itoa(cpuPeriod), "--cpus", false, "the tenth of a second that the next line is a part of")
+		add("cpu", "cpu.cfs_quota_us", strconv.FormatUint(l.cpus.value*cpuPeriod/1000, 10), "--cpus", false, "processor time in each tenth of a second")
+	}
+	// Version 1's weights go from 10 to 1000 and 500 is everybody else's.
+	weight := strconv.FormatUint(min(1000, max(10, l.ioWeight.value*5)), 10)
+	if m, ok := mounts["blkio"]; ok {
+		for _, file := range []string{"blkio.weight", "blkio.bfq.weight"} {
+			if exists(filepath.Join(m.dir(own["blkio"]), file)) {
+				add(use("blkio"), file, weight, "--io-weight", false, "a tenth of what others get, when the disk is short")
+				return nil
+			}
+		}
+	}
+	if l.ioWeight.asked {
+		return noFile("--io-weight", "blkio", "blkio.weight or blkio.bfq.weight")
+	}
+	g.absent = append(g.absent, fmt.Sprintf("--io-weight: the default %s is left out: this kernel's blkio controller has no file for weights", l.ioWeight.text()))
+	return nil
+}
+
+func noFile(flag, controller, file string) error {
+	return fmt.Errorf("%s: this kernel's %s controller has no %s; "+
+		"it takes an I/O scheduler with weights (echo bfq > /sys/block/DISK/queue/scheduler); without the flag the default is left out", flag, controller, file)
+}
+
+// v1Mount is where a version 1 hierarchy is mounted, and which of its groups is
+// at the root of the mount: not "/" inside a container with a view of its own.
+type v1Mount struct{ point, root string }
+
+// dir is where the group that /proc/self/cgroup calls own stands.
+func (m v1Mount) dir(own string) string {
+	if rest, ok := strings.CutPrefix(own, m.root); ok && m.root != "/" {
+		own = rest
+	}
+	return filepath.Join(m.point, own)
+}
+
+// v1Mounts finds where version 1's controllers are mounted: /proc/self/mountinfo,
+// proc_pid_mountinfo(5).
+func v1Mounts() (map[string]v1Mount, error) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]v1Mount{}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		before, after, ok := strings.Cut(line, " - ")
+		f, super := strings.Fields(before), strings.Fields(after)
+		if !ok || len(f) < 5 || len(super) < 3 || super[0] != "cgroup" {
+			continue
+		}
+		for option := range strings.SplitSeq(super[2], ",") {
+			out[option] = v1Mount{point: unescapeMount(f[4]), root: unescapeMount(f[3])}
+		}
+	}
+	return out, nil
+}
+
+// unescapeMount undoes mountinfo's octal escapes of blanks.
+func unescapeMount(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// ownGroups reads which group the launcher is in, for each controller; "" is the
+// one of version 2 (cgroups(7), /proc/PID/cgroup).
+func ownGroups() (map[string]string, error) {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for line := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n") {
+		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 {
+			for controller := range strings.SplitSeq(parts[1], ",") {
+				out[controller] = parts[2]
+			}
+		}
+	}
+	return out, nil
+}
+
+// resources are the host's steps: they come before the clone.
+func resources(c *config) []step {
+	g := &c.group
+	if g.none {
+		return nil
+	}
+	var steps []step
+	steps = append(steps, hostStep("mkdir", func(l *launch) error { return l.makeGroup() }, quoteAll(g.dirs())...).
+		because("made exclusively: if the name is taken, another is found"))
+	if g.v2 {
+		steps = append(steps, enableControllers(g)...)
+	}
+	for _, f := range g.files {
+		shown := filepath.Join(g.parentOf(f.dir), g.name, f.file)
+		steps = append(steps, hostWrite(shown, f.text, func(l *launch) error {
+			// The group's name may be another by now.
+			err := writeFile(filepath.Join(g.parentOf(f.dir), g.name, f.file), f.text)
+			if f.optional && errors.Is(err, os.ErrNotExist) {
+				l.log(fmt.Sprintf("%s left out: this kernel has no %s", f.flag, f.file))
+				return nil
+			}
+			return err
+		}).because(f.why).asFlag(f.flag))
+	}
+	return steps
+}
+
+func (g *group) parentOf(controller string) string {
+	for _, p := range g.parents {
+		if p.controller == controller {
+			return p.dir
+		}
+	}
+	return ""
+}
+
+// enableControllers lets the group have the controllers' files. Only what is not
+// enabled yet is written.
+func enableControllers(g *group) []step {
+	file := filepath.Join(cgroupRoot, "cgroup.subtree_control")
+	b, _ := os.ReadFile(file)
+	enabled := strings.Fields(string(b))
+	have, _ := v2Controllers(cgroupRoot)
+	var missing []string
+	for _, c := range []string{"memory", "pids", "cpu", "io"} {
+		if containsAll(have, []string{c}) && !containsAll(enabled, []string{c}) {
+			missing = append(missing, "+"+c)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	text := strings.Join(missing, " ")
+	return []step{hostWrite(file, text, func(*launch) error { return writeFile(file, text) }).
+		because("a group has only the controllers that the one above it enables").hinted(hintSubtree)}
+}
+
+func hintSubtree(e unix.Errno) string {
+	if e == unix.EBUSY {
+		return "the group at the top of this hierarchy has processes in it (\"no internal processes\", cgroups(7)), as inside another container:; "+
+				"move them to a group of their own, or run without limits: --no-cgroup"
+	}
+	return hintGroup(e)
+}
+
+func hintGroup(e unix.Errno) string {
+	switch e {
+	case unix.EROFS, unix.EACCES, unix.EPERM:
+		return "control groups cannot be changed here, as inside another container; --no-cgroup runs without limits"
+	case unix.ENOENT:
+		return "the controller is not enabled for this group, or the kernel has no such file; --no-cgroup runs without limits"
+	}
+	return ""
+}
+
+// join is how the child gets into its groups on version 1, and into a cgroup
+// namespace rooted there. On version 2 clone3 has done both.
+func join(c *config) []step {
+	if c.group.version() != 1 {
+		return nil
+	}
+	var steps []step
+	for i, p := range c.group.parents {
+		steps = append(steps, writeBytes(fd(c.fds.group[i], strings.ToUpper(p.controller)), "0").
+			because("0 is the process that writes: into the group of "+p.controller))
+	}
+	return append(steps, unshare(unix.CLONE_NEWCGROUP).
+		because("only now, so that the namespace is rooted at the container's groups"))
+}
+
+// makeGroup makes the group's directories, under another name if the name is taken
+// in any of the hierarchies.
+func (l *launch) makeGroup() error {
+	g := &l.c.group
+	first := g.name
+	for n := 2; n < 1000; n++ {
+		if !anyExists(g.dirs()) {
+			if err := l.ledger.writeGroups("group", g.dirs()); err != nil {
+				return err
+			}
+			err := g.mkdirs()
+			if !errors.Is(err, os.ErrExist) {
+				return err
+			}
+			// Somebody made it just now: it is not ours to remove.
+			if err := l.ledger.writeGroups("not", g.dirs()); err != nil {
+				return err
+			}
+		}
+		g.name = fmt.Sprintf("%s.%d", first, n)
+	}
+	return fmt.Errorf("the group names %s to %s are all taken", first, g.name)
+}
+
+func anyExists(files []string) bool {
+	for _, f := range files {
+		if exists(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// mkdirs makes all of the directories or none.
+func (g *group) mkdirs() error {
+	dirs := g.dirs()
+	for i, d := range dirs {
+		if err := unix.Mkdir(d, 0o755); err != nil {
+			for _, made := range dirs[:i] {
+				unix.Rmdir(made)
+			}
+			return &hostError{call: fmt.Sprintf("mkdir(%s, 0755)", quote(d)), err: err, hint: hintGroup(err.(unix.Errno))}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+// The loop: a raw clone3, then the plan's calls in order, then the command.
+//
+// clone3(2), signal-safety(7), Go's own syscall/exec_linux.go (forkAndExecInChild1).
+//
+// After clone3 without CLONE_VM the child is a copy of a Go program with one thread.
+// The collector, the scheduler and every other goroutine stayed behind in the
+// parent, some of them perhaps holding a lock. So in the child:
+//
+//   - nothing is allocated, no stack grows, no lock is taken, no Go function is
+//     called that might do so: only the raw system call stub (a test disassembles
+//     the binary and looks);
+//   - no signal is handled: all are blocked before the clone, and the handlers are
+//     back to default (CLONE_CLEAR_SIGHAND);
+//   - everything it needs was made before, and is reached through childPlan.
+//
+// The loop never grows. A decision that seems to need a branch here is the
+// launcher's, who has all of Go to make it.
+//
+// Differs from the tutorial: no second start of the program, no stack of 1 MiB.
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// childPlan is what the child needs, all of it made by the launcher.
+type childPlan struct {
+	setup   []step // up to and including the fork, or all of it without an init
+	pid1    []step // by the init, once it has forked
+	command []step // by the command's process
+	init    bool   // the last step of setup is a fork
+	report  uintptr
+	pidfd   int32  // filled in by the clone
+	all     uint64 // every signal, for sigtimedwait
+	group   uint64 // signals that go to the command's process group
+}
+
+// report is what the child tells the launcher over the close-on-exec pipe. It is
+// smaller than PIPE_BUF, so a write of it is whole or not at all (pipe(7)).
+type report struct {
+	what  int32
+	index int32 // reportFailed: which step, counted over setup, then command
+	value int32 // an errno, a signal or a wait status
+}
+
+const reportSize = int(unsafe.Sizeof(report{}))
+
+func decodeReport(b []byte) report { return *(*report)(unsafe.Pointer(&b[0])) }
+
+const (
+	reportFailed  = 1 + iota // a step failed; value is the errno, 0 if the result was too small
+	reportStopped            // the command was stopped; value is the signal
+	reportEnded              // the command ended; value is the status of wait4(2)
+)
+
+// failedStatus is the exit status of a child whose step failed. The launcher goes
+// by the report; this is what ps(1) would see.
+const failedStatus = 125
+
+// walk makes the calls. It returns the last kept result.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func walk(steps []step, base int32, to uintptr) uintptr {
+	var kept uintptr
+	for i := range steps {
+		s := &steps[i]
+		r, _, e := unix.RawSyscall6(s.nr,
+			s.args[0].n|uintptr(s.args[0].p)|s.args[0].kept&kept,
+			s.args[1].n|uintptr(s.args[1].p)|s.args[1].kept&kept,
+			s.args[2].n|uintptr(s.args[2].p)|s.args[2].kept&kept,
+			s.args[3].n|uintptr(s.args[3].p)|s.args[3].kept&kept,
+			s.args[4].n|uintptr(s.args[4].p)|s.args[4].kept&kept,
+			s.args[5].n|uintptr(s.args[5].p)|s.args[5].kept&kept)
+		if (e != 0 || r < s.least) && (e == 0 || e != s.may) {
+			fail(report{reportFailed, base + int32(i), int32(e)}, to)
+		}
+		kept = kept&^s.keep | r&s.keep
+	}
+	return kept
+}
+
+// fail reports and ends the process.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func fail(r report, to uintptr) {
+	unix.RawSyscall6(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+	for {
+		unix.RawSyscall6(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
+	}
+}
+
+// run is the child's whole life: the plan, and with an init the fork in its middle.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func (p *childPlan) run() {
+	forked := walk(p.setup, 0, p.report)
+	if p.init && forked != 0 {
+		walk(p.pid1, int32(len(p.setup)), p.report)
+		p.reap(forked)
+	}
+	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
+	fail(report{reportFailed, -1, 0}, p.report) // not reached: the last step is an execve
+}
+
+// reap is the init: it reaps every orphan and passes on every signal until the
+// command ends, whose status is then the container's. The kernel ends whatever is
+// left when PID 1 does (pid_namespaces(7)). From here on nothing may fail: a call
+// that does is a signal that came too late, or a child that is gone already.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func (p *childPlan) reap(command uintptr) {
+	var status int32
+	for {
+		sig, _, _ := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
+		if sig == 0 || sig > 64 {
+			continue // interrupted
+		}
+		if sig != uintptr(unix.SIGCHLD) {
+			if p.group>>(sig-1)&1 == 0 {
+				unix.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+			} else if _, _, e := unix.RawSyscall6(unix.SYS_KILL, -command, sig, 0, 0, 0, 0); e != 0 {
+				unix.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+			}
+			continue
+		}
+		for {
+			pid, _, _ := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
+			if pid == 0 || int(pid) < 0 {
+				break // nobody more
+			}
+			if pid != command {
+				continue
+			}
+			r := report{reportStopped, 0, status >> 8}
+			if status&0xff != 0x7f {
+				r.what, r.value = reportEnded, status
+			}
+			unix.RawSyscall6(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+			if r.what == reportEnded {
+				for {
+					unix.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status>>8&0xff), 0, 0, 0, 0, 0)
+				}
+			}
+		}
+	}
+}
+
+// cloneArgs is struct clone_args of clone3(2).
+type cloneArgs struct {
+	flags, pidfd, childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize, cgroup uint64
+}
+
+// launchChild is the clone itself. It is a function of its own so that the child
+// returns from nothing: it goes from the system call into run.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
+	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // here, where no stack can move any more
+	pid, _, e := unix.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
+	if e != 0 || pid != 0 {
+		return pid, e
+	}
+	p.run()
+	return 0, 0
+}
+
+// groupSignals are those that a terminal sends to a whole process group; the init
+// passes them on likewise.
+const groupSignals = uint64(1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGHUP-1) |
+	1<<(unix.SIGTSTP-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1) | 1<<(unix.SIGWINCH-1))
+
+// startChild clones. flags are clone3's; group is a descriptor of the cgroup v2
+// directory to start in, or -1; mask is where the plan's last rt_sigprocmask looks
+// for the signal mask to restore. It returns the child's process id and pidfd.
+//
+// The calling goroutine must be locked to its thread, and the thread must live as
+// long as the container: PR_SET_PDEATHSIG looks at the thread (prctl(2)).
+func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidfd int, err error) {
+	p.all, p.group = ^uint64(0), groupSignals
+	ca := &cloneArgs{
+		flags:      uint64(flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
+		exitSignal: uint64(unix.SIGCHLD),
+	}
+	if group >= 0 {
+		ca.flags |= unix.CLONE_INTO_CGROUP
+		ca.cgroup = uint64(group)
+	}
+	text := fmt.Sprintf("clone3({flags=%s, exit_signal=SIGCHLD}, %d)", flagText(uintptr(ca.flags), cloneFlags), unsafe.Sizeof(*ca))
+
+	// ForkLock: no descriptor that another goroutine is just opening may slip
+	// through before it is close-on-exec (syscall.ForkLock).
+	syscall.ForkLock.Lock()
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(mask)), 8, 0, 0)
+	n, errno := launchChild(ca, p)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(mask)), 0, 8, 0, 0)
+	syscall.ForkLock.Unlock()
+	runtime.KeepAlive(p)
+	if errno != 0 {
+		return 0, -1, &hostError{call: text, err: errno, hint: hintClone(errno)}
+	}
+	return int(n), int(p.pidfd), nil
+}
+
+func hintClone(e syscall.Errno) string {
+	switch e {
+	case unix.EPERM:
+		return "new namespaces need root, with CAP_SYS_ADMIN; inside another container it may have been taken away"
+	case unix.ENOSPC:
+		return "too many namespaces: see /proc/sys/user/max_*_namespaces"
+	case unix.EAGAIN:
+		return "too many processes: see `ulimit -u` and the pids limit of the group that this runs in"
+	case unix.EBUSY:
+		return "the group cannot take processes: it has groups of its own (\"no internal processes\", cgroups(7))"
+	}
+	return ""
+}

@@ -1,0 +1,305 @@
+// Chapter 15: the command.
+//
+// execve(2), close_range(2), setpgid(2), tcsetpgrp(3), PATH in environ(7).
+//
+// The last steps before there is no way back: a process group of its own and the
+// terminal, the limits, no descriptor but the standard three, the signal mask of
+// the caller, the filter, and execve.
+//
+// Differs from the tutorial: the environment is not empty; the command's exit
+// status is reported, also when it could not be executed; no descriptor of the
+// caller's leaks in; the init, not the command, is PID 1.
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkInit is the step at which one process becomes two: PID 1 stays behind as the
+// init, and PID 2 goes on to be the command.
+func forkInit(c *config) []step {
+	if !c.init {
+		return nil
+	}
+	return []step{
+		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
+		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(func(e syscall.Errno) string {
+			if e == unix.EAGAIN {
+				return "--pids leaves no room for the init and the command: 2 at least, or --no-init"
+			}
+			return ""
+		}),
+	}
+}
+
+
+// initSteps are the init's own, after the fork.
+func initSteps(c *config) []step {
+	if !c.init {
+		return nil
+	}
+	area := argvArea()
+	title := mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV")
+	r := call("read", unix.SYS_READ, fd(c.fds.title, "TITLE"), title, arg{n: uintptr(len(area)), s: "LEN", show: showText})
+	r.least = uintptr(len(area))
+	steps := []step{r.because("the launcher's command line, with whatever stands in it, is not to be seen in /proc/1/cmdline")}
+	for _, s := range closeAllBut(0, c.fds.report) {
+		steps = append(steps, s.because("the init keeps the pipe to the launcher, and nothing else"))
+	}
+	return steps
+}
+
+// argvArea is the memory that /proc/PID/cmdline shows. Go's os.Args point into it.
+func argvArea() []byte {
+	first, last := os.Args[0], os.Args[len(os.Args)-1]
+	start := unsafe.Pointer(unsafe.StringData(first))
+	end := uintptr(unsafe.Pointer(unsafe.StringData(last))) + uintptr(len(last))
+	if n := int(end - uintptr(start)); len(first) > 0 && len(last) > 0 && n > 0 && n < 1<<22 {
+		return unsafe.Slice((*byte)(start), n)
+	}
+	return make([]byte, 1)
+}
+
+// closeAllBut marks (flags CLOSE_RANGE_CLOEXEC) or closes (0) every descriptor
+// above 2 that is not kept. kept is sorted.
+func closeAllBut(flags uintptr, kept ...int) []step {
+	var steps []step
+	from := 3
+	for _, k := range kept {
+		if k > from {
+			steps = append(steps, closeRange(uint32(from), uint32(k-1), flags))
+		}
+		from = max(from, k+1)
+	}
+	return append(steps, closeRange(uint32(from), math.MaxUint32, flags))
+}
+
+// terminal gives the command a process group of its own, which a signal meant for
+// the caller's does not reach, and makes it the terminal's foreground group.
+func terminal(c *config) []step {
+	steps := []step{setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command")}
+	if c.tty {
+		pid := new(int32)
+		*pid = 2
+		if !c.init {
+			*pid = 1
+		}
+		steps = append(steps, call("ioctl", unix.SYS_IOCTL, fd(c.fds.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), mem(unsafe.Pointer(pid), fmt.Sprintf("[%d]", *pid))).
+			because("the terminal's foreground group; the launcher takes it back at the end"))
+	}
+	return steps
+}
+
+// filter is step 13: nothing comes after it but execve.
+func filter(c *config) ([]step, error) {
+	if c.policy == nil {
+		return nil, nil
+	}
+	program, err := c.policy.compile()
+	if err != nil {
+		return nil, err
+	}
+	p := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	return []step{
+		call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), num(0),
+			mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
+			because("from here on the kernel asks the filter before every call"),
+	}, nil
+}
+
+// lastSteps come between the limits and the filter.
+func lastSteps(c *config) []step {
+	var steps []step
+	if c.workdir != "/" {
+		steps = append(steps, chdir(c.workdir).because("--workdir").hinted(func(e syscall.Errno) string {
+			switch e {
+			case unix.ENOENT, unix.ENOTDIR:
+				return "--workdir=" + c.workdir + " is no directory in the container"
+			case unix.EACCES:
+				return fmt.Sprintf("the container's user (%d:%d to the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
+			}
+			return ""
+		}))
+	}
+	steps = append(steps, umask(0o022).because("the usual one"))
+	for _, s := range closeAllBut(unix.CLOSE_RANGE_CLOEXEC, c.passFDs...) {
+		steps = append(steps, s.because("every descriptor but 0, 1, 2 and --pass-fd closes at execve"))
+	}
+	return append(steps, sigmask(c.mask).because("the caller's signal mask again; all signals were blocked until here"))
+}
+
+// execute is step 15: one execve for a path, one for each directory of PATH for a
+// name without a slash.
+func execute(c *config) []step {
+	argv, envp := cstrings(c.argv), cstrings(c.env)
+	files := c.candidates()
+	var steps []step
+	for i, f := range files {
+		s := execve(f, argv, envp, c.argv).hinted(c.hintExec(f))
+		if i < len(files)-1 {
+			s = s.or(unix.ENOENT)
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// candidates are the files to try, in order.
+func (c *config) candidates() []string {
+	file := c.argv[0]
+	if strings.Contains(file, "/") {
+		return []string{file}
+	}
+	var out []string
+	for _, e := range c.env {
+		if dirs, ok := strings.CutPrefix(e, "PATH="); ok {
+			for dir := range strings.SplitSeq(dirs, ":") {
+				if dir == "" {
+					dir = "." // environ(7): an empty entry is the working directory
+				}
+				out = append(out, dir+"/"+file)
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = []string{"/" + file}
+	}
+	return out
+}
+
+// execStatus is the exit status for a command that could not be executed: 127 if it
+// is not there, 126 if it is.
+func (c *config) execStatus(file string, e syscall.Errno) int {
+	if e == unix.ENOENT && c.interpreterOf(file) == "" {
+		return 127
+	}
+	return 126
+}
+
+// hintExec explains the errnos of execve, which are short for what they mean.
+func (c *config) hintExec(file string) func(syscall.Errno) string {
+	return func(e syscall.Errno) string {
+		switch e {
+		case unix.ENOENT:
+			if i := c.interpreterOf(file); i != "" {
+				return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
+			}
+			if !strings.Contains(c.argv[0], "/") {
+				return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0])
+			}
+			return file + ": no such file in the container"
+		case unix.ENOEXEC:
+			return file + ": neither a program for this machine nor a script with a #! line; a script without one needs its shell named: sh " + file
+		case unix.EACCES:
+			if fi := c.statInside(file); fi != nil && fi.Mode&unix.S_IFMT == unix.S_IFDIR {
+				return file + ": a directory"
+			}
+			return fmt.Sprintf("%s: not executable for the container's user, who is %d:%d to the host; chmod +x, and o+x on the directories above it", file, c.hostUID, c.hostGID)
+		}
+		return ""
+	}
+}
+
+// statInside looks a file up in the root directory or below an -a, as the container
+// would; nil if it cannot be found there.
+func (c *config) statInside(file string) *unix.Stat_t {
+	fd, err := c.openInside(file, unix.O_PATH)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return nil
+	}
+	return &st
+}
+
+func (c *config) openInside(file string, flags int) (int, error) {
+	how := &unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NONBLOCK), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	clean := path.Join("/", c.workdir, file)
+	if path.IsAbs(file) {
+		clean = path.Clean(file)
+	}
+	for i := len(c.adds) - 1; i >= 0; i-- {
+		rest, ok := below(clean, c.adds[i].target)
+		if !ok || c.adds[i].tmpfs {
+			continue
+		}
+		if rest == "" {
+			return unix.Open(c.adds[i].source, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		}
+		dir, err := unix.Open(c.adds[i].source, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(dir)
+		return unix.Openat2(dir, rest, how)
+	}
+	dir, err := unix.Open(c.root.dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(dir)
+	return unix.Openat2(dir, clean, how)
+}
+
+// interpreterOf gives the interpreter that an existing program or script names, or
+// "" if the file is not there or names none.
+func (c *config) interpreterOf(file string) string {
+	fd, err := c.openInside(file, unix.O_RDONLY)
+	if err != nil {
+		return ""
+	}
+	f := os.NewFile(uintptr(fd), file)
+	defer f.Close()
+	var start [256]byte
+	n, _ := io.ReadFull(f, start[:])
+	if line, ok := strings.CutPrefix(string(start[:n]), "#!"); ok {
+		line, _, _ = strings.Cut(line, "\n")
+		if words := strings.Fields(line); len(words) > 0 {
+			return words[0]
+		}
+		return ""
+	}
+	return elfInterpreter(f, start[:n])
+}
+
+// elfInterpreter reads a 64-bit program's PT_INTERP: elf(5). start is the file's
+// beginning, with the header.
+func elfInterpreter(f io.ReaderAt, start []byte) string {
+	const (
+		ptInterp = 3
+		elfHead  = 64 // bytes of the header
+		progHead = 56 // bytes of a program header
+	)
+	le := binary.LittleEndian
+	if len(start) < elfHead || string(start[:6]) != "\x7fELF\x02\x01" {
+		return ""
+	}
+	offset, number := le.Uint64(start[32:]), int(le.Uint16(start[56:]))
+	for i := range min(number, 64) {
+		var p [progHead]byte
+		if _, err := f.ReadAt(p[:], int64(offset)+int64(i*progHead)); err != nil {
+			return ""
+		}
+		if size := le.Uint64(p[32:]); le.Uint32(p[:]) == ptInterp && size < unix.PathMax {
+			b := make([]byte, size)
+			if _, err := f.ReadAt(b, int64(le.Uint64(p[8:]))); err != nil {
+				return ""
+			}
+			return strings.TrimRight(string(b), "\x00")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,610 @@
+// Chapters 1 to 6: from the command line to a container that can be planned.
+//
+// Everything the user said is checked here, before anything is made. An error says
+// which flag, which value, and what would be right.
+//
+// Differs from the tutorial: `-a /etc` and a blank command are errors and not
+// panics; -c understands quotes; paths may hold colons; the kernel's version is
+// compared number by number (there, 4.10 was older than 4.8).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// config is a container to be: what the user asked for, made definite.
+type config struct {
+	root     root
+	private  []privateDir
+	adds     []addedPath
+	readOnly bool
+
+	argv    []string
+	env     []string
+	workdir string
+
+	uid, gid         int // inside
+	hostUID, hostGID int
+	maps             []idMap
+
+	hostname string
+	net      string // "none" or "host"
+	keep     capSet
+	lastCap  int
+	group    group
+	rlimits  []rlimit
+	policy   *policy
+
+	mask    *uint64 // the caller's signal mask, filled in at the clone
+	init    bool
+	passFDs []int
+	console string // the terminal's path, if there is one
+	tty     bool   // the command gets its own foreground process group
+
+	fds fds
+}
+
+// fds are descriptors that the child inherits from the launcher. In a plan that is
+// only printed they are all 0; the text shows their names.
+type fds struct {
+	parent, child int   // the socket pair (step 7)
+	report        int   // the close-on-exec pipe
+	title         int   // what the init overwrites its command line with
+	tty           int   // the controlling terminal
+	group         []int // cgroup.procs of each version 1 group
+}
+
+// newConfig turns flags into a config. It makes nothing, and is the same for `run`
+// and `plan`.
+func newConfig(f *runFlags) (*config, error) {
+	c := &config{mask: new(uint64), init: f.Init, net: f.Net, readOnly: f.Ro, hostname: f.Hostname, workdir: f.Workdir}
+	var err error
+	for _, set := range []func(*runFlags) error{
+		c.setCommand, c.setHostname, c.setIDs, c.setRoot, c.setAdds, c.setEnv, c.setCaps, c.setLimits, c.setRlimits, c.setRest,
+	} {
+		if err = set(f); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *config) setCommand(f *runFlags) error {
+	c.argv = f.Args
+	if f.Command != "" || f.commandGiven {
+		if len(f.Args) > 0 {
+			return fmt.Errorf("-c %s: there is a COMMAND as well, %s: give one of them", quote(f.Command), quote(f.Args[0]))
+		}
+		var err error
+		if c.argv, err = splitLine(f.Command); err != nil {
+			return fmt.Errorf("-c %s: %w", quote(f.Command), err)
+		}
+	}
+	if len(c.argv) == 0 || c.argv[0] == "" {
+		return errors.New("no command to run; try: tincan -- sh    or see tincan --help")
+	}
+	for _, a := range c.argv {
+		if strings.ContainsRune(a, 0) {
+			return fmt.Errorf("the command's argument %q holds a zero byte", a)
+		}
+	}
+	return nil
+}
+
+// setHostname: the name is a directory of cgroupfs as well, and is passed to
+// sethostname(2), which takes 64 bytes.
+func (c *config) setHostname(f *runFlags) error {
+	if c.hostname == "" {
+		c.hostname = randomHostname()
+		return nil
+	}
+	bad := func(why string) error { return fmt.Errorf("--hostname=%s: %s", c.hostname, why) }
+	switch {
+	case len(c.hostname) > 64:
+		return bad(fmt.Sprintf("%d bytes, and 64 is the most (sethostname(2))", len(c.hostname)))
+	case c.hostname == "." || c.hostname == "..":
+		return bad("also names the resource group, a directory")
+	case strings.ContainsAny(c.hostname, "/\x00\n\t "):
+		return bad("slashes and blanks do not belong in a hostname, which also names the resource group, a directory")
+	case strings.HasPrefix(c.hostname, "cgroup.") || strings.HasPrefix(c.hostname, "."):
+		return bad("also names the resource group, a directory, and the kernel keeps such names for itself")
+	}
+	return nil
+}
+
+func (c *config) setIDs(f *runFlags) error {
+	for _, m := range f.Map {
+		p, err := parseMap(m)
+		if err != nil {
+			return err
+		}
+		for _, q := range c.maps {
+			if overlap(p.inside, p.count, q.inside, q.count) || overlap(p.outside, p.count, q.outside, q.count) {
+				return fmt.Errorf("--map=%s: overlaps with another --map", m)
+			}
+		}
+		c.maps = append(c.maps, p)
+	}
+	const maxMaps = 340 // user_namespaces(7)
+	if len(c.maps) > maxMaps {
+		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(c.maps), maxMaps)
+	}
+	c.uid, c.gid = f.UID, f.GID
+	if f.GID < 0 {
+		c.gid = f.UID
+	}
+	var ok bool
+	if c.hostUID, ok = hostID(c.maps, c.uid); !ok {
+		return fmt.Errorf("--uid=%d: not in the container's map, which has %s: see --map", c.uid, mapsText(c.maps))
+	}
+	if c.hostGID, ok = hostID(c.maps, c.gid); !ok {
+		return fmt.Errorf("--gid=%d: not in the container's map, which has %s: see --map", c.gid, mapsText(c.maps))
+	}
+	return nil
+}
+
+func overlap(a, na, b, nb uint32) bool {
+	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
+}
+
+func mapsText(maps []idMap) string {
+	var out []string
+	for _, m := range maps {
+		out = append(out, fmt.Sprintf("%d to %d", m.inside, uint64(m.inside)+uint64(m.count)-1))
+	}
+	return strings.Join(out, ", ")
+}
+
+// parseMap reads INSIDE:HOST:COUNT.
+func parseMap(s string) (idMap, error) {
+	parts := strings.Split(s, ":")
+	var n [3]uint32
+	ok := len(parts) == 3
+	for i := 0; ok && i < 3; i++ {
+		v, err := strconv.ParseUint(parts[i], 10, 32)
+		n[i], ok = uint32(v), err == nil
+	}
+	if !ok {
+		return idMap{}, fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000", s)
+	}
+	// The id 2^32-1 is none: it means "leave as it is" to setresuid(2).
+	if n[2] == 0 || uint64(n[0])+uint64(n[2]) > math.MaxUint32 || uint64(n[1])+uint64(n[2]) > math.MaxUint32 {
+		return idMap{}, fmt.Errorf("--map=%s: the count must be 1 or more, and no id above %d", s, uint32(math.MaxUint32-1))
+	}
+	return idMap{n[0], n[1], n[2]}, nil
+}
+
+func (c *config) setRoot(f *runFlags) error {
+	if f.Mount == "" {
+		if f.mountGiven {
+			return errors.New("-m: an empty name; leave the flag out for the host's own tree")
+		}
+		c.root.host, c.root.dir, c.readOnly = true, "/", true
+		return nil
+	}
+	dir, err := resolveDir(f.Mount)
+	if err != nil {
+		return fmt.Errorf("-m %s: %w", f.Mount, err)
+	}
+	if dir == "/" {
+		return fmt.Errorf("-m %s: is the host's own root; for a container on the host's own tree, read-only, leave -m out", f.Mount)
+	}
+	c.root.dir = dir
+	if err := c.mayEnter(dir); err != nil {
+		return fmt.Errorf("-m %s: %w", f.Mount, err)
+	}
+	return nil
+}
+
+func resolveDir(p string) (string, error) {
+	abs, err := filepath.Abs(p)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			return "", fmt.Errorf("%s: %w", pe.Path, pe.Err)
+		}
+		return "", err
+	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return "", err
+	}
+	if !fi.IsDir() {
+		return "", errors.New("not a directory; the root directory of a container is one, with its programs in it")
+	}
+	return abs, nil
+}
+
+// mayEnter: the container's user is nobody in particular to the host, and needs
+// the permission to search the root directory. mktemp -d gives it to its owner only.
+func (c *config) mayEnter(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return err
+	}
+	allowed := st.Mode & unix.S_IXOTH
+	switch {
+	case int(st.Uid) == c.hostUID:
+		allowed = st.Mode & unix.S_IXUSR
+	case int(st.Gid) == c.hostGID:
+		allowed = st.Mode & unix.S_IXGRP
+	}
+	if n, _ := unix.Getxattr(dir, "system.posix_acl_access", nil); allowed != 0 || n > 0 {
+		return nil
+	}
+	return fmt.Errorf("mode %04o, owner %d:%d: the container's user, who is %d:%d to the host, may not enter it; chmod o+x %s (or chown %d:%d %s)",
+		st.Mode&0o7777, st.Uid, st.Gid, c.hostUID, c.hostGID, dir, c.hostUID, c.hostGID, dir)
+}
+
+func (c *config) setAdds(f *runFlags) error {
+	for _, s := range f.Add {
+		a, err := parseAdd(s)
+		if err != nil {
+			return err
+		}
+		c.adds = append(c.adds, a)
+	}
+	for _, s := range f.Tmpfs {
+		a, err := parseTmpfs(s)
+		if err != nil {
+			return err
+		}
+		c.adds = append(c.adds, a)
+	}
+	// A path comes before the paths below it, whatever the order of the flags.
+	sort.SliceStable(c.adds, func(i, j int) bool {
+		return strings.Count(c.adds[i].target, "/") < strings.Count(c.adds[j].target, "/")
+	})
+	return nil
+}
+
+// parseAdd reads HOST:CONTAINER[:ro]; `\:` is a colon of a name.
+func parseAdd(s string) (addedPath, error) {
+	a := addedPath{text: "-a " + s}
+	parts := splitColons(s)
+	switch {
+	case len(parts) < 2:
+		return a, fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance %s:%s (a colon in a name is written \\:)", s, s, s)
+	case len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw"):
+		a.readOnly = parts[2] == "ro"
+	case len(parts) > 2:
+		return a, fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) can stand there; a colon in a name is written \\:", s, parts[2])
+	}
+	if parts[0] == "" {
+		return a, fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s)
+	}
+	abs, err := filepath.Abs(parts[0])
+	if err == nil {
+		a.source, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = fmt.Errorf("%s: %w", pe.Path, pe.Err)
+		}
+		return a, fmt.Errorf("-a %s: the host's %w", s, err)
+	}
+	fi, err := os.Stat(a.source)
+	if err != nil {
+		return a, fmt.Errorf("-a %s: %w", s, err)
+	}
+	a.dir, a.device = fi.IsDir(), isDevice(fi)
+	a.target, err = target(parts[1])
+	if err != nil {
+		return a, fmt.Errorf("-a %s: %w", s, err)
+	}
+	return a, nil
+}
+
+func parseTmpfs(s string) (addedPath, error) {
+	a := addedPath{text: "--tmpfs=" + s, tmpfs: true}
+	parts := splitColons(s)
+	if len(parts) > 2 {
+		return a, fmt.Errorf("--tmpfs=%s: not DIR or DIR:SIZE (a colon in a name is written \\:)", s)
+	}
+	if len(parts) == 2 {
+		n, err := parseSize(parts[1])
+		if err != nil {
+			return a, fmt.Errorf("--tmpfs=%s: %w", s, err)
+		}
+		if n == 0 {
+			return a, fmt.Errorf("--tmpfs=%s: a size of 0 is no limit to the kernel; leave the size out for its default", s)
+		}
+		a.size = strconv.FormatUint(n, 10)
+	}
+	var err error
+	if a.target, err = target(parts[0]); err != nil {
+		return a, fmt.Errorf("--tmpfs=%s: %w", s, err)
+	}
+	a.dir = true
+	return a, nil
+}
+
+// target checks a path of the container.
+func target(p string) (string, error) {
+	if !path.IsAbs(p) {
+		return "", fmt.Errorf("%q in the container is not an absolute path: it begins with /", p)
+	}
+	if slices.Contains(strings.Split(p, "/"), "..") {
+		return "", fmt.Errorf("%q in the container: no `..` here", p)
+	}
+	clean := path.Clean(p)
+	if clean == "/" {
+		return "", errors.New("the container's / is what -m gives; add to a path below it")
+	}
+	if clean == "/dev" {
+		return "", errors.New("the container's /dev is its own; add a path below it")
+	}
+	for _, own := range []string{"/proc", "/sys"} {
+		if _, ok := below(clean, own); ok {
+			return "", fmt.Errorf("the container's %s is its own, and nothing can be added to it", own)
+		}
+	}
+	return clean, nil
+}
+
+// splitColons splits at colons, except those written `\:`.
+func splitColons(s string) []string {
+	var out []string
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == ':':
+			b.WriteByte(':')
+			i++
+		case s[i] == ':':
+			out = append(out, b.String())
+			b.Reset()
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return append(out, b.String())
+}
+
+// setEnv: the command gets three variables and what was asked for.
+func (c *config) setEnv(f *runFlags) error {
+	term := os.Getenv("TERM")
+	if term == "" {
+		term = "dumb"
+	}
+	home := "/tmp"
+	if c.uid == 0 {
+		home = "/root"
+	}
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + home, "TERM=" + term}
+	for _, e := range f.Env {
+		n, _, given := strings.Cut(e, "=")
+		if n == "" || strings.ContainsRune(e, 0) {
+			return fmt.Errorf("-e %s: NAME=VALUE, or NAME to copy the caller's value", e)
+		}
+		if !given {
+			value, ok := os.LookupEnv(n)
+			if !ok {
+				return fmt.Errorf("-e %s: the caller's environment has no such variable; give a value with -e %s=VALUE", n, n)
+			}
+			e = n + "=" + value
+		}
+		env = slices.DeleteFunc(env, func(o string) bool { return strings.HasPrefix(o, n+"=") })
+		env = append(env, e)
+	}
+	c.env = env
+	return nil
+}
+
+func (c *config) setCaps(f *runFlags) error {
+	var err error
+	if c.lastCap, err = lastCap(); err != nil {
+		return err
+	}
+	c.keep = keptCaps()
+	for _, s := range f.CapDrop {
+		set, err := parseCap("--cap-drop", s, c.lastCap)
+		if err != nil {
+			return err
+		}
+		c.keep &^= set
+	}
+	for _, s := range f.CapAdd {
+		set, err := parseCap("--cap-add", s, c.lastCap)
+		if err != nil {
+			return err
+		}
+		c.keep |= set
+	}
+	return nil
+}
+
+func (c *config) setLimits(f *runFlags) error {
+	var l limits
+	for _, v := range []struct {
+		to       *limit
+		flag     string
+		text     string
+		standard string
+		parse    func(string) (uint64, error)
+		max      bool // "max" is allowed
+	}{
+		{&l.memory, "--memory", f.Memory, "1GiB", parseSize, true},
+		{&l.swap, "--swap", f.Swap, "0", parseSize, true},
+		{&l.pids, "--pids", f.Pids, "64", parsePids, true},
+		{&l.cpuWeight, "--cpu-weight", f.CPUWeight, "25", parseWeight, false},
+		{&l.cpus, "--cpus", f.CPUs, "max", parseCPUs, true},
+		{&l.ioWeight, "--io-weight", f.IOWeight, "10", parseWeight, false},
+	} {
+		text := v.text
+		v.to.asked = text != ""
+		if text == "" {
+			text = v.standard
+		}
+		if v.max && text == "max" {
+			v.to.max = true
+			continue
+		}
+		var err error
+		if v.to.value, err = v.parse(text); err != nil {
+			return fmt.Errorf("%s=%s: %w", v.flag, text, err)
+		}
+		if f.NoCgroup && v.to.asked {
+			return fmt.Errorf("%s=%s: there is no resource group to set it in with --no-cgroup: leave one of them out", v.flag, text)
+		}
+	}
+	if !l.memory.max && l.memory.value == 0 {
+		return errors.New("--memory=0: nothing runs in no memory; max lifts the limit")
+	}
+	if f.NoCgroup {
+		c.group.none = true
+		return nil
+	}
+	var err error
+	c.group, err = findGroup(c.hostname, l)
+	return err
+}
+
+func parsePids(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == 0 || n > 4194304 { // PID_MAX_LIMIT, linux/threads.h
+		return 0, fmt.Errorf("not a number of processes: 1 to 4194304, or max")
+	}
+	return n, nil
+}
+
+func parseWeight(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n < 1 || n > 10000 {
+		return 0, errors.New("not a weight: 1 to 10000, where 100 is everybody else's")
+	}
+	return n, nil
+}
+
+// parseCPUs gives thousandths of a processor.
+func parseCPUs(s string) (uint64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || v < 0.01 || v > 10000 || math.IsNaN(v) {
+		return 0, errors.New("not a number of processors: 0.01 to 10000, such as 1.5, or max")
+	}
+	return uint64(math.Round(v * 1000)), nil
+}
+
+func (c *config) setRlimits(f *runFlags) error {
+	all := slices.Clone(defaultRlimits)
+	for _, s := range f.Rlimit {
+		r, err := parseRlimit(s)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(o rlimit) bool { return o.resource == r.resource })
+		all = append(all, r)
+	}
+	c.rlimits = all
+	return nil
+}
+
+func (c *config) setRest(f *runFlags) error {
+	if !path.IsAbs(c.workdir) {
+		return fmt.Errorf("--workdir=%s: not an absolute path of the container: it begins with /", c.workdir)
+	}
+	for _, n := range f.PassFD {
+		if n < 0 {
+			return fmt.Errorf("--pass-fd=%d: not a descriptor's number", n)
+		}
+		fl, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		if err != nil || fl&unix.FD_CLOEXEC != 0 && n > 2 { // what is close-on-exec is ours, opened since the start
+			return fmt.Errorf("--pass-fd=%d: the caller has no such descriptor open", n)
+		}
+		if n > 2 && !slices.Contains(c.passFDs, n) {
+			c.passFDs = append(c.passFDs, n)
+		}
+	}
+	slices.Sort(c.passFDs)
+	var err error
+	if c.policy, err = seccompPolicy(f.Seccomp); err != nil {
+		return err
+	}
+	c.console = consolePath()
+	return nil
+}
+
+// parseDuration reads a --timeout: Go's notation, or a bare number of seconds.
+func parseDuration(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if seconds, e := strconv.ParseFloat(s, 64); e == nil {
+		d, err = time.Duration(seconds*float64(time.Second)), nil
+	}
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("--timeout=%s: not a duration: 30s, 1m30s, 500ms, or a number of seconds", s)
+	}
+	return d, nil
+}
+
+// splitLine splits a line as a shell does: blanks separate, '...' is literal, "..."
+// and backslash quote. Nothing is expanded.
+func splitLine(s string) ([]string, error) {
+	var out []string
+	var b strings.Builder
+	word := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case ' ', '\t', '\n':
+			if word {
+				out = append(out, b.String())
+				b.Reset()
+				word = false
+			}
+		case '\'':
+			end := strings.IndexByte(s[i+1:], '\'')
+			if end < 0 {
+				return nil, errors.New("a ' is not closed")
+			}
+			b.WriteString(s[i+1 : i+1+end])
+			i += end + 1
+			word = true
+		case '"':
+			word = true
+			for i++; ; i++ {
+				if i >= len(s) {
+					return nil, errors.New("a \" is not closed")
+				}
+				if s[i] == '"' {
+					break
+				}
+				if s[i] == '\\' && i+1 < len(s) && strings.IndexByte("\"\\$`", s[i+1]) >= 0 {
+					i++
+				}
+				b.WriteByte(s[i])
+			}
+		case '\\':
+			if i+1 >= len(s) {
+				return nil, errors.New("nothing after the last backslash")
+			}
+			i++
+			b.WriteByte(s[i])
+			word = true
+		default:
+			b.WriteByte(c)
+			word = true
+		}
+	}
+	if word {
+		out = append(out, b.String())
+	}
+	return out, nil
+}

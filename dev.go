@@ -1,0 +1,109 @@
+// Chapter 10, continued: /dev.
+//
+// null(4), random(4), tty(4), pts(4), shm_overview(7), mq_overview(7).
+//
+// The devices are the host's own nodes, bound one by one into a tmpfs; the launcher
+// has looked at their numbers first. Nothing of the root directory's own /dev is
+// used: a symlink there in place of `null` would otherwise be mounted over /proc.
+//
+// Differs from the tutorial: it has no /dev.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// deviceTable lists the devices, with the numbers that the kernel gives them
+// (Documentation/admin-guide/devices.txt).
+var deviceTable = []struct {
+	name         string
+	major, minor uint32
+	why          string
+}{
+	{"null", 1, 3, "the empty file"},
+	{"zero", 1, 5, "zeros without end"},
+	{"full", 1, 7, "a disk that is always full, for tests"},
+	{"random", 1, 8, "random bytes"},
+	{"urandom", 1, 9, "random bytes"},
+	{"tty", 5, 0, "the process's own terminal"},
+}
+
+// devLinks are the names that shells and programs expect beside the devices.
+var devLinks = []struct{ link, target string }{
+	{"/dev/fd", "/proc/self/fd"},
+	{"/dev/stdin", "/proc/self/fd/0"},
+	{"/dev/stdout", "/proc/self/fd/1"},
+	{"/dev/stderr", "/proc/self/fd/2"},
+	{"/dev/ptmx", "pts/ptmx"},
+}
+
+// ttyGroup is the group of terminals: 5 in every distribution.
+const ttyGroup = 5
+
+func devices(c *config) []step {
+	steps := []step{
+		mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
+			because("a /dev with what a program needs and nothing of the machine's hardware"),
+	}
+	for _, d := range deviceTable {
+		steps = append(steps, mkfile("/dev/"+d.name),
+			mount("../dev/"+d.name, "/dev/"+d.name, "", unix.MS_BIND, "").because(d.why))
+	}
+	for _, l := range devLinks {
+		steps = append(steps, symlink(l.target, l.link))
+	}
+	pts := "newinstance,ptmxmode=0666,mode=0620"
+	if gid, ok := hostID(c.maps, ttyGroup); ok {
+		pts += fmt.Sprintf(",gid=%d", gid)
+	}
+	steps = append(steps,
+		mkdir("/dev/pts", 0o755),
+		mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("terminals of its own, numbered from 0"),
+		mkdir("/dev/shm", 0o1777),
+		mount("tmpfs", "/dev/shm", "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"),
+		mkdir("/dev/mqueue", 0o1777),
+		mount("mqueue", "/dev/mqueue", "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"),
+	)
+	if c.console != "" {
+		steps = append(steps, mkfile("/dev/console"),
+			mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal it was started on, so that ttyname(3) finds it"))
+	}
+	return append(steps, mountSetattr("/dev", unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
+		because("nothing here is a program"))
+}
+
+// checkDevices makes sure that the host's nodes are what they are called.
+func checkDevices() error {
+	for _, d := range deviceTable {
+		p := "/dev/" + d.name
+		var st unix.Stat_t
+		if err := unix.Lstat(p, &st); err != nil {
+			return &hostError{call: "lstat(" + quote(p) + ")", err: err,
+				hint: "the container's devices are the host's own; this host's /dev lacks one: mount devtmpfs on it"}
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(d.major, d.minor) {
+			return fmt.Errorf("%s: not the character device %d:%d it should be: this host's /dev is not to be trusted", p, d.major, d.minor)
+		}
+	}
+	return nil
+}
+
+// consolePath is the terminal on standard input, or "" if it is none that can be
+// found under /dev.
+func consolePath() string {
+	if !isTerminal(0) {
+		return ""
+	}
+	p, err := os.Readlink("/proc/self/fd/0")
+	if err != nil {
+		return ""
+	}
+	var here, there unix.Stat_t
+	if unix.Fstat(0, &here) != nil || unix.Stat(p, &there) != nil || here.Rdev != there.Rdev || there.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return ""
+	}
+	return p
+}

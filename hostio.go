@@ -1,0 +1,85 @@
+// The host's steps: what the launcher does from outside, in ordinary Go.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostStep is a step of the launcher's. Its text looks like the others'.
+func hostStep(call string, do func(*launch) error, args ...string) step {
+	s := step{call: call, actor: host, do: do}
+	for i, a := range args {
+		if i < len(s.args) {
+			s.args[i] = arg{s: a, show: showText}
+		}
+	}
+	return s
+}
+
+// hostWrite is a write of text to a file: open, write, close.
+func hostWrite(file, text string, do func(*launch) error) step {
+	return hostStep("write", do, quote(file), quote(text))
+}
+
+// asFlag adds the flag to the hint of a failing write.
+func (s step) asFlag(flag string) step {
+	return s.hinted(func(e syscall.Errno) string {
+		if e == unix.EINVAL || e == unix.ERANGE {
+			return "the kernel does not take this value for " + flag
+		}
+		if h := hintGroup(e); h != "" {
+			return h + "\n(" + flag + " set this value)"
+		}
+		return flag + " set this value"
+	})
+}
+
+func quoteAll(v []string) []string {
+	out := make([]string, len(v))
+	for i, s := range v {
+		out[i] = quote(s)
+	}
+	return out
+}
+
+// writeFile writes text to an existing file in a single write(2), as files of
+// cgroupfs and procfs want it.
+func writeFile(file, text string) error {
+	f, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	n, err := unix.Write(f, []byte(text))
+	if e := unix.Close(f); err == nil {
+		err = e
+	}
+	if err == nil && n != len(text) {
+		err = fmt.Errorf("only %d of %d bytes written", n, len(text))
+	}
+	return err
+}
+
+func exists(file string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(file, &st) == nil
+}
+
+// errnoOf gives the errno in err, or 0.
+func errnoOf(err error) syscall.Errno {
+	var e syscall.Errno
+	errors.As(err, &e)
+	return e
+}
+
+// skipNotExist makes a file that is gone already no error.
+func skipNotExist(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,511 @@
+// The order of everything.
+//
+// containerPlan is the plan; launch.run carries it out: the host's steps before the
+// clone, the clone, the handshake with the host's steps in its middle, and then the
+// wait for the end (supervise.go). Whatever was made goes away on every path.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// containerPlan is a container, from nothing to the command. This is the order of
+// the tutorial, with the exceptions that each file's comment gives reasons for.
+func containerPlan(c *config) ([]step, error) {
+	filter, err := filter(c)
+	if err != nil {
+		return nil, err
+	}
+	var plan []step
+	add := func(chapter int, a actor, steps []step) {
+		for _, s := range steps {
+			if s.chapter == 0 {
+				s.chapter = chapter
+			}
+			if s.actor != host {
+				s.actor = a
+			}
+			plan = append(plan, s)
+		}
+	}
+	add(14, host, resources(c))
+	add(10, host, mountPoints(c))
+	add(8, host, cloneStep(c))
+	add(7, child, beginning(c))
+	add(14, child, join(c))
+	add(9, child, hostname(c))
+	add(8, child, loopback(c))
+	add(10, child, mounts(c))
+	add(11, child, userns(c))
+	add(12, child, bounding(c))
+	add(11, child, ids(c))
+	add(12, child, caps(c))
+	add(15, child, forkInit(c))
+	add(15, pid1, initSteps(c))
+	add(15, command, terminal(c))
+	add(14, command, rlimits(c))
+	add(15, command, lastSteps(c))
+	add(13, command, filter)
+	add(15, command, execute(c))
+	return plan, nil
+}
+
+// in appends steps that belong to a chapter of their own.
+func in(chapter int, plan []step, more []step) []step {
+	for _, s := range more {
+		s.chapter = chapter
+		plan = append(plan, s)
+	}
+	return plan
+}
+
+// cloneStep is the host's: the flags of step 8.
+func cloneStep(c *config) []step {
+	return []step{hostStep("clone3", (*launch).clone, fmt.Sprintf("{flags=%s, exit_signal=SIGCHLD}", flagText(c.cloneFlags(), cloneFlags)), "88").
+		because("the container's first process, in its new namespaces: from here on it makes the calls")}
+}
+
+func (c *config) cloneFlags() uintptr {
+	f := namespaces(c) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
+	if c.group.version() == 2 {
+		f |= unix.CLONE_INTO_CGROUP
+	}
+	return f
+}
+
+// mountPoints are the host's steps for what is missing in a root directory.
+func mountPoints(c *config) []step {
+	if c.root.assembled {
+		return nil
+	}
+	var steps []step
+	for _, p := range c.root.missing {
+		call, mode := "mkdir", "0755"
+		if !p.dir {
+			call, mode = "mknod", "S_IFREG|0644"
+		}
+		steps = append(steps, hostStep(call, func(l *launch) error { return l.ledger.makePoint(&l.c.root, p) },
+			quote(c.root.dir+p.target), mode).because("a mount point that is missing; removed again at the end"))
+	}
+	return steps
+}
+
+// launch is one run.
+type launch struct {
+	c      *config
+	f      *runFlags
+	plan   []step
+	ledger *ledger
+	debug  bool
+
+	parent  int // the launcher's end of the socket pair
+	reports int // the reading end of the pipe
+	closing []int
+	pid     int
+	pidfd   int
+
+	signals chan os.Signal
+	timeout time.Duration
+	started time.Time
+	stepper *stepper
+	term    *jobControl
+}
+
+// exitError is a run that tincan could not carry out.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// runContainer is `tincan run`: it gives the exit status.
+func runContainer(f *runFlags) (int, error) {
+	timeout, err := parseDuration(f.Timeout)
+	if err != nil {
+		return 0, err
+	}
+	if err := supported(); err != nil {
+		return 0, err
+	}
+	c, err := newConfig(f)
+	if err != nil {
+		return 0, err
+	}
+	if os.Geteuid() != 0 {
+		return 0, errors.New("not root: for now tincan needs it to make a container's namespaces and resource group\ntry: sudo tincan ...; `tincan plan` works for any user")
+	}
+	if err := checkDevices(); err != nil {
+		return 0, err
+	}
+	l := &launch{c: c, f: f, debug: f.Debug, timeout: timeout}
+	stats, err := openStats(f.Stats)
+	if err != nil {
+		return 0, err
+	}
+	l.catchSignals()
+	end, err := l.run()
+	err = errors.Join(err, l.cleanUp(end))
+	if end == nil {
+		stats.discard()
+		return 0, err
+	}
+	if err != nil { // the command ran and ended; what could not be removed is to be said all the same
+		say("%v", err)
+	}
+	return l.conclude(end, stats)
+}
+
+// run carries the plan out. end is nil if the command never ran.
+func (l *launch) run() (end *ending, err error) {
+	defer l.closeAll()
+	if err := l.prepare(); err != nil {
+		return nil, err
+	}
+	i := 0
+	for ; i < len(l.plan) && l.pid == 0; i++ {
+		if err := l.hostDo(i); err != nil {
+			return nil, err
+		}
+	}
+	// The child runs from here on. If anything fails on this side, it goes.
+	defer func() {
+		if end == nil {
+			l.kill()
+		}
+	}()
+	unix.Close(l.c.fds.child)
+	unix.Close(l.c.fds.report)
+	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return fd == l.c.fds.child || fd == l.c.fds.report })
+	if l.stepper != nil {
+		l.stepper.begin(l)
+	}
+	if err := l.handshake(i); err != nil {
+		return nil, err
+	}
+	return l.supervise()
+}
+
+// prepare opens what the plan needs, and makes it.
+func (l *launch) prepare() error {
+	c := l.c
+	rootFD, err := unix.Open(c.root.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	l.closing = append(l.closing, rootFD)
+	if l.ledger, err = openLedger(rootFD); err != nil {
+		return err
+	}
+	if err := c.layout(); err != nil {
+		return err
+	}
+	if err := l.open(); err != nil {
+		return err
+	}
+	if l.plan, err = containerPlan(c); err != nil {
+		return err
+	}
+	if l.f.Step {
+		if l.stepper, err = newStepper(l); err != nil {
+			return err
+		}
+	}
+	for _, line := range c.group.absent {
+		l.log(line)
+	}
+	return nil
+}
+
+// open opens the descriptors that the child inherits. All are close-on-exec.
+func (l *launch) open() error {
+	var pair, pipe [2]int
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return &hostError{call: "socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0)", err: err}
+	}
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return &hostError{call: "pipe2(O_CLOEXEC)", err: err}
+	}
+	l.closing = append(l.closing, pair[0], pair[1], pipe[0], pipe[1])
+	l.parent, l.reports = pair[0], pipe[0]
+	l.c.fds = fds{parent: pair[0], child: pair[1], report: pipe[1]}
+	if l.c.init {
+		if err := l.openTitle(); err != nil {
+			return err
+		}
+	}
+	if l.c.group.version() == 1 {
+		// The files can only be opened once the group is there; their numbers are
+		// part of the plan, and are reserved here.
+		for range l.c.group.parents {
+			n, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_DUPFD_CLOEXEC, 3)
+			if err != nil {
+				return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+			}
+			l.closing = append(l.closing, n)
+			l.c.fds.group = append(l.c.fds.group, n)
+		}
+	}
+	l.term = newJobControl()
+	if l.term != nil {
+		l.closing = append(l.closing, l.term.fd)
+		l.c.fds.tty, l.c.tty = l.term.fd, l.term.handOver
+	}
+	return nil
+}
+
+// openTitle makes the file that the init reads its new command line from.
+func (l *launch) openTitle() error {
+	fd, err := unix.MemfdCreate("title", unix.MFD_CLOEXEC)
+	if err != nil {
+		return &hostError{call: `memfd_create("title", MFD_CLOEXEC)`, err: err}
+	}
+	l.closing = append(l.closing, fd)
+	l.c.fds.title = fd
+	title := make([]byte, len(argvArea()))
+	copy(title, "tincan-init")
+	if _, err := unix.Pwrite(fd, title, 0); err != nil {
+		return &hostError{call: "pwrite64(TITLE)", err: err}
+	}
+	return nil
+}
+
+// hostDo makes the plan's step i, which is the host's.
+func (l *launch) hostDo(i int) error {
+	s := &l.plan[i]
+	if l.debug {
+		l.log(s.String())
+	}
+	if l.stepper != nil {
+		if err := l.stepper.host(i); err != nil {
+			return err
+		}
+	}
+	err := s.do(l)
+	if err == nil {
+		return nil
+	}
+	var he *hostError
+	if e := errnoOf(err); e != 0 && !errors.As(err, &he) {
+		return &stepError{step: s, index: i + 1, total: len(l.plan), errno: e}
+	}
+	return err
+}
+
+// clone is the host's step that starts the child.
+func (l *launch) clone() error {
+	c := l.c
+	group := -1
+	switch c.group.version() {
+	case 2:
+		dir := c.group.dirs()[0]
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return &hostError{call: fmt.Sprintf("open(%s, O_PATH|O_DIRECTORY)", quote(dir)), err: err}
+		}
+		defer unix.Close(fd)
+		group = fd
+	case 1:
+		for i, dir := range c.group.dirs() {
+			file := dir + "/cgroup.procs"
+			fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+			if err == nil {
+				err = unix.Dup3(fd, c.fds.group[i], unix.O_CLOEXEC)
+				unix.Close(fd)
+			}
+			if err != nil {
+				return &hostError{call: fmt.Sprintf("open(%s, O_WRONLY)", quote(file)), err: err}
+			}
+		}
+	}
+	p := l.childPlan()
+	var err error
+	l.pid, l.pidfd, err = startChild(namespaces(c), p, group, c.mask)
+	if err != nil {
+		l.pid = 0
+		return err
+	}
+	l.closing = append(l.closing, l.pidfd)
+	for _, fd := range c.fds.group {
+		unix.Close(fd)
+	}
+	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return slices.Contains(c.fds.group, fd) })
+	return nil
+}
+
+// childPlan sorts the plan's steps to who makes them, and lets the log and --step
+// in between: they are steps themselves, so that the loop knows nothing of them.
+func (l *launch) childPlan() *childPlan {
+	p := &childPlan{init: l.c.init, report: uintptr(l.c.fds.report)}
+	lists := map[actor]*[]step{child: &p.setup, pid1: &p.pid1, command: &p.command}
+	for i := range l.plan {
+		s := l.plan[i]
+		list := lists[s.actor]
+		if list == nil {
+			continue
+		}
+		s.index = i
+		if l.debug {
+			*list = append(*list, l.logStep(&s))
+		}
+		if l.stepper != nil && s.actor != pid1 {
+			*list = append(*list, l.stepper.gate(i)...)
+		}
+		*list = append(*list, s)
+	}
+	return p
+}
+
+// handshake waits for the child's byte and makes the host's steps that come between
+// it and the answer.
+func (l *launch) handshake(i int) error {
+	var b [1]byte
+	n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
+	if err != nil {
+		return &hostError{call: "read(PARENT)", err: err}
+	}
+	if n == 0 {
+		return l.failure()
+	}
+	for ; i < len(l.plan); i++ {
+		if l.plan[i].actor == host {
+			if err := l.hostDo(i); err != nil {
+				return err
+			}
+		}
+	}
+	// End-of-file on the socket is how the child's death would show, and has no
+	// more use: its end is closed here, and the report pipe is what is left.
+	unix.Close(l.parent)
+	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return fd == l.parent })
+	return nil
+}
+
+// failure reads the report of a child that ended before the handshake.
+func (l *launch) failure() error {
+	r, ok, err := readReport(l.reports)
+	if err != nil {
+		return err
+	}
+	if ok && r.what == reportFailed {
+		return l.stepFailed(r)
+	}
+	status, _ := l.reap()
+	l.pid = 0
+	return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
+}
+
+// stepFailed turns a report into an error with the step's text, and finds the exit
+// status that goes with it.
+func (l *launch) stepFailed(r report) error {
+	p := l.childPlan()
+	all := slices.Concat(p.setup, p.pid1, p.command)
+	if r.index < 0 || int(r.index) >= len(all) {
+		return fmt.Errorf("the container's process reports a step that is not in the plan: %d", r.index)
+	}
+	s := &all[r.index]
+	e := &stepError{step: s, index: s.index + 1, total: len(l.plan), errno: syscall.Errno(r.value)}
+	if s.call == "execve" {
+		return &exitError{l.c.execStatus(s.args[0].s, e.errno), e}
+	}
+	return e
+}
+
+// readReport reads one report; ok is false at the end of the pipe.
+func readReport(fd int) (r report, ok bool, err error) {
+	b := make([]byte, reportSize)
+	n, err := retry(func() (int, error) { return unix.Read(fd, b) })
+	if err != nil {
+		return r, false, &hostError{call: "read(REPORTS)", err: err}
+	}
+	if n != len(b) {
+		return r, false, nil
+	}
+	return decodeReport(b), true, nil
+}
+
+func retry(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// kill ends the container at once and waits for its end: with PID 1 the kernel ends
+// everything in the namespace.
+func (l *launch) kill() {
+	if l.pid == 0 {
+		return
+	}
+	unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
+	l.reap()
+	l.pid = 0
+}
+
+// reap waits for the end of the container's first process.
+func (l *launch) reap() (unix.WaitStatus, unix.Rusage) {
+	var status unix.WaitStatus
+	var usage unix.Rusage
+	for {
+		n, err := retry(func() (int, error) { return unix.Wait4(l.pid, &status, 0, &usage) })
+		if err != nil || n == l.pid {
+			return status, usage
+		}
+	}
+}
+
+// cleanUp removes what the run made. end is told what the group has counted, which
+// must be read before the group goes.
+func (l *launch) cleanUp(end *ending) error {
+	if end != nil {
+		end.group = l.c.group.readCounters()
+	}
+	if l.ledger == nil {
+		return nil
+	}
+	if err := l.ledger.close(); err != nil {
+		return fmt.Errorf("clean-up: %w", err)
+	}
+	return nil
+}
+
+func (l *launch) closeAll() {
+	for _, fd := range l.closing {
+		unix.Close(fd)
+	}
+	l.closing = nil
+}
+
+// log prints a line for --debug.
+func (l *launch) log(format string) {
+	if l.debug {
+		say("%s", format)
+	}
+}
+
+// logStep is the step that logs another: the child's write to standard error. That
+// nobody reads there is no reason to stop.
+func (l *launch) logStep(s *step) step {
+	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
+	w.least, w.may = 0, unix.EPIPE
+	w.actor, w.index = s.actor, s.index
+	return w
+}
+
+// say prints a line of tincan's own: on standard error, and each line marked.
+func say(format string, a ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, a...), "\n")
+	fmt.Fprintln(os.Stderr, "tincan: "+strings.ReplaceAll(text, "\n", "\ntincan:   "))
+}

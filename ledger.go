@@ -1,0 +1,370 @@
+// What a run has made on the host, so that it goes away on every path.
+//
+// flock(2), openat2(2), unlinkat(2).
+//
+// A launcher that is killed cannot clean up. So each run writes down what it is
+// about to make, in a file of its own under /run/tincan that it holds a lock on; a
+// file whose lock can be taken belongs to a launcher that is dead, and the next run
+// that ends removes what it lists. Only what is empty is ever removed.
+//
+// Mount points in a root directory may be shared: a run that ends while another
+// uses the same root directory hands its lines over to it, since a directory that
+// is removed takes with it the mounts on it in every other namespace.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ledgerDirs are tried in turn: a bare host may have no /run.
+var ledgerDirs = []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
+
+type ledger struct {
+	dir  string
+	name string
+	f    *os.File // locked for as long as the run lives
+	root string   // "DEV:INO" of the root directory
+}
+
+// entry is a line of a ledger: what, and the words that belong to it.
+//
+//	root  DEV:INO               this run uses the root directory
+//	group DIR                   a directory of cgroupfs
+//	not   DIR                   that directory was another's after all
+//	made  DEV:INO d|f ROOT REL  a mount point in the root directory
+type entry struct {
+	what  string
+	words []string
+}
+
+func (e entry) String() string {
+	q := make([]string, len(e.words))
+	for i, w := range e.words {
+		q[i] = fmt.Sprintf("%q", w)
+	}
+	return e.what + " " + strings.Join(q, " ") + "\n"
+}
+
+// openLedger makes the run's file. rootFD is the root directory.
+func openLedger(rootFD int) (*ledger, error) {
+	id, err := fileID(rootFD)
+	if err != nil {
+		return nil, err
+	}
+	l := &ledger{root: id}
+	var errs []error
+	for _, dir := range ledgerDirs {
+		if err := makeLedgerDir(dir); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l.dir = dir
+		break
+	}
+	if l.dir == "" {
+		return nil, fmt.Errorf("no directory to note down what is to be removed at the end:\n%w\nmount a tmpfs on /run", errors.Join(errs...))
+	}
+	unlock, err := l.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	l.name = fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
+	if l.f, err = os.OpenFile(filepath.Join(l.dir, l.name), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, &hostError{call: "flock(" + quote(l.f.Name()) + ", LOCK_EX)", err: err}
+	}
+	return l, l.note(entry{"root", []string{l.root}})
+}
+
+// makeLedgerDir makes the directory, or makes sure that it is nobody else's.
+func makeLedgerDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: dir, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
+		return fmt.Errorf("%s: not a directory that only this user can write", dir)
+	}
+	return nil
+}
+
+// lock takes the lock that all ledgers of the directory share, for as long as it
+// takes to make, hand over or remove something.
+func (l *ledger) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(l.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	return func() { f.Close() }, err
+}
+
+// note writes a line. It comes before the deed.
+func (l *ledger) note(e entry) error {
+	_, err := l.f.WriteString(e.String())
+	return err
+}
+
+// writeGroups notes the group's directories as made ("group") or as another's ("not").
+func (l *ledger) writeGroups(what string, dirs []string) error {
+	for _, d := range dirs {
+		if err := l.note(entry{what, []string{d}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePoint makes a missing mount point in the root directory, and the directories
+// that lead to it. A symlink on the way is an error, and nothing outside is reached.
+func (l *ledger) makePoint(r *root, p mountPoint) error {
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, q := range chains([]mountPoint{p}) {
+		rel := strings.TrimPrefix(q.target, "/")
+		found, err := lookup(r.fd, rel)
+		if err == nil && found != nil {
+			continue
+		}
+		if err != nil {
+			return explainLookup(r.fd, r.dir, rel, err)
+		}
+		kind := "f"
+		if q.dir {
+			kind = "d"
+		}
+		if err := l.note(entry{"made", []string{l.root, kind, r.dir, rel}}); err != nil {
+			return err
+		}
+		if err := makeIn(r.fd, rel, q.dir); err != nil {
+			return &hostError{call: fmt.Sprintf("mkdir(%s, 0755)", quote(filepath.Join(r.dir, rel))), err: err}
+		}
+	}
+	return nil
+}
+
+// makeIn makes a directory or an empty file at rel below root.
+func makeIn(root int, rel string, dir bool) error {
+	parent, err := openParent(root, rel)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(parent)
+	base := path.Base(rel)
+	if dir {
+		if err := unix.Mkdirat(parent, base, 0o755); err != nil {
+			return err
+		}
+		return unix.Fchmodat(parent, base, 0o755, 0) // whatever the caller's umask is
+	}
+	fd, err := unix.Openat(parent, base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+func openParent(root int, rel string) (int, error) {
+	return unix.Openat2(root, path.Dir("/" + rel)[1:]+"/.", &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS,
+	})
+}
+
+// close ends the run: it undoes what this run noted, then what dead ones did.
+func (l *ledger) close() error {
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	others, err := l.others()
+	if err != nil {
+		return err
+	}
+	errs := []error{l.undo(l.f, others)}
+	for _, o := range others {
+		if !o.live {
+			// What a dead run left is removed if it can be; it is no failure of this one.
+			l.undo(o.f, others)
+		}
+		o.f.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// other is another run's ledger.
+type other struct {
+	f    *os.File
+	live bool
+	root string
+}
+
+func (l *ledger) others() ([]other, error) {
+	names, err := os.ReadDir(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []other
+	for _, n := range names {
+		if n.Name() == "lock" || n.Name() == l.name {
+			continue
+		}
+		f, err := os.OpenFile(filepath.Join(l.dir, n.Name()), os.O_RDWR|os.O_APPEND, 0)
+		if err != nil {
+			continue // ended in the meantime
+		}
+		o := other{f: f, live: unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil}
+		for _, e := range readEntries(f) {
+			if e.what == "root" && len(e.words) == 1 {
+				o.root = e.words[0]
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// readEntries reads a ledger. A line cut short by the end of its writer is left out.
+func readEntries(f *os.File) []entry {
+	if _, err := f.Seek(0, 0); err != nil {
+		return nil
+	}
+	var out []entry
+	for s := bufio.NewScanner(f); s.Scan(); {
+		what, rest, _ := strings.Cut(s.Text(), " ")
+		e := entry{what: what}
+		for rest != "" {
+			q, err := strconv.QuotedPrefix(rest)
+			if err != nil {
+				e.what = ""
+				break
+			}
+			w, _ := strconv.Unquote(q)
+			e.words = append(e.words, w)
+			rest = strings.TrimPrefix(rest[len(q):], " ")
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// undo removes what the ledger f lists, the newest first, and then the ledger. What
+// cannot be removed yet stays in the ledger for a later run.
+func (l *ledger) undo(f *os.File, others []other) error {
+	entries := readEntries(f)
+	var errs []error
+	foreign := map[string]bool{}
+	for i := len(entries) - 1; i >= 0; i-- {
+		switch e := entries[i]; {
+		case e.what == "not" && len(e.words) == 1:
+			foreign[e.words[0]] = true
+		case e.what == "group" && len(e.words) == 1 && !foreign[e.words[0]]:
+			if err := removeGroup(e.words[0]); err != nil {
+				errs = append(errs, err)
+			}
+		case e.what == "made" && len(e.words) == 4:
+			if o := userOf(e.words[0], others); o != nil {
+				if _, err := o.WriteString(e.String()); err != nil {
+					errs = append(errs, err)
+				}
+			} else if err := removePoint(e); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, skipNotExist(os.Remove(f.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// userOf finds a live run that uses the root directory.
+func userOf(root string, others []other) *os.File {
+	for _, o := range others {
+		if o.live && o.root == root {
+			return o.f
+		}
+	}
+	return nil
+}
+
+// removeGroup removes a group's directory. Its processes are dead by now, but the
+// kernel may take a moment to let go of them.
+func removeGroup(dir string) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		err := unix.Rmdir(dir)
+		if err == nil || err == unix.ENOENT {
+			return nil
+		}
+		if err != unix.EBUSY || wait > time.Second {
+			return &hostError{call: "rmdir(" + quote(dir) + ")", err: err}
+		}
+		time.Sleep(wait)
+	}
+}
+
+// removePoint removes a mount point, if the root directory is still the same one
+// and the mount point is still empty.
+func removePoint(e entry) error {
+	id, kind, dir, rel := e.words[0], e.words[1], e.words[2], e.words[3]
+	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil // gone as a whole
+	}
+	defer unix.Close(root)
+	if now, err := fileID(root); err != nil || now != id {
+		return nil
+	}
+	parent, err := openParent(root, rel)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(parent)
+	base, how := path.Base(rel), unix.AT_REMOVEDIR
+	if kind == "f" {
+		how = 0
+		var st unix.Stat_t
+		if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != 0 {
+			return nil // somebody's by now
+		}
+	}
+	switch err := unix.Unlinkat(parent, base, how); err {
+	case nil, unix.ENOENT, unix.ENOTEMPTY, unix.ENOTDIR:
+		return nil // the last two: somebody's by now
+	default:
+		return &hostError{call: "rmdir(" + quote(filepath.Join(dir, rel)) + ")", err: err}
+	}
+}
+
+// fileID identifies an open file.
+func fileID(fd int) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", &os.PathError{Op: "fstat", Path: fmt.Sprintf("descriptor %d", fd), Err: err}
+	}
+	return fmt.Sprintf("%d:%d", st.Dev, st.Ino), nil
+}

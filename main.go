@@ -1,0 +1,209 @@
+// Command tincan runs a command in a container, and shows how.
+//
+// A container is what a process is after a list of system calls. tincan's launcher
+// decides everything, writes the list, which it calls the plan, and a small loop in
+// a freshly cloned process makes the calls, of which the last is the command's
+// execve. `tincan plan` prints the list and makes none of the calls.
+//
+// Read the files in the order of the tutorial "Writing a container in Rust", whose
+// sixteen steps they follow:
+//
+//	main.go      1-4   the command line
+//	config.go    1-6   what was asked for, checked and made definite
+//	plan.go            what a step is; calls.go has one constructor for each call
+//	launch.go    5-6   the order of everything: containerPlan, then launch.run
+//	clone.go     8     the loop, and the init that stays behind as PID 1
+//	ns.go        7-9,11  socket pair, namespaces, hostname, ids
+//	mount.go     10,16 the root, /proc, /sys, added paths; dev.go /dev; points.go what
+//	                   is where; ledger.go what goes away again
+//	caps.go      12    capabilities
+//	seccomp.go   13    the system call filter
+//	cgroupfs.go  14    the resource group; rlimit.go the limits of a process
+//	command.go   15    the last steps, and execve
+//	supervise.go       signals, time limit, the end; jobcontrol.go the terminal;
+//	                   stats.go what was used
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the Makefile.
+var version = "0.1.0-dev"
+
+func init() {
+	// The main goroutine stays on the main thread: PR_SET_PDEATHSIG is about the
+	// thread that cloned, and the main thread lives as long as the process.
+	runtime.LockOSThread()
+}
+
+func main() { os.Exit(tincan(os.Args[1:])) }
+
+// cli is the command line.
+type cli struct {
+	Run   runCmd   `cmd:"" help:"Run a command in a new container (the default: 'run' may be left out)."`
+	Plan  planCmd  `cmd:"" help:"Print every system call that run would make, in order, and make none."`
+	Check checkCmd `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// runFlags are the flags of run, and of everything that runs or plans.
+type runFlags struct {
+	Mount string   `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
+	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name)."`
+	Ro    bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
+	Tmpfs []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`
+
+	Command  string   `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
+	Env      []string `short:"e" sep:"none" placeholder:"NAME[=VALUE]" group:"command" help:"Set a variable, or copy the caller's (repeatable). Without it: PATH, HOME and TERM only."`
+	Workdir  string   `short:"w" default:"/" placeholder:"DIR" group:"command" help:"Working directory inside (${default})."`
+	PassFD   []int    `name:"pass-fd" placeholder:"N" group:"command" help:"Leave descriptor N open for the command (repeatable). Otherwise only 0, 1 and 2 are."`
+	Init     bool     `default:"true" negatable:"" group:"command" help:"Have a tiny PID 1 that reaps and passes signals on; with --no-init the command itself is PID 1, as in the tutorial."`
+	Timeout  string   `placeholder:"DURATION" group:"command" help:"End the container after this long, such as 30s: SIGTERM, and SIGKILL 5 seconds later. Exit status 124."`
+	Stats    string   `placeholder:"FILE" group:"command" help:"Write a JSON report at the end ('-' for standard error)."`
+	Hostname string   `placeholder:"NAME" group:"command" help:"Hostname inside, and the name of the resource group (adjective-noun-number)."`
+	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
+
+	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
+	GID int      `name:"gid" default:"-1" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
+	Map []string `sep:"none" default:"0:10000:2000" placeholder:"INSIDE:HOST:COUNT" group:"power" help:"Which ids of the host the container's are (repeatable; ${default})."`
+
+	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
+	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
+	Seccomp string   `default:"default" placeholder:"default|none" group:"power" help:"System call filter."`
+
+	Memory    string   `placeholder:"SIZE" group:"limits" help:"Memory of all processes together, such as 512M; max lifts it (1GiB)."`
+	Swap      string   `placeholder:"SIZE" group:"limits" help:"Swap beside the memory, or max (0)."`
+	Pids      string   `placeholder:"N" group:"limits" help:"Processes and threads, the init among them, or max (64)."`
+	CPUWeight string   `name:"cpu-weight" placeholder:"N" group:"limits" help:"Share of the processors when they are short: 1 to 10000, others have 100 (25)."`
+	CPUs      string   `name:"cpus" placeholder:"N" group:"limits" help:"Processors at most, such as 1.5, or max (no cap)."`
+	IOWeight  string   `name:"io-weight" placeholder:"N" group:"limits" help:"Share of the disks when they are short: 1 to 10000, others have 100 (10)."`
+	NoCgroup  bool     `group:"limits" help:"No resource group at all. Otherwise a host that cannot have one is an error."`
+	Rlimit    []string `sep:"none" placeholder:"NAME=SOFT[:HARD]" group:"limits" help:"Limit of setrlimit(2) for the command, such as nofile=1024 (repeatable; nofile=64)."`
+
+	Step  bool `group:"look" help:"Make the calls one at a time at a key press, and show what each changes (terminal only)."`
+	Debug bool `short:"d" group:"look" help:"Log every system call of the plan as it is made."`
+
+	Args []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments."`
+
+	// set by tincan: kong does not tell an empty value from none
+	commandGiven, mountGiven bool
+}
+
+var groups = map[string]string{
+	"root":    "What it sees:",
+	"command": "What runs:",
+	"power":   "What it may do:",
+	"limits":  "How much it may use:",
+	"look":    "Watching it start:",
+}
+
+type runCmd struct {
+	runFlags
+}
+
+func (runCmd) Help() string {
+	return `Exit status: the command's own; 128+N if signal N ended it; 124 timed out; 125 tincan failed and nothing ran; 126 the command could not be executed; 127 it was not found.
+
+Examples:
+
+  tincan -- bash                          a shell on this host's own tree, read-only
+  tincan -m /srv/debian -- apt list       a command in a root directory
+  tincan -m /srv/empty -a /lib:/lib -a /lib64:/lib64 -a /bin/sh:/bin/sh:ro -- /bin/sh
+  tincan --memory=64M --timeout=10s -- ./untrusted`
+}
+
+// tincan is the whole program; it gives the exit status.
+func tincan(args []string) int {
+	var c cli
+	parser, err := kong.New(&c, options()...)
+	if err != nil {
+		return failed(err)
+	}
+	ctx, err := parser.Parse(withDefaultCommand(args))
+	if err != nil {
+		return failed(explainUsage(err))
+	}
+	c.Run.note(args)
+	c.Plan.note(args)
+	switch strings.Fields(ctx.Command())[0] {
+	case "run":
+		status, err := runContainer(&c.Run.runFlags)
+		if err != nil {
+			return failed(err)
+		}
+		return status
+	case "plan":
+		err = c.Plan.print(os.Stdout)
+	case "check":
+		return c.Check.print(os.Stdout)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return 0
+}
+
+func options() []kong.Option {
+	o := []kong.Option{
+		kong.Name("tincan"),
+		kong.Description("Run a command in a container made of plain Linux system calls, or list the calls first.\n\n" +
+			"Without a command's name, 'run' is meant: tincan -- COMMAND. Try: tincan -- sh"),
+		kong.Vars{"version": "tincan " + version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	}
+	for key, title := range groups {
+		o = append(o, kong.ExplicitGroups([]kong.Group{{Key: key, Title: title}}))
+	}
+	return o
+}
+
+// withDefaultCommand puts `run` in front where no command is named.
+func withDefaultCommand(args []string) []string {
+	if len(args) > 0 {
+		switch args[0] {
+		case "run", "plan", "check", "--help", "-h", "--version":
+			return args
+		}
+	} else {
+		return []string{"--help"}
+	}
+	return append([]string{"run"}, args...)
+}
+
+// note sees to the flags whose empty value differs from none.
+func (f *runFlags) note(args []string) {
+	for i, a := range args {
+		if a == "--" {
+			return
+		}
+		f.commandGiven = f.commandGiven || a == "-c" || a == "--command" || strings.HasPrefix(a, "--command=")
+		f.mountGiven = f.mountGiven || (a == "-m" || a == "--mount") && i+1 < len(args) && args[i+1] == "" || a == "--mount="
+	}
+}
+
+// explainUsage adds to kong's message where to look.
+func explainUsage(err error) error {
+	var p *kong.ParseError
+	if errors.As(err, &p) {
+		return errors.New(err.Error() + "; see tincan --help")
+	}
+	return err
+}
+
+// failed says why and gives the status: tincan's own, or that of a command that
+// could not be executed.
+func failed(err error) int {
+	say("%v", err)
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return statusFailed
+}

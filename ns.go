@@ -1,0 +1,192 @@
+// Chapters 7, 8, 9 and 11: the socket pair, the namespaces, the hostname, the ids.
+//
+// namespaces(7), clone(2), user_namespaces(7), uts_namespaces(7), socketpair(2).
+//
+// The container's first process is cloned into new mount, PID, IPC, network, UTS
+// and cgroup namespaces by real root, so the host owns them; only then does it
+// drop into a user namespace of its own. Root inside therefore has power over its
+// own ids and nothing else: the mounts, the network and the hostname it lives in
+// belong to a user namespace above its own.
+//
+// Differs from the tutorial: a failing unshare(CLONE_NEWUSER) ends the run (there
+// it was ignored and the command ran as the host's root); the group is joined
+// before the cgroup namespace is made, so that /proc/self/cgroup says "/"; the
+// loopback interface is brought up; each side closes the other's end of the
+// socket pair, and end-of-file stops the child.
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// cloneFlags names the flags of clone(2) and unshare(2) that are used here, in
+// the order in which strace prints them.
+var cloneFlags = []flagName{
+	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
+	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
+	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
+	{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
+}
+
+// namespaces gives the flags of the clone (step 8).
+func namespaces(c *config) uintptr {
+	f := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if c.net == "none" {
+		f |= unix.CLONE_NEWNET
+	}
+	if c.group.version() != 1 {
+		// On cgroup v2 the clone puts the child into its group, and the namespace
+		// made by the same call is rooted there. On v1 the child joins the groups
+		// itself and then unshares: see join in cgroupfs.go.
+		f |= unix.CLONE_NEWCGROUP
+	}
+	return f
+}
+
+// The tutorial's words (step 9), for a name that a person can say and remember.
+var (
+	adjectives = [16]string{"blue", "red", "green", "yellow", "big", "small", "tall", "thin",
+		"round", "square", "triangular", "weird", "noisy", "silent", "soft", "irregular"}
+	nouns = [8]string{"cat", "world", "coffee", "girl", "man", "book", "pinguin", "moon"}
+)
+
+// randomHostname is adjective-noun-number: 16 * 8 * 256 of them.
+func randomHostname() string {
+	var b [4]byte
+	rand.Read(b[:]) // never fails: crypto/rand
+	n := binary.LittleEndian.Uint32(b[:])
+	return fmt.Sprintf("%s-%s-%d", adjectives[n%16], nouns[n>>4%8], n>>8%256)
+}
+
+// beginning is what must come before everything else: the child dies with the
+// launcher, and waits for nobody who is gone.
+func beginning(c *config) []step {
+	return []step{
+		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
+			because("if the launcher dies, so does the container"),
+		closeFD(fd(c.fds.parent, "PARENT")).
+			because("the launcher's end of the socket pair: with it open here, the launcher's death would not read as end-of-file"),
+		umask(0).because("the modes of what is made below are the modes it gets"),
+	}
+}
+
+// hostname is step 9.
+func hostname(c *config) []step {
+	return []step{sethostname(c.hostname).because("its own UTS namespace: the host keeps its name")}
+}
+
+// loopback brings the interface lo up. A new network namespace holds it, but down,
+// and programs that talk to themselves over 127.0.0.1 expect it. The ioctl needs a
+// socket of the new namespace, which only the child can open: hence the kept result.
+func loopback(c *config) []step {
+	if c.net != "none" {
+		return nil
+	}
+	open := call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"),
+		arg{n: unix.SOCK_DGRAM | unix.SOCK_CLOEXEC, s: "SOCK_DGRAM|SOCK_CLOEXEC", show: showText}, name(unix.IPPROTO_IP, "IPPROTO_IP"))
+	open.keep = ^uintptr(0)
+	req := new(ifreq)
+	copy(req.name[:], "lo")
+	req.flags = unix.IFF_UP | unix.IFF_RUNNING
+	up := call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"),
+		mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`))
+	return []step{
+		open.because("any socket of the new network namespace: interfaces are set up through one"),
+		up.because("127.0.0.1 works, and nothing else is reachable"),
+		closeFD(kept()),
+	}
+}
+
+// ifreq is struct ifreq of netdevice(7): 16 bytes of name, then a union of 24.
+type ifreq struct {
+	name  [unix.IFNAMSIZ]byte
+	flags uint16
+	_     [22]byte
+}
+
+// idMap is one line of uid_map and gid_map: count ids from inside on are the ids
+// from outside on of the host.
+type idMap struct{ inside, outside, count uint32 }
+
+func (m idMap) String() string { return fmt.Sprintf("%d %d %d", m.inside, m.outside, m.count) }
+
+// hostID is the host's id for one inside, or ok false if the map has none.
+func hostID(maps []idMap, id int) (int, bool) {
+	for _, m := range maps {
+		if id >= int(m.inside) && id-int(m.inside) < int(m.count) {
+			return int(m.outside) + id - int(m.inside), true
+		}
+	}
+	return 0, false
+}
+
+// userns is step 11: a user namespace of its own, the handshake in which the
+// launcher writes the maps, and the ids.
+func userns(c *config) []step {
+	var lines []string
+	for _, m := range c.maps {
+		lines = append(lines, m.String()+"\n")
+	}
+	text := strings.Join(lines, "")
+	socket := fd(c.fds.child, "SOCKET")
+	return []step{
+		unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns),
+		writeBytes(socket, "\x01").because("tells the launcher that the namespace is there"),
+		mapStep("uid_map", text, "the maps can only be written from the namespace above"),
+		mapStep("gid_map", text, "the same for groups"),
+		goStep(),
+		readByte(socket).because("waits for the maps; end-of-file, the launcher's death, is a failure"),
+		setgroups().because("the caller's supplementary groups are not the container's"),
+	}
+}
+
+// ids come after the bounding set, whose drop needs a capability that a change of
+// ids may take.
+func ids(c *config) []step {
+	return []step{
+		setresgid(c.gid).because("the group inside"),
+		setresuid(c.uid).because("the user inside"),
+		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
+			because("again: a change of ids clears it (prctl(2))"),
+		prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
+			because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"),
+	}
+}
+
+func mapStep(file, text, why string) step {
+	s := hostWrite("/proc/PID/"+file, text, func(l *launch) error {
+		return writeFile(fmt.Sprintf("/proc/%d/%s", l.pid, file), text)
+	})
+	return s.because(why)
+}
+
+func hintUserns(e syscall.Errno) string {
+	switch e {
+	case unix.EPERM:
+		return "user namespaces are forbidden here: see /proc/sys/user/max_user_namespaces, and whether a seccomp filter or a container is around tincan"
+	case unix.ENOSPC:
+		return "no more user namespaces: raise /proc/sys/user/max_user_namespaces"
+	}
+	return ""
+}
+
+func goStep() step {
+	s := step{call: "write", actor: host, args: [6]arg{fd(0, "PARENT"), cstring("\x01"), num(1)}, do: func(l *launch) error {
+		_, err := unix.Write(l.parent, []byte{1})
+		return err
+	}}
+	return s.because("go on")
+}

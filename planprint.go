@@ -1,0 +1,129 @@
+// `tincan plan`: the plan for a reader.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+type planCmd struct {
+	runFlags
+	Explain bool `group:"print" help:"Say why each call is made."`
+	Chapter int  `placeholder:"N" group:"print" help:"Only the calls of the tutorial's step N, 7 to 16."`
+	JSON    bool `name:"json" group:"print" help:"One JSON object for each call, in an array."`
+}
+
+func (planCmd) Help() string {
+	return `The calls are in strace's notation and in order; the number is the one that an error of run quotes. 'host' marks what the launcher does from outside; everything else is done by the container's own first process, the init that it becomes, and the command's process. Names in capitals are descriptors and values that are known only when it runs.
+
+Examples:
+
+  tincan plan -- bash
+  tincan plan --explain --chapter=10 -m /srv/debian -- apt list
+  tincan run -d -m /srv/debian -- true    the same calls, as they are made`
+}
+
+// chapters are the tutorial's steps that have calls, with its titles and our file.
+var chapters = map[int]struct{ title, file string }{
+	7:  {"socket pair between launcher and container", "ns.go"},
+	8:  {"namespaces", "ns.go"},
+	9:  {"hostname", "ns.go"},
+	10: {"mounts", "mount.go"},
+	11: {"user namespace", "ns.go"},
+	12: {"capabilities", "caps.go"},
+	13: {"system calls", "seccomp.go"},
+	14: {"resources", "cgroupfs.go, rlimit.go"},
+	15: {"the command", "command.go"},
+	16: {"added paths", "mount.go"},
+}
+
+func (p *planCmd) print(w io.Writer) error {
+	if p.Step {
+		return fmt.Errorf("--step: for run only; plan makes no calls")
+	}
+	if _, ok := chapters[p.Chapter]; p.Chapter != 0 && !ok {
+		return fmt.Errorf("--chapter=%d: one of 7 to 16, the tutorial's steps that make system calls", p.Chapter)
+	}
+	if _, err := parseDuration(p.Timeout); err != nil {
+		return err
+	}
+	c, err := newConfig(&p.runFlags)
+	if err != nil {
+		return err
+	}
+	if err := c.layout(); err != nil {
+		return err
+	}
+	if t := newJobControl(); t != nil {
+		c.tty = t.handOver
+	}
+	c.fds.group = make([]int, len(c.group.parents))
+	plan, err := containerPlan(c)
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		return printJSON(w, plan, p.Chapter)
+	}
+	var b strings.Builder
+	for _, line := range c.group.absent {
+		fmt.Fprintf(&b, "# %s\n", line)
+	}
+	last := 0
+	for i := range plan {
+		s := &plan[i]
+		if p.Chapter != 0 && s.chapter != p.Chapter {
+			continue
+		}
+		if s.chapter != last {
+			last = s.chapter
+			fmt.Fprintf(&b, "\n# step %d: %s (%s)\n", last, chapters[last].title, chapters[last].file)
+		}
+		fmt.Fprintf(&b, "%4d %-7s %s%s\n", i+1, s.actor, s, tolerated(s))
+		if p.Explain && s.why != "" {
+			fmt.Fprintf(&b, "             # %s\n", s.why)
+		}
+	}
+	_, err = io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	return err
+}
+
+// tolerated says which errno is as good as success.
+func tolerated(s *step) string {
+	if s.may == 0 {
+		return ""
+	}
+	return "    # or " + errnoName(s.may)
+}
+
+// planLine is a step in JSON.
+type planLine struct {
+	Number    int    `json:"number"`
+	Chapter   int    `json:"chapter"`
+	Actor     string `json:"actor"`
+	Call      string `json:"call"`
+	Text      string `json:"text"`
+	Tolerated string `json:"tolerated,omitempty"`
+	Why       string `json:"why,omitempty"`
+}
+
+func printJSON(w io.Writer, plan []step, chapter int) error {
+	lines := []planLine{}
+	for i := range plan {
+		s := &plan[i]
+		if chapter != 0 && s.chapter != chapter {
+			continue
+		}
+		l := planLine{Number: i + 1, Chapter: s.chapter, Actor: s.actor.String(), Call: s.call, Text: s.String(), Why: s.why}
+		if s.may != 0 {
+			l.Tolerated = errnoName(s.may)
+		}
+		lines = append(lines, l)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(lines)
+}

@@ -1,0 +1,192 @@
+// What a run has used, and which limits it hit: --stats and the lines at the end.
+//
+// cgroup-v2.rst (memory.events, memory.peak, pids.events, pids.peak), getrusage(2).
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// counters are what the group has counted. -1 is "this kernel does not say".
+type counters struct {
+	oomKilled  int64 // processes killed because memory ran out
+	pidsHit    int64 // forks refused
+	memoryPeak int64 // bytes
+	pidsPeak   int64
+}
+
+// readCounters reads the group's files, before the group goes.
+func (g *group) readCounters() counters {
+	c := counters{-1, -1, -1, -1}
+	if g.none {
+		return c
+	}
+	memory, pids := filepath.Join(g.parentOf("memory"), g.name), filepath.Join(g.parentOf("pids"), g.name)
+	events, peak := "memory.oom_control", "memory.max_usage_in_bytes"
+	if g.v2 {
+		memory = filepath.Join(g.parentOf(""), g.name)
+		pids, events, peak = memory, "memory.events", "memory.peak"
+	}
+	c.oomKilled = readKey(filepath.Join(memory, events), "oom_kill")
+	c.pidsHit = readKey(filepath.Join(pids, "pids.events"), "max")
+	c.memoryPeak = readKey(filepath.Join(memory, peak), "")
+	c.pidsPeak = readKey(filepath.Join(pids, "pids.peak"), "")
+	return c
+}
+
+// readKey gives the number after a key of a flat-keyed file, or the file's only
+// number for the key "".
+func readKey(file, key string) int64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return -1
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		f := strings.Fields(line)
+		if key == "" && len(f) == 1 || len(f) == 2 && f[0] == key {
+			if n, err := strconv.ParseInt(f[len(f)-1], 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}
+
+// notes are the lines at the end about limits that were hit.
+func (k counters) notes(e *ending, c *config) []string {
+	var out []string
+	if k.oomKilled > 0 {
+		out = append(out, fmt.Sprintf("out of memory: the kernel killed %s at the container's limit of %s; --memory raises it",
+			plural(int(k.oomKilled), "process"), c.group.shown("memory")))
+	}
+	if k.pidsHit > 0 {
+		out = append(out, fmt.Sprintf("too many processes: %s refused at the container's limit of %s; --pids raises it",
+			plural(int(k.pidsHit), "fork"), c.group.shown("pids")))
+	}
+	return out
+}
+
+// shown is the value of a controller's limit, for a person.
+func (g *group) shown(controller string) string {
+	for _, f := range g.files {
+		if strings.HasPrefix(f.file, controller+".") && (strings.HasSuffix(f.file, ".max") || strings.HasSuffix(f.file, ".limit_in_bytes")) {
+			if controller == "memory" {
+				return sizeText(f.text)
+			}
+			return f.text
+		}
+	}
+	return "?"
+}
+
+// sizeText gives bytes as a person writes them: 1GiB, 512MiB, 1000.
+func sizeText(s string) string {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return s
+	}
+	for _, u := range []string{"", "KiB", "MiB", "GiB"} {
+		if n%1024 != 0 || n == 0 || u == "GiB" {
+			return fmt.Sprintf("%d%s", n, u)
+		}
+		n /= 1024
+	}
+	return s
+}
+
+// report of --stats. Times are in seconds, sizes in bytes; null is "not known".
+type statsReport struct {
+	Status     int             `json:"status"`
+	Signal     *string         `json:"signal"`
+	TimedOut   bool            `json:"timed_out"`
+	OOMKilled  bool            `json:"oom_killed"`
+	Wall       float64         `json:"wall_seconds"`
+	User       float64         `json:"user_seconds"`
+	System     float64         `json:"system_seconds"`
+	MemoryPeak *int64          `json:"memory_peak_bytes"`
+	PidsPeak   *int64          `json:"pids_peak"`
+	LimitsHit  statsLimitsHits `json:"limits_hit"`
+}
+
+// statsLimitsHits counts how often each limit was hit.
+type statsLimitsHits struct {
+	Memory *int64 `json:"memory"` // processes killed
+	Pids   *int64 `json:"pids"`   // forks refused
+}
+
+// statsFile is where the report goes. It is opened before anything runs.
+type statsFile struct {
+	f    *os.File
+	made bool // it was not there before
+}
+
+func openStats(name string) (*statsFile, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "-":
+		return &statsFile{f: os.Stderr}, nil
+	}
+	made := !exists(name)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("--stats=%s: %w", name, err)
+	}
+	return &statsFile{f: f, made: made}, nil
+}
+
+// discard: the command did not run, and there is nothing to report.
+func (s *statsFile) discard() {
+	if s != nil && s.made {
+		os.Remove(s.f.Name())
+	}
+}
+
+func (s *statsFile) write(e *ending) error {
+	if s == nil {
+		return nil
+	}
+	known := func(n int64) *int64 {
+		if n < 0 {
+			return nil
+		}
+		return &n
+	}
+	seconds := func(t unix.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	r := statsReport{
+		Status:     e.exitStatus(),
+		TimedOut:   e.timedOut,
+		OOMKilled:  e.group.oomKilled > 0,
+		Wall:       e.wall.Round(time.Microsecond).Seconds(),
+		User:       seconds(e.usage.Utime),
+		System:     seconds(e.usage.Stime),
+		MemoryPeak: known(e.group.memoryPeak),
+		PidsPeak:   known(e.group.pidsPeak),
+		LimitsHit:  statsLimitsHits{known(e.group.oomKilled), known(e.group.pidsHit)},
+	}
+	if e.status.Signaled() {
+		n := signalName(e.status.Signal())
+		r.Signal = &n
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if s.f != os.Stderr {
+		if err := s.f.Truncate(0); err != nil && errnoOf(err) != unix.EINVAL {
+			return err
+		}
+	}
+	if _, err := s.f.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("--stats: %w", err)
+	}
+	return nil
+}
