@@ -177,8 +177,12 @@ func withDefaultCommand(args []string) []string {
 	return append([]string{"run"}, args...)
 }
 
-// note sees to the flags whose empty value differs from none.
+// note sees to what kong leaves open: the flags whose empty value differs from
+// none, and the -- before COMMAND.
 func (f *runFlags) note(args []string) {
+	if len(f.Args) > 0 && f.Args[0] == "--" { // kong passes it through with the rest
+		f.Args = f.Args[1:]
+	}
 	for i, a := range args {
 		if a == "--" {
 			return

@@ -58,62 +58,71 @@ func mounts(c *config) []step {
 // plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount
 // point, and pivots.
 func plainRoot(c *config) []step {
-	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
-	if c.readOnly {
-		attr |= unix.MOUNT_ATTR_RDONLY
-	}
 	return []step{
 		mount(c.root.dir, c.root.dir, "", unix.MS_BIND|unix.MS_REC, "").
 			because("pivot_root needs a mount point: the root directory, mounted on itself"),
-		mountSetattr(c.root.dir, unix.AT_RECURSIVE, attr).
-			because("no set-user-ID program and no device of the root directory works"),
+		c.rootAttributes(c.root.dir),
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
-		pivotRoot(c.root.dir, c.root.dir).hinted(hintPivot).
-			because("`/` is the container now; the working directory stays on the host's side"),
+		pivot(c.root.dir),
 	}
 }
 
+// place is where an assembled root is put together: any directory would do, and
+// /proc is always there. It can still be left by `..` from within.
+const place = "/proc"
+
 // assembledRoot makes the root from a tmpfs. It has the entries of the root
-// directory, mounted one by one, and the mount points that are missing there.
+// directory, mounted one by one, and the mount points that are missing there. The
+// attributes are set before the pivot: after it the host's tree is mounted on the
+// new root, and a recursive change would reach it too.
 func assembledRoot(c *config) []step {
 	steps := []step{
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
-		mount("tmpfs", "/proc", "tmpfs", nosuidnodev, "mode=0755").
-			because("an empty root, assembled below; any directory would do to mount it on, and /proc always exists"),
-		pivotRoot("/proc", "/proc").hinted(hintPivot).
-			because("`/` is the container now; the working directory stays on the host's side"),
+		mount("tmpfs", place, "tmpfs", nosuidnodev, "mode=0755").
+			because("an empty root, put together below"),
 	}
 	for _, e := range c.root.entries {
-		target := "/" + e.name
+		source, target := filepath.Join(c.root.dir, e.name), place+"/"+e.name
 		switch {
 		case e.link != "":
 			steps = append(steps, symlink(e.link, target))
 		case e.covered:
 			steps = append(steps, mkdir(target, 0o755))
 		case e.dir:
-			steps = append(steps, mkdir(target, 0o755), mount(hostPath(filepath.Join(c.root.dir, e.name)), target, "", unix.MS_BIND|unix.MS_REC, ""))
+			steps = append(steps, mkdir(target, 0o755), mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""))
 		default:
-			steps = append(steps, mkfile(target), mount(hostPath(filepath.Join(c.root.dir, e.name)), target, "", unix.MS_BIND, ""))
+			steps = append(steps, mkfile(target), mount(source, target, "", unix.MS_BIND, ""))
 		}
 	}
-	for _, p := range c.root.missing { // with the directories that lead there: chains in points.go
+	for _, p := range c.root.missing {
+		make := mkfile
 		if p.dir {
-			steps = append(steps, mkdir(p.target, 0o755))
-		} else {
-			steps = append(steps, mkfile(p.target))
+			make = func(dir string) step { return mkdir(dir, 0o755) }
 		}
+		steps = append(steps, make(place+p.target).because("a mount point"))
 	}
+	if c.readOnly {
+		steps = append(steps, c.rootAttributes(place))
+	} else {
+		steps = append(steps, c.rootAttributes(place), mountSetattr(place, 0, unix.MOUNT_ATTR_RDONLY).
+			because("what would be written here would be lost: the root directory itself is read-only"))
+	}
+	return append(steps, pivot(place))
+}
+
+// rootAttributes sets them for the new root and all below it.
+func (c *config) rootAttributes(dir string) step {
 	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
 	if c.readOnly {
 		attr |= unix.MOUNT_ATTR_RDONLY
 	}
-	steps = append(steps, mountSetattr("/", unix.AT_RECURSIVE, attr).
-		because("no set-user-ID program and no device of the host's works"))
-	if !c.readOnly {
-		steps = append(steps, mountSetattr("/", 0, unix.MOUNT_ATTR_RDONLY).
-			because("what would be written here would be lost: the root directory itself is read-only"))
-	}
-	return steps
+	return mountSetattr(dir, unix.AT_RECURSIVE, attr).
+		because("no set-user-ID program and no device of the root directory works")
+}
+
+func pivot(dir string) step {
+	return pivotRoot(dir, dir).hinted(hintPivot).
+		because("`/` is the container now; the working directory stays on the host's side")
 }
 
 // hostPath gives an absolute path of the host relative to the host's /proc.
