@@ -98,6 +98,9 @@ func mountPoints(c *config) []step {
 	return steps
 }
 
+// alterPlan is nil except in tests, which make steps fail with it.
+var alterPlan func([]step)
+
 // launch is one run.
 type launch struct {
 	c      *config
@@ -214,6 +217,9 @@ func (l *launch) prepare() error {
 	}
 	if l.plan, err = containerPlan(c); err != nil {
 		return err
+	}
+	if alterPlan != nil {
+		alterPlan(l.plan)
 	}
 	if l.f.Step {
 		if l.stepper, err = newStepper(l); err != nil {
