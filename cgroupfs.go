@@ -353,8 +353,8 @@ func enableControllers(g *group) []step {
 
 func hintSubtree(e unix.Errno) string {
 	if e == unix.EBUSY {
-		return "the group at the top of this hierarchy has processes in it (\"no internal processes\", cgroups(7)), as inside another container:; "+
-				"move them to a group of their own, or run without limits: --no-cgroup"
+		return "the group at the top of this hierarchy has processes in it (\"no internal processes\", cgroups(7)), as inside another container:; " +
+			"move them to a group of their own, or run without limits: --no-cgroup"
 	}
 	return hintGroup(e)
 }

@@ -42,7 +42,6 @@ func forkInit(c *config) []step {
 	}
 }
 
-
 // initSteps are the init's own, after the fork.
 func initSteps(c *config) []step {
 	if !c.init {
