@@ -1,6 +1,6 @@
-// The order of everything.
+// Carrying the plan out.
 //
-// containerPlan is the plan; launch.run carries it out: the host's steps before the
+// launch.run makes the steps of order.go's plan: the host's before the
 // clone, the clone, the handshake with the host's steps in its middle, and then the
 // wait for the end (supervise.go). Whatever was made goes away on every path.
 package main
@@ -16,87 +16,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// containerPlan is a container, from nothing to the command. This is the order of
-// the tutorial, with the exceptions that each file's comment gives reasons for.
-func containerPlan(c *config) ([]step, error) {
-	filter, err := filter(c)
-	if err != nil {
-		return nil, err
-	}
-	var plan []step
-	add := func(chapter int, a actor, steps []step) {
-		for _, s := range steps {
-			if s.chapter == 0 {
-				s.chapter = chapter
-			}
-			if s.actor != host {
-				s.actor = a
-			}
-			plan = append(plan, s)
-		}
-	}
-	add(14, host, resources(c))
-	add(10, host, mountPoints(c))
-	add(8, host, cloneStep(c))
-	add(7, child, beginning(c))
-	add(14, child, join(c))
-	add(9, child, hostname(c))
-	add(8, child, loopback(c))
-	add(10, child, mounts(c))
-	add(11, child, userns(c))
-	add(12, child, bounding(c))
-	add(11, child, ids(c))
-	add(12, child, caps(c))
-	add(15, child, forkInit(c))
-	add(15, pid1, initSteps(c))
-	add(15, command, terminal(c))
-	add(14, command, rlimits(c))
-	add(15, command, lastSteps(c))
-	add(13, command, filter)
-	add(15, command, execute(c))
-	return plan, nil
-}
-
-// in appends steps that belong to a chapter of their own.
-func in(chapter int, plan []step, more []step) []step {
-	for _, s := range more {
-		s.chapter = chapter
-		plan = append(plan, s)
-	}
-	return plan
-}
-
-// cloneStep is the host's: the flags of step 8.
-func cloneStep(c *config) []step {
-	return []step{hostStep("clone3", (*launch).clone, fmt.Sprintf("{flags=%s, exit_signal=SIGCHLD}", flagText(c.cloneFlags(), cloneFlags)), "88").
-		because("the container's first process, in its new namespaces: from here on it makes the calls")}
-}
-
-func (c *config) cloneFlags() uintptr {
-	f := namespaces(c) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
-	if c.group.version() == 2 {
-		f |= unix.CLONE_INTO_CGROUP
-	}
-	return f
-}
-
-// mountPoints are the host's steps for what is missing in a root directory.
-func mountPoints(c *config) []step {
-	if c.root.assembled {
-		return nil
-	}
-	var steps []step
-	for _, p := range c.root.missing {
-		call, mode := "mkdir", "0755"
-		if !p.dir {
-			call, mode = "mknod", "S_IFREG|0644"
-		}
-		steps = append(steps, hostStep(call, func(l *launch) error { return l.ledger.makePoint(&l.c.root, p) },
-			quote(c.root.dir+p.target), mode).because("a mount point that is missing; removed again at the end"))
-	}
-	return steps
-}
 
 // alterPlan is nil except in tests, which make steps fail with it.
 var alterPlan func([]step)
@@ -349,29 +268,6 @@ func (l *launch) clone() error {
 	return nil
 }
 
-// childPlan sorts the plan's steps to who makes them, and lets the log and --step
-// in between: they are steps themselves, so that the loop knows nothing of them.
-func (l *launch) childPlan() *childPlan {
-	p := &childPlan{init: l.c.init, report: uintptr(l.c.fds.report)}
-	lists := map[actor]*[]step{child: &p.setup, pid1: &p.pid1, command: &p.command}
-	for i := range l.plan {
-		s := l.plan[i]
-		list := lists[s.actor]
-		if list == nil {
-			continue
-		}
-		s.index = i
-		if l.debug {
-			*list = append(*list, l.logStep(&s))
-		}
-		if l.stepper != nil && s.actor != pid1 {
-			*list = append(*list, l.stepper.gate(i)...)
-		}
-		*list = append(*list, s)
-	}
-	return p
-}
-
 // handshake waits for the child's byte and makes the host's steps that come between
 // it and the answer.
 func (l *launch) handshake(i int) error {
@@ -499,15 +395,6 @@ func (l *launch) log(format string) {
 	if l.debug {
 		say("%s", format)
 	}
-}
-
-// logStep is the step that logs another: the child's write to standard error. That
-// nobody reads there is no reason to stop.
-func (l *launch) logStep(s *step) step {
-	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
-	w.least, w.may = 0, unix.EPIPE
-	w.actor, w.index = s.actor, s.index
-	return w
 }
 
 // say prints a line of tincan's own: on standard error, and each line marked.

@@ -8,20 +8,25 @@
 // Read the files in the order of the tutorial "Writing a container in Rust", whose
 // sixteen steps they follow:
 //
-//	main.go      1-4   the command line
-//	config.go    1-6   what was asked for, checked and made definite
-//	plan.go            what a step is; calls.go has one constructor for each call
-//	launch.go    5-6   the order of everything: containerPlan, then launch.run
-//	clone.go     8     the loop, and the init that stays behind as PID 1
+//	main.go      1-4     the command line
+//	config.go    1-6     what was asked for, checked and made definite; values.go
+//	                     reads the values of flags, kernel.go the kernel's version
+//	plan.go              what a step is; calls.go has one constructor for each call
+//	order.go     5-6     the order of everything: containerPlan
+//	launch.go    5-6     carrying it out; hostio.go has the steps of the host
+//	clone.go     8       the loop, and the init that stays behind as PID 1
 //	ns.go        7-9,11  socket pair, namespaces, hostname, ids
-//	mount.go     10,16 the root, /proc, /sys, added paths; dev.go /dev; points.go what
-//	                   is where; ledger.go what goes away again
-//	caps.go      12    capabilities
-//	seccomp.go   13    the system call filter
-//	cgroupfs.go  14    the resource group; rlimit.go the limits of a process
-//	command.go   15    the last steps, and execve
-//	supervise.go       signals, time limit, the end; jobcontrol.go the terminal;
-//	                   stats.go what was used
+//	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
+//	points.go    10,16   what is where, and what is missing there
+//	ledger.go            what goes away again, on every path
+//	caps.go      12      capabilities
+//	seccomp.go   13      the system call filter
+//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1
+//	rlimit.go    14      the limits of a process
+//	command.go   15      the last steps, and execve
+//	supervise.go         signals, time limit, the end; jobcontrol.go has the
+//	                     terminal, stats.go what was used
+//	planprint.go         tincan plan; check.go has tincan check, stepper.go --step
 package main
 
 import (
