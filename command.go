@@ -225,7 +225,11 @@ func (c *config) statInside(file string) *unix.Stat_t {
 }
 
 func (c *config) openInside(file string, flags int) (int, error) {
-	how := &unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NONBLOCK), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	flags |= unix.O_CLOEXEC
+	if flags&unix.O_PATH == 0 {
+		flags |= unix.O_NONBLOCK // whatever is there, opening it does not wait
+	}
+	how := &unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	clean := path.Join("/", c.workdir, file)
 	if path.IsAbs(file) {
 		clean = path.Clean(file)
@@ -236,7 +240,7 @@ func (c *config) openInside(file string, flags int) (int, error) {
 			continue
 		}
 		if rest == "" {
-			return unix.Open(c.adds[i].source, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+			return unix.Open(c.adds[i].source, flags, 0)
 		}
 		dir, err := unix.Open(c.adds[i].source, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {

@@ -79,17 +79,17 @@ func newConfig(f *runFlags) (*config, error) {
 
 func (c *config) setCommand(f *runFlags) error {
 	c.argv = f.Args
-	if f.Command != "" || f.commandGiven {
+	if f.Command != nil {
 		if len(f.Args) > 0 {
-			return fmt.Errorf("-c %s: there is a COMMAND as well, %s: give one of them", quote(f.Command), quote(f.Args[0]))
+			return fmt.Errorf("-c %s: there is a COMMAND as well, %s: give one of them", quote(*f.Command), quote(f.Args[0]))
 		}
 		var err error
-		if c.argv, err = splitLine(f.Command); err != nil {
-			return fmt.Errorf("-c %s: %w", quote(f.Command), err)
+		if c.argv, err = splitLine(*f.Command); err != nil {
+			return fmt.Errorf("-c %s: %w", quote(*f.Command), err)
 		}
 	}
 	if len(c.argv) == 0 || c.argv[0] == "" {
-		return errors.New("no command to run; try: tincan -- sh    or see tincan --help")
+		return errors.New("no command to run; try: tincan -- sh, or see tincan --help")
 	}
 	for _, a := range c.argv {
 		if strings.ContainsRune(a, 0) {
@@ -152,23 +152,23 @@ func (c *config) setIDs(f *runFlags) error {
 }
 
 func (c *config) setRoot(f *runFlags) error {
-	if f.Mount == "" {
-		if f.mountGiven {
-			return errors.New("-m: an empty name; leave the flag out for the host's own tree")
-		}
+	if f.Mount == nil {
 		c.root.host, c.root.dir, c.readOnly = true, "/", true
 		return nil
 	}
-	dir, err := resolveDir(f.Mount)
+	if *f.Mount == "" {
+		return errors.New("-m: an empty name; leave the flag out for the host's own tree")
+	}
+	dir, err := resolveDir(*f.Mount)
 	if err != nil {
-		return fmt.Errorf("-m %s: %w", f.Mount, err)
+		return fmt.Errorf("-m %s: %w", *f.Mount, err)
 	}
 	if dir == "/" {
-		return fmt.Errorf("-m %s: is the host's own root; for a container on the host's own tree, read-only, leave -m out", f.Mount)
+		return fmt.Errorf("-m %s: is the host's own root; for a container on the host's own tree, read-only, leave -m out", *f.Mount)
 	}
 	c.root.dir = dir
 	if err := c.mayEnter(dir); err != nil {
-		return fmt.Errorf("-m %s: %w", f.Mount, err)
+		return fmt.Errorf("-m %s: %w", *f.Mount, err)
 	}
 	return nil
 }

@@ -60,12 +60,12 @@ type cli struct {
 
 // runFlags are the flags of run, and of everything that runs or plans.
 type runFlags struct {
-	Mount string   `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
+	Mount *string  `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
 	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name)."`
 	Ro    bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
 	Tmpfs []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`
 
-	Command  string   `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
+	Command  *string  `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
 	Env      []string `short:"e" sep:"none" placeholder:"NAME[=VALUE]" group:"command" help:"Set a variable, or copy the caller's (repeatable). Without it: PATH, HOME and TERM only."`
 	Workdir  string   `short:"w" default:"/" placeholder:"DIR" group:"command" help:"Working directory inside (${default})."`
 	PassFD   []int    `name:"pass-fd" placeholder:"N" group:"command" help:"Leave descriptor N open for the command (repeatable). Otherwise only 0, 1 and 2 are."`
@@ -95,18 +95,17 @@ type runFlags struct {
 	Step  bool `group:"look" help:"Make the calls one at a time at a key press, and show what each changes (terminal only)."`
 	Debug bool `short:"d" group:"look" help:"Log every system call of the plan as it is made."`
 
-	Args []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments."`
-
-	// set by tincan: kong does not tell an empty value from none
-	commandGiven, mountGiven bool
+	Args []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its arguments."`
 }
 
-var groups = map[string]string{
-	"root":    "What it sees:",
-	"command": "What runs:",
-	"power":   "What it may do:",
-	"limits":  "How much it may use:",
-	"look":    "Watching it start:",
+// flagGroups are the headings in --help.
+var flagGroups = []kong.Group{
+	{Key: "root", Title: "What it sees:"},
+	{Key: "command", Title: "What runs:"},
+	{Key: "power", Title: "What it may do:"},
+	{Key: "limits", Title: "How much it may use:"},
+	{Key: "look", Title: "Watching it start:"},
+	{Key: "print", Title: "What is printed:"},
 }
 
 type runCmd struct {
@@ -135,8 +134,6 @@ func tincan(args []string) int {
 	if err != nil {
 		return failed(explainUsage(err))
 	}
-	c.Run.note(args)
-	c.Plan.note(args)
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
 		status, err := runContainer(&c.Run.runFlags)
@@ -156,17 +153,14 @@ func tincan(args []string) int {
 }
 
 func options() []kong.Option {
-	o := []kong.Option{
+	return []kong.Option{
 		kong.Name("tincan"),
 		kong.Description("Run a command in a container made of plain Linux system calls, or list the calls first.\n\n" +
 			"Without a command's name, 'run' is meant: tincan -- COMMAND. Try: tincan -- sh"),
 		kong.Vars{"version": "tincan " + version},
+		kong.ExplicitGroups(flagGroups),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	}
-	for key, title := range groups {
-		o = append(o, kong.ExplicitGroups([]kong.Group{{Key: key, Title: title}}))
-	}
-	return o
 }
 
 // withDefaultCommand puts `run` in front where no command is named.
@@ -176,25 +170,17 @@ func withDefaultCommand(args []string) []string {
 		case "run", "plan", "check", "--help", "-h", "--version":
 			return args
 		}
-	} else {
-		return []string{"--help"}
 	}
 	return append([]string{"run"}, args...)
 }
 
-// note sees to what kong leaves open: the flags whose empty value differs from
-// none, and the -- before COMMAND.
-func (f *runFlags) note(args []string) {
-	if len(f.Args) > 0 && f.Args[0] == "--" { // kong passes it through with the rest
+// AfterApply is called by kong once the flags are set. It passes the -- before
+// COMMAND through with the rest, and that is not wanted.
+func (f *runFlags) AfterApply() error {
+	if len(f.Args) > 0 && f.Args[0] == "--" {
 		f.Args = f.Args[1:]
 	}
-	for i, a := range args {
-		if a == "--" {
-			return
-		}
-		f.commandGiven = f.commandGiven || a == "-c" || a == "--command" || strings.HasPrefix(a, "--command=")
-		f.mountGiven = f.mountGiven || (a == "-m" || a == "--mount") && i+1 < len(args) && args[i+1] == "" || a == "--mount="
-	}
+	return nil
 }
 
 // explainUsage adds to kong's message where to look.
