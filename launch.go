@@ -109,7 +109,7 @@ func (l *launch) run() (end *ending, err error) {
 	unix.Close(l.c.fds.report)
 	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return fd == l.c.fds.child || fd == l.c.fds.report })
 	if l.stepper != nil {
-		l.stepper.begin(l)
+		l.stepper.begin()
 	}
 	if err := l.handshake(i); err != nil {
 		return nil, err

@@ -1,8 +1,275 @@
+// --step: the plan at a walking pace.
+//
+// socketpair(2), unix(7) SO_PASSCRED, termios(3), proc(5).
+//
+// Each call of the child gets a gate in front of it, which is two more steps of
+// the plan: a write that says which call is next, and a read that waits for the
+// answer. The loop knows nothing of it. While the child waits, the launcher looks
+// at what /proc shows of it, and says what the last call has changed.
 package main
 
-type stepper struct{}
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
 
-func newStepper(l *launch) (*stepper, error) { return nil, nil }
-func (s *stepper) begin(l *launch)           {}
-func (s *stepper) host(i int) error          { return nil }
-func (s *stepper) gate(i int) []step         { return nil }
+	"golang.org/x/sys/unix"
+)
+
+type stepper struct {
+	l         *launch
+	ours      int // the launcher's end of the socket pair
+	theirs    int
+	total     int
+	free      bool // go on without asking
+	last      int  // the call whose effect is to be shown, or -1
+	before    map[string][]string
+	beforePid int
+	mu        sync.Mutex
+	quit      bool
+}
+
+var errQuit = errors.New("ended at your wish, before the command was executed")
+
+func newStepper(l *launch) (*stepper, error) {
+	if !isTerminal(0) || !isTerminal(2) {
+		return nil, errors.New("--step: needs a terminal for its questions, and standard input or standard error is none")
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, &hostError{call: "socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0)", err: err}
+	}
+	l.closing = append(l.closing, pair[0])
+	// The sender's process id comes with each message, as the host sees it: the
+	// container does not know its own.
+	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return nil, &hostError{call: "setsockopt(SO_PASSCRED)", err: err}
+	}
+	return &stepper{l: l, ours: pair[0], theirs: pair[1], total: len(l.plan), last: -1}, nil
+}
+
+// gate gives the two steps before the plan's step i.
+func (s *stepper) gate(i int) []step {
+	if s.l.plan[i].call == "execve" {
+		return nil // the filter may not allow it, and there is nothing more to show
+	}
+	n := new([4]byte)
+	binary.LittleEndian.PutUint32(n[:], uint32(i))
+	w := call("write", unix.SYS_WRITE, fd(s.theirs, "STEP"), mem(unsafe.Pointer(n), "NUMBER"), num(4))
+	w.index = i
+	r := readByte(fd(s.theirs, "STEP"))
+	r.index = i
+	return []step{w, r}
+}
+
+// begin answers the child's gates until it has none left.
+func (s *stepper) begin() {
+	unix.Close(s.theirs)
+	go func() {
+		for {
+			i, pid, ok := s.next()
+			if !ok {
+				return
+			}
+			s.mu.Lock()
+			s.showChanges(pid)
+			err := s.ask(i)
+			s.last = i
+			s.mu.Unlock()
+			if err != nil {
+				unix.Close(s.ours) // the child reads end-of-file and stops
+				return
+			}
+			unix.Write(s.ours, []byte{1})
+		}
+	}()
+}
+
+// next waits for a gate: the step's number, and the process at it.
+func (s *stepper) next() (i, pid int, ok bool) {
+	b, oob := make([]byte, 4), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	var n, on int
+	_, err := retry(func() (int, error) {
+		var err error
+		n, on, _, _, err = unix.Recvmsg(s.ours, b, oob, 0)
+		return n, err
+	})
+	if err != nil || n != 4 {
+		return 0, 0, false
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:on])
+	if err != nil || len(messages) == 0 {
+		return 0, 0, false
+	}
+	cred, err := unix.ParseUnixCredentials(&messages[0])
+	if err != nil {
+		return 0, 0, false
+	}
+	return int(binary.LittleEndian.Uint32(b)), int(cred.Pid), true
+}
+
+// host asks before a step of the host's.
+func (s *stepper) host(i int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ask(i)
+}
+
+// ask shows a step and waits for a key.
+func (s *stepper) ask(i int) error {
+	if s.quit {
+		return errQuit
+	}
+	st := &s.l.plan[i]
+	say("%d/%d %s  %s%s", i+1, s.total, st.actor, st, tolerated(st))
+	say("      step %d: %s", st.chapter, chapters[st.chapter].title)
+	if st.why != "" {
+		say("      %s", st.why)
+	}
+	if s.free {
+		return nil
+	}
+	fmt.Fprint(os.Stderr, "tincan:       [Enter] make it   [c] continue to the end   [q] quit ")
+	k, err := s.key()
+	fmt.Fprint(os.Stderr, "\r\x1b[K")
+	if err != nil {
+		return err
+	}
+	switch k {
+	case 'c':
+		s.free = true
+	case 'q', 3, 4: // Ctrl-C, Ctrl-D
+		s.quit = true
+		return errQuit
+	}
+	return nil
+}
+
+// key reads one key press. The command's process group may have the terminal
+// already; then it is borrowed back for as long as the question stands.
+func (s *stepper) key() (byte, error) {
+	if t := s.l.term; t != nil {
+		if now := t.foreground(); now != t.own && now != 0 {
+			t.setForeground(t.own)
+			defer t.setForeground(now)
+		}
+	}
+	old, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	if err != nil {
+		return 0, err
+	}
+	raw := *old
+	raw.Lflag &^= unix.ICANON | unix.ECHO | unix.ISIG
+	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(0, unix.TCSETS, &raw); err != nil {
+		return 0, err
+	}
+	defer unix.IoctlSetTermios(0, unix.TCSETS, old)
+	var b [1]byte
+	n, err := retry(func() (int, error) { return unix.Read(0, b[:]) })
+	if err == nil && n == 0 {
+		b[0] = 4 // the terminal is gone
+	}
+	return b[0], err
+}
+
+// showChanges compares what /proc shows of the process with what it showed before
+// the last call.
+func (s *stepper) showChanges(pid int) {
+	now := observe(pid)
+	if s.last >= 0 && pid == s.beforePid {
+		same := true
+		for _, key := range observed {
+			for _, line := range s.before[key] {
+				if !slices.Contains(now[key], line) {
+					say("      - %s %s", key, line)
+					same = false
+				}
+			}
+			for _, line := range now[key] {
+				if !slices.Contains(s.before[key], line) {
+					say("      + %s %s", key, line)
+					same = false
+				}
+			}
+		}
+		if same && !s.free {
+			say("      = done; nothing that /proc shows has changed")
+		}
+	}
+	s.before, s.beforePid = now, pid
+}
+
+// observed are the keys of what observe looks at, in the order of printing.
+var observed = []string{"namespace", "hostname", "group", "mount", "root", "cwd", "status", "limit", "descriptor"}
+
+// statusKeys are the lines of /proc/PID/status that the plan can change.
+var statusKeys = []string{"Umask", "Uid", "Gid", "Groups", "NSpgid", "SigBlk", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"}
+
+// observe gives what can be seen of a process, from outside.
+func observe(pid int) map[string][]string {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	out := map[string][]string{}
+	add := func(key, line string) { out[key] = append(out[key], line) }
+	lines := func(file string) []string {
+		b, _ := os.ReadFile(dir + file)
+		return strings.Split(strings.TrimSpace(string(b)), "\n")
+	}
+	for _, ns := range []string{"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"} {
+		link, _ := os.Readlink(dir + "ns/" + ns)
+		add("namespace", link)
+	}
+	add("hostname", hostnameOf(dir))
+	out["group"] = lines("cgroup")
+	for _, line := range lines("mountinfo") {
+		before, after, _ := strings.Cut(line, " - ")
+		if f, g := strings.Fields(before), strings.Fields(after); len(f) > 5 && len(g) > 0 {
+			add("mount", fmt.Sprintf("%s (%s of %s, %s)", f[4], g[0], f[3], f[5]))
+		}
+	}
+	for _, link := range []string{"root", "cwd"} {
+		to, _ := os.Readlink(dir + link)
+		add(link, to)
+	}
+	for _, line := range lines("status") {
+		if key, _, _ := strings.Cut(line, ":"); slices.Contains(statusKeys, key) {
+			add("status", strings.Join(strings.Fields(line), " "))
+		}
+	}
+	for i, line := range lines("limits") {
+		if i > 0 {
+			add("limit", strings.Join(strings.Fields(line), " "))
+		}
+	}
+	names, _ := os.ReadDir(dir + "fd")
+	for _, n := range names {
+		to, _ := os.Readlink(dir + "fd/" + n.Name())
+		add("descriptor", n.Name()+" -> "+to)
+	}
+	return out
+}
+
+// hostnameOf asks in the process's own UTS namespace, on a thread that is given up
+// afterwards.
+func hostnameOf(dir string) string {
+	result := make(chan string)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		name := ""
+		if fd, err := unix.Open(dir+"ns/uts", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+			var u unix.Utsname
+			if unix.Setns(fd, unix.CLONE_NEWUTS) == nil && unix.Uname(&u) == nil {
+				name = unix.ByteSliceToString(u.Nodename[:])
+			}
+			unix.Close(fd)
+		}
+		result <- name
+	}()
+	return <-result
+}
