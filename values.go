@@ -79,7 +79,7 @@ func parseAdd(s string) (addedPath, error) {
 	case len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw"):
 		a.readOnly = parts[2] == "ro"
 	case len(parts) > 2:
-		return a, fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) can stand there; a colon in a name is written \\:", s, parts[2])
+		return a, fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) can stand there (a colon in a name is written \\:)", s, parts[2])
 	}
 	if parts[0] == "" {
 		return a, fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s)
