@@ -1,0 +1,239 @@
+// Defects 7 to 18: limits, and the life of a run.
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The limit was set on the launcher.
+func TestDefect07NofileOnTheLauncher(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	if got := ok(t, "-m", dir, "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"); got != "64\n64" {
+		t.Errorf("inside: %q, want 64 64", got)
+	}
+	j := start(t, job{args: []string{"-m", dir, "--", "sh", "-c", "echo ready; cat"}})
+	j.waitFor("ready")
+	own, launcher := read(t, "/proc/self/limits"), read(t, fmt.Sprintf("/proc/%d/limits", j.pid()))
+	if line(own, "Max open files") != line(launcher, "Max open files") {
+		t.Errorf("the launcher's: %q, the caller's %q", line(launcher, "Max open files"), line(own, "Max open files"))
+	}
+	j.closeInput()
+	j.wait()
+}
+
+// line gives the first line with the prefix.
+func line(text, prefix string) string {
+	for l := range strings.Lines(text) {
+		if strings.HasPrefix(l, prefix) {
+			return strings.TrimSpace(l)
+		}
+	}
+	return ""
+}
+
+// Limits that could not be set were left out without a word.
+func TestDefect08LimitsSkipped(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	hidden := inMountNS(t, "mount -t tmpfs none /sys/fs/cgroup")
+	r := job{before: hidden, args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "group", "--no-cgroup")
+	r = job{before: hidden, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}.run(t)
+	if r.status != 0 || r.out != "ran\n" {
+		t.Error("--no-cgroup:", r)
+	}
+	readOnly := inMountNS(t, `for m in $(grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mountinfo); do mount -o remount,bind,ro $m; done`)
+	refused(t, job{before: readOnly, args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), "mkdir(", "EROFS", "--no-cgroup")
+}
+
+// A weight of 256 of 1024 is a quarter: 25 of version 2's 100.
+func TestDefect09Values(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	want := map[string]string{"memory/memory.limit_in_bytes": "1073741824", "memory/memory.memsw.limit_in_bytes": "1073741824",
+		"pids/pids.max": "64", "cpu/cpu.shares": "256"}
+	if onV2() {
+		want = map[string]string{"unified/memory.max": "1073741824", "unified/memory.swap.max": "0", "unified/pids.max": "64",
+			"unified/cpu.weight": "25", "unified/memory.oom.group": "1"}
+	}
+	withGroup(t, nil, dir, func(file func(string) string) {
+		for name, v := range want {
+			if got := file(name); got != v {
+				t.Errorf("%s: %s, want %s", name, got, v)
+			}
+		}
+	})
+}
+
+// The command saw the host's path of its group, and two containers of one name
+// shared a group.
+func TestDefect10GroupSeenAndShared(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	groups := ok(t, "-m", dir, "--", "cat", "/proc/self/cgroup")
+	n := 0
+	for l := range strings.Lines(groups) {
+		f := strings.SplitN(strings.TrimSpace(l), ":", 3)
+		if c := f[1]; c == "memory" || c == "pids" || c == "cpu" || c == "" && onV2() {
+			if n++; f[2] != "/" {
+				t.Errorf("the command sees its group as %s", l)
+			}
+		}
+	}
+	if n == 0 {
+		t.Errorf("no controllers in %q", groups)
+	}
+	name := uniqueName()
+	args := []string{"--hostname=" + name, "-m", dir, "--", "sh", "-c", "hostname; cat"}
+	a, b := start(t, job{args: args}), start(t, job{args: args})
+	a.waitFor(name)
+	b.waitFor(name)
+	if got := groupNames(name); len(got) != 2 {
+		t.Errorf("groups of two containers called %s: %q", name, got)
+	}
+	for _, j := range []*running{a, b} {
+		j.closeInput()
+		if r := j.wait(); r.status != 0 {
+			t.Error(r)
+		}
+	}
+}
+
+// The status was always 0.
+func TestDefect11ExitStatusLost(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for line, want := range map[string]int{"exit 0": 0, "exit 1": 1, "exit 42": 42, "exit 255": 255, "kill -9 $$": 137, "kill -TERM $$": 143} {
+		if r := tincan(t, "-m", dir, "--", "sh", "-c", line); r.status != want {
+			t.Errorf("%s: %v", line, r)
+		}
+	}
+	wantFailure(t, tincan(t, "-m", dir, "--", "nonesuch"), 127, "nonesuch: command not found")
+	wantFailure(t, tincan(t, "-m", dir, "--", "/etc/mine"), 126, "/etc/mine", "EACCES")
+	wantFailure(t, tincan(t, "-m", dir, "--", "/etc"), 126, "a directory")
+}
+
+// An error before the handshake left both sides waiting for ever.
+func TestDefect12HangBeforeHandshake(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, call := range []string{"clone3", "sethostname", "mount", "mount_setattr", "pivot_root", "umount2", "setgroups", "setresuid", "capset", "seccomp", "close_range"} {
+		r := job{before: []string{probeBin, "deny", call, "--"}, args: []string{"-m", dir, "--", "echo", "ran"}, within: 10 * time.Second}.run(t)
+		refused(t, r, call+"(", "EPERM")
+	}
+}
+
+// The kernel's version apart (defects_unit_test.go): it was for x86_64 only.
+func TestDefect16OtherProcessors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	for _, arch := range []string{"arm64", "riscv64"} {
+		c := exec.Command("go", "build", "-o", os.DevNull, "..")
+		c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("GOARCH=%s: %v\n%s", arch, err, out)
+		}
+	}
+}
+
+// SIGTERM ended the launcher and left the command and its group; and the command,
+// as PID 1, saw neither TERM nor INT, and reaped nobody.
+func TestDefect14SignalsAndZombies(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	j := start(t, job{args: []string{"-m", dir, "--", "sh", "-c", "echo ready; exec sleep 1000"}})
+	j.waitFor("ready")
+	j.signal(syscall.SIGTERM)
+	if r := j.wait(); r.status != 128+15 || r.took > 5*time.Second {
+		t.Error("SIGTERM:", r)
+	}
+	zombies := ok(t, "-m", dir, "--", "sh", "-c", `(sleep 0 & exec true); (sleep 0 & exec true); sleep 0.1; grep -l '^State:.Z' /proc/[0-9]*/status; true`)
+	if zombies != "" {
+		t.Errorf("zombies: %s", zombies)
+	}
+}
+
+// A directory in /tmp and mount points were left behind; a read-only root directory
+// was an error.
+func TestDefect15LeftBehindAndReadOnlyRoot(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	was := tmpEntries(t)
+	if got := ok(t, "-m", dir, "-a", dir+"/etc:/new/dir", "--", "cat", "/new/dir/mine"); got != "the user's own" {
+		t.Error(got)
+	}
+	if exists(filepath.Join(dir, "new")) || exists(filepath.Join(dir, "proc")) {
+		t.Error("mount points are left in the root directory")
+	}
+	if now := tmpEntries(t); now != was {
+		t.Errorf("left in /tmp:\n%s\nbefore:\n%s", now, was)
+	}
+	readOnly := inMountNS(t, fmt.Sprintf("mount --bind %[1]s %[1]s; mount -o remount,bind,ro %[1]s", dir))
+	r := job{before: readOnly, args: []string{"-m", dir, "--", "sh", "-c", "cat /etc/mine; ls -d /proc/1 /dev/null /tmp /sys; touch /x || touch /etc/x || echo read-only"}}.run(t)
+	if r.status != 0 || r.out != "the user's own\n/dev/null\n/proc/1\n/sys\n/tmp\nread-only\n" {
+		t.Error("a read-only root directory:", r)
+	}
+}
+
+// tmpEntries lists /tmp, but for what belongs to others.
+func tmpEntries(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("find", "/tmp", "-maxdepth", "1", "-cnewer", tincanBin, "(", "-name", "*can*", "-o", "-name", "tmp*", ")").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// These panicked, or were impossible to write.
+func TestDefect17CommandLine(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	refused(t, tincan(t, "-m", dir, "-a", "/etc", "--", "true"), "-a /etc: no colon", "HOST:CONTAINER")
+	for _, blank := range []string{"", " ", " \t "} {
+		refused(t, tincan(t, "-m", dir, "-c", blank), "no command to run")
+	}
+	got := ok(t, append([]string{"-m", dir}, "-a", probeBin+":/probe", "-c", `/probe argv 'a b' "c \"d" e\ f '' x"y"z`)...)
+	if want := `["a b" "c \"d" "e f" "" "xyz"]`; got != want {
+		t.Errorf("quoting: %s, want %s", got, want)
+	}
+	odd := filepath.Join(t.TempDir(), "a:b")
+	mkdir(t, odd)
+	write(t, odd+"/f", "colon")
+	if got := ok(t, "-m", dir, "-a", strings.ReplaceAll(odd, ":", `\:`)+`:/c\:d:ro`, "--", "cat", "/c:d/f"); got != "colon" {
+		t.Error(got)
+	}
+}
+
+// The environment was empty, and most of what a program expects was missing.
+func TestDefect18BareWorld(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	env := ok(t, "-m", dir, "-e", "A=b", "--", "env")
+	for _, want := range []string{"PATH=/usr/local/sbin:", "HOME=/root", "TERM=", "A=b"} {
+		if line(env, want) == "" {
+			t.Errorf("no %s in the environment:\n%s", want, env)
+		}
+	}
+	got := ok(t, "-m", dir, "-u", "7", "--gid=9", "--", "sh", "-c",
+		`id -u; id -g; id -G; ls /proc/self/stat /sys/kernel >/dev/null && echo proc and sys; echo x >/dev/null; echo y >/tmp/f; cat /tmp/f; head -c2 /dev/zero | wc -c; ls /dev/pts/ptmx /dev/shm -d; cat /proc/self/uid_map`)
+	if want := "7\n9\n9\nproc and sys\ny\n2\n/dev/pts/ptmx\n/dev/shm\n         0      10000       2000"; got != want {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	if got := ok(t, "-m", dir, "--map=0:20000:10", "--map=100:30000:5", "-u", "101", "--", "cat", "/proc/self/gid_map"); strings.Join(strings.Fields(got), " ") != "0 20000 10 100 30000 5" {
+		t.Error("--map:", got)
+	}
+	got2 := attempt(t, "-m", dir, "loopback")
+	expect(t, got2, "connect", "ok")
+	expect(t, got2, "outside", "ENETUNREACH")
+	expect(t, attempt(t, "-m", dir, "ioctls"), "TIOCSTI", "EPERM")
+}

@@ -1,0 +1,142 @@
+// A run that the test talks to while it lasts, and the group that it is in.
+package test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// running is a run under way.
+type running struct {
+	t      *testing.T
+	c      *exec.Cmd
+	cancel func()
+	in     io.WriteCloser
+	out    *bufio.Reader
+	all    bytes.Buffer // what was read of standard output
+	errs   bytes.Buffer
+	began  time.Time
+	ended  bool
+}
+
+// start starts it; standard input is a pipe that stays open until closeInput.
+func start(t *testing.T, j job) *running {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	r := &running{t: t, c: j.command(ctx), cancel: cancel, began: time.Now()}
+	var err error
+	if r.in, err = r.c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := r.c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.out = bufio.NewReader(out)
+	r.c.Stderr = &r.errs
+	if err := r.c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !r.ended {
+			r.c.Process.Kill()
+			r.wait()
+		}
+	})
+	return r
+}
+
+func (r *running) pid() int { return r.c.Process.Pid }
+
+// waitFor reads lines until one is the text.
+func (r *running) waitFor(text string) {
+	r.t.Helper()
+	for {
+		l, err := r.out.ReadString('\n')
+		r.all.WriteString(l)
+		if strings.TrimSpace(l) == text {
+			return
+		}
+		if err != nil {
+			res := r.wait()
+			r.t.Fatalf("it ended without saying %q: %v", text, res)
+		}
+	}
+}
+
+func (r *running) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.c.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) closeInput() { r.in.Close() }
+
+// wait waits for the end.
+func (r *running) wait() result {
+	defer r.cancel()
+	r.ended = true
+	io.Copy(&r.all, r.out)
+	err := r.c.Wait()
+	res := result{out: r.all.String(), err: r.errs.String(), took: time.Since(r.began)}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		res.status = exit.ExitCode()
+		if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
+			res.signal = w.Signal()
+		}
+	} else if err != nil {
+		r.t.Errorf("wait: %v", err)
+	}
+	return res
+}
+
+var names atomic.Int32
+
+// uniqueName is a hostname that nobody else uses.
+func uniqueName() string { return fmt.Sprintf("t%d-%d", os.Getpid(), names.Add(1)) }
+
+// groupNames lists the groups whose name begins so, in the hierarchy of memory.
+func groupNames(prefix string) []string {
+	dir := groupParents()["memory"]
+	if onV2() {
+		dir = "/sys/fs/cgroup"
+	}
+	found, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	return found
+}
+
+// withGroup runs a container that waits, and gives check a function that reads a
+// file of its group: "memory/memory.limit_in_bytes", "unified/memory.max".
+func withGroup(t *testing.T, flags []string, dir string, check func(file func(string) string)) {
+	t.Helper()
+	name := uniqueName()
+	args := append(append([]string{}, flags...), "--hostname="+name, "-m", dir, "--", "sh", "-c", "echo ready; cat")
+	j := start(t, job{args: args})
+	j.waitFor("ready")
+	parents := groupParents()
+	if onV2() {
+		parents["unified"] = "/sys/fs/cgroup"
+	}
+	check(func(file string) string {
+		controller, file, _ := strings.Cut(file, "/")
+		return strings.TrimSpace(read(t, filepath.Join(parents[controller], name, file)))
+	})
+	j.closeInput()
+	if r := j.wait(); r.status != 0 {
+		t.Error(r)
+	}
+}
