@@ -64,14 +64,18 @@ const failedStatus = 125
 
 // walk makes the calls. It returns the last kept result.
 //
+// Here and below it is syscall.RawSyscall6 and not unix.RawSyscall6, which goes
+// through a wrapper that -race instruments; and steps is a pointer: both so that
+// the stack of a build without optimisation stays within what a nosplit function has.
+//
 //go:noinline
 //go:norace
 //go:nosplit
-func walk(steps []step, base int32, to uintptr) uintptr {
+func walk(steps *[]step, base int32, to uintptr) uintptr {
 	var kept uintptr
-	for i := range steps {
-		s := &steps[i]
-		r, _, e := unix.RawSyscall6(s.nr,
+	for i := range *steps {
+		s := &(*steps)[i]
+		r, _, e := syscall.RawSyscall6(s.nr,
 			s.args[0].n|uintptr(s.args[0].p)|s.args[0].kept&kept,
 			s.args[1].n|uintptr(s.args[1].p)|s.args[1].kept&kept,
 			s.args[2].n|uintptr(s.args[2].p)|s.args[2].kept&kept,
@@ -92,9 +96,9 @@ func walk(steps []step, base int32, to uintptr) uintptr {
 //go:norace
 //go:nosplit
 func fail(r report, to uintptr) {
-	unix.RawSyscall6(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+	syscall.RawSyscall6(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
 	for {
-		unix.RawSyscall6(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
+		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
 	}
 }
 
@@ -104,12 +108,12 @@ func fail(r report, to uintptr) {
 //go:norace
 //go:nosplit
 func (p *childPlan) run() {
-	forked := walk(p.setup, 0, p.report)
+	forked := walk(&p.setup, 0, p.report)
 	if p.init && forked != 0 {
-		walk(p.pid1, int32(len(p.setup)), p.report)
+		walk(&p.pid1, int32(len(p.setup)), p.report)
 		p.reap(forked)
 	}
-	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
+	walk(&p.command, int32(len(p.setup)+len(p.pid1)), p.report)
 	fail(report{reportFailed, -1, 0}, p.report) // not reached: the last step is an execve
 }
 
@@ -124,20 +128,20 @@ func (p *childPlan) run() {
 func (p *childPlan) reap(command uintptr) {
 	var status int32
 	for {
-		sig, _, _ := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
+		sig, _, _ := syscall.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
 		if sig == 0 || sig > 64 {
 			continue // interrupted
 		}
 		if sig != uintptr(unix.SIGCHLD) {
 			if p.group>>(sig-1)&1 == 0 {
-				unix.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
-			} else if _, _, e := unix.RawSyscall6(unix.SYS_KILL, -command, sig, 0, 0, 0, 0); e != 0 {
-				unix.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+				syscall.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+			} else if _, _, e := syscall.RawSyscall6(unix.SYS_KILL, -command, sig, 0, 0, 0, 0); e != 0 {
+				syscall.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
 			}
 			continue
 		}
 		for {
-			pid, _, _ := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
+			pid, _, _ := syscall.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
 			if pid == 0 || int(pid) < 0 {
 				break // nobody more
 			}
@@ -148,10 +152,10 @@ func (p *childPlan) reap(command uintptr) {
 			if status&0xff != 0x7f {
 				r.what, r.value = reportEnded, status
 			}
-			unix.RawSyscall6(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+			syscall.RawSyscall6(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
 			if r.what == reportEnded {
 				for {
-					unix.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status>>8&0xff), 0, 0, 0, 0, 0)
+					syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status>>8&0xff), 0, 0, 0, 0, 0)
 				}
 			}
 		}
@@ -171,7 +175,7 @@ type cloneArgs struct {
 //go:nosplit
 func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // here, where no stack can move any more
-	pid, _, e := unix.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
+	pid, _, e := syscall.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
 	if e != 0 || pid != 0 {
 		return pid, e
 	}
@@ -205,9 +209,9 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidf
 	// ForkLock: no descriptor that another goroutine is just opening may slip
 	// through before it is close-on-exec (syscall.ForkLock).
 	syscall.ForkLock.Lock()
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(mask)), 8, 0, 0)
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(mask)), 8, 0, 0)
 	n, errno := launchChild(ca, p)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(mask)), 0, 8, 0, 0)
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(mask)), 0, 8, 0, 0)
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(p)
 	if errno != 0 {
