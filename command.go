@@ -32,6 +32,7 @@ func forkInit(c *config) []step {
 		return nil
 	}
 	return []step{
+		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
 		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(func(e syscall.Errno) string {
 			if e == unix.EAGAIN {

@@ -85,7 +85,14 @@ func (t *jobControl) takeBack() {
 
 // lend makes the command's group the foreground, if the launcher's is it.
 func (t *jobControl) lend(l *launch) bool {
-	if t == nil || t.foreground() != t.own {
+	if t == nil {
+		return false
+	}
+	switch t.foreground() {
+	case t.own:
+	case t.command:
+		return t.lent // already: it was stopped before it had the terminal
+	default:
 		return false
 	}
 	if t.command == 0 {
@@ -104,10 +111,6 @@ func (t *jobControl) continued(l *launch) {
 		t.lend(l)
 	}
 }
-
-// hasPeers tells whether the terminal's stop signal reached the command only, and
-// the launcher's group may have other members.
-func (t *jobControl) hasPeers() bool { return t != nil && t.handOver }
 
 // commandPid finds the command: the child of the init that is PID 2 inside. It is
 // looked for when it is wanted, which is seldom.

@@ -210,12 +210,11 @@ func (l *launch) stopped(s syscall.Signal) {
 		l.send(unix.SIGCONT)
 		return
 	}
+	lent := l.term != nil && l.term.lent
 	l.term.takeBack()
-	if l.term.hasPeers() && s == unix.SIGTSTP {
-		unix.Kill(0, unix.SIGSTOP) // Ctrl-Z is for the whole job, and the terminal told the command only
-	} else {
-		unix.Kill(os.Getpid(), unix.SIGSTOP)
-	}
+	// Ctrl-Z is for the whole job; where the terminal told the command only, the
+	// launcher's group is told here.
+	stopDefault(lent && s == unix.SIGTSTP)
 }
 
 // conclude says what there is to say at the end, and gives the exit status.
