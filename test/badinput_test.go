@@ -1,0 +1,200 @@
+// Bad input: each wrong command line is refused before anything is made, with a line
+// that names the flag, the value, and what would be right.
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// wrong is a command line and what its error says.
+type wrong struct {
+	args   string // split at blanks; TREE, FILE, ADDED, CLOSED and LINK stand for paths, BLANK for ""
+	says   string // all of these, separated by |
+	status int    // 0 is 125
+}
+
+var wrongLines = []wrong{
+	// the command
+	{"", "no command to run|tincan -- sh", 0},
+	{"--", "no command to run", 0},
+	{"run", "no command to run", 0},
+	{"-m TREE", "no command to run", 0},
+	{"-m TREE -- BLANK", "no command to run", 0},
+	{"-m TREE -c BLANK", "no command to run", 0},
+	{"-m TREE -c 'x", "-c|' is not closed", 0},
+	{`-m TREE -c "x`, `-c|" is not closed`, 0},
+	{`-m TREE -c x\`, "-c|backslash", 0},
+	{"-m TREE -c ls -- true", "-c|as well|give one", 0},
+	{"-m TREE -- nonesuch", "nonesuch: command not found in the container's PATH", 127},
+	{"-m TREE -- /bin/nonesuch", "/bin/nonesuch: no such file in the container", 127},
+	{"-m TREE -- ./nonesuch", "./nonesuch: no such file", 127},
+	{"-m TREE --no-init -- nonesuch", "nonesuch: command not found", 127},
+	{"-m TREE -- /etc", "/etc: a directory", 126},
+	{"-m TREE -- /etc/mine", "/etc/mine: not executable|chmod +x", 126},
+	{"-m TREE -- /etc/noshebang", "/etc/noshebang|#!|sh /etc/noshebang", 126},
+	{"-m TREE -- /etc/nointerpreter", "/etc/nointerpreter is there, but the interpreter it names is not: /nonesuch/sh|-a /nonesuch:/nonesuch", 126},
+	{"-m TREE -a /bin/ls:/dyn -- /dyn", "/dyn is there, but the interpreter it names is not: /lib|-a /lib", 126},
+	{"-m TREE -- /etc/mine/x", "/etc/mine/x|ENOTDIR", 126},
+
+	// flags
+	{"--nonesuch -- true", "--nonesuch|tincan --help", 0},
+	{"-z -- true", "-z|--help", 0},
+	{"-m", "expected|--help", 0},
+
+	// the root directory
+	{"-m BLANK -- true", "-m|empty name|host's own tree", 0},
+	{"--mount= -- true", "-m|empty name", 0},
+	{"-m /nonesuch -- true", "-m /nonesuch|no such file", 0},
+	{"-m FILE -- true", "-m FILE: not a directory", 0},
+	{"-m / -- true", "-m /|leave -m out", 0},
+	{"-m CLOSED -- true", "-m CLOSED|mode 0700|chmod o+x CLOSED", 0},
+	{"-m LINK -- true", "-m LINK|no such file", 0},
+
+	// added paths
+	{"-m TREE -a /etc -- true", "-a /etc: no colon|HOST:CONTAINER", 0},
+	{"-m TREE -a :/x -- true", "-a :/x: nothing before the colon", 0},
+	{"-m TREE -a /etc: -- true", "-a /etc:|absolute path", 0},
+	{"-m TREE -a /nonesuch:/x -- true", "-a /nonesuch:/x|no such file", 0},
+	{"-m TREE -a /etc:x -- true", `-a /etc:x|"x"|begins with /`, 0},
+	{"-m TREE -a /etc:/ -- true", "-a /etc:/|/ is what -m gives", 0},
+	{"-m TREE -a /etc:/x/../y -- true", "-a /etc:/x/../y|no `..`", 0},
+	{"-m TREE -a /etc:/x:rx -- true", `-a /etc:/x:rx|"rx"|only ro`, 0},
+	{"-m TREE -a /etc:/x:ro:ro -- true", "-a /etc:/x:ro:ro|second colon", 0},
+	{"-m TREE -a /etc:/dev -- true", "-a /etc:/dev|its own", 0},
+	{"-m TREE -a /etc:/proc -- true", "-a /etc:/proc|its own", 0},
+	{"-m TREE -a /etc:/proc/sys -- true", "-a /etc:/proc/sys|its own", 0},
+	{"-m TREE -a /etc:/sys/x -- true", "-a /etc:/sys/x|its own", 0},
+	{"-m TREE -a /etc:/link/x -- true", "-a /etc:/link/x|symlink to /etc|use the real path: /etc/x", 0},
+	{"-m TREE -a /etc:/etc/mine -- true", "/etc/mine|not a directory", 0},
+	{"-m TREE -a FILE:/etc -- true", "/etc|is a directory|/etc/NAME", 0},
+	{"-m TREE -a /etc:/etc/mine/x -- true", "/etc/mine in the container is not a directory", 0},
+	{"-m TREE -a ADDED:/d -a /etc:/d/nonesuch -- true", "/d/nonesuch|no nonesuch in ADDED", 0},
+	{"-m TREE --ro -a /etc:/etc/new -- true", "/etc/new|read-only", 0},
+
+	// tmpfs
+	{"-m TREE --tmpfs=x -- true", `--tmpfs=x|"x"|begins with /`, 0},
+	{"-m TREE --tmpfs=/x:y -- true", `--tmpfs=/x:y|"y" is not a size|512M`, 0},
+	{"-m TREE --tmpfs=/x:0 -- true", "--tmpfs=/x:0|no limit", 0},
+	{"-m TREE --tmpfs=/x:1M:z -- true", "--tmpfs=/x:1M:z|DIR:SIZE", 0},
+	{"-m TREE --tmpfs=/ -- true", "--tmpfs=/|/ is what -m gives", 0},
+
+	// ids
+	{"-m TREE -u -1 -- true", "-1", 0},
+	{"-m TREE -u x -- true", "uid|x", 0},
+	{"-m TREE -u 2000 -- true", "--uid=2000|0 to 1999|--map", 0},
+	{"-m TREE -u 99999999999 -- true", "99999999999", 0},
+	{"-m TREE --gid=2000 -- true", "--gid=2000|0 to 1999|--map", 0},
+	{"-m TREE --map=0:1 -- true", "--map=0:1|INSIDE:HOST:COUNT", 0},
+	{"-m TREE --map=a:b:c -- true", "--map=a:b:c|INSIDE:HOST:COUNT", 0},
+	{"-m TREE --map=0:0:0 -- true", "--map=0:0:0|count", 0},
+	{"-m TREE --map=0:-1:5 -- true", "--map=0:-1:5", 0},
+	{"-m TREE --map=0:4294967295:1 -- true", "--map=0:4294967295:1|4294967294", 0},
+	{"-m TREE --map=0:10000:10 --map=5:20000:10 -- true", "--map=5:20000:10|overlaps", 0},
+
+	// capabilities, filter, hostname, network
+	{"-m TREE --cap-add=NONESUCH -- true", "--cap-add=NONESUCH|capabilities(7)", 0},
+	{"-m TREE --cap-drop=CAP_ -- true", "--cap-drop=CAP_|no such capability", 0},
+	{"-m TREE --seccomp=nonesuch -- true", "--seccomp=nonesuch|default", 0},
+	{"-m TREE --hostname=a/b -- true", "--hostname=a/b|slash", 0},
+	{"-m TREE --hostname=.. -- true", "--hostname=..", 0},
+	{"-m TREE --hostname=LONG -- true", "--hostname=LONG|65 bytes|64", 0},
+	{"-m TREE --hostname=cgroup.procs -- true", "--hostname=cgroup.procs|kernel", 0},
+	{"-m TREE --net=some -- true", "--net|none|host", 0},
+
+	// limits
+	{"-m TREE --memory=x -- true", `--memory=x|"x" is not a size|512M`, 0},
+	{"-m TREE --memory=-1 -- true", "--memory=-1|not a size", 0},
+	{"-m TREE --memory=0 -- true", "--memory=0|max", 0},
+	{"-m TREE --memory=99999999999G -- true", "--memory=99999999999G|8EiB", 0},
+	{"-m TREE --memory=1.5 -- true", "--memory=1.5|not a size", 0},
+	{"-m TREE --swap=1Q -- true", "--swap=1Q|not a size", 0},
+	{"-m TREE --pids=0 -- true", "--pids=0|1 to 4194304", 0},
+	{"-m TREE --pids=-5 -- true", "--pids=-5|1 to 4194304", 0},
+	{"-m TREE --pids=1 -- true", "--pids|2 at least|--no-init|clone(", 0},
+	{"-m TREE --cpu-weight=0 -- true", "--cpu-weight=0|1 to 10000", 0},
+	{"-m TREE --cpu-weight=max -- true", "--cpu-weight=max|1 to 10000", 0},
+	{"-m TREE --cpus=0 -- true", "--cpus=0|1.5", 0},
+	{"-m TREE --cpus=NaN -- true", "--cpus=NaN", 0},
+	{"-m TREE --io-weight=20000 -- true", "--io-weight=20000|1 to 10000", 0},
+	{"-m TREE --no-cgroup --pids=5 -- true", "--pids=5|--no-cgroup", 0},
+	{"-m TREE --rlimit=nofile -- true", "--rlimit=nofile|nofile=1024:4096", 0},
+	{"-m TREE --rlimit=nonesuch=1 -- true", `--rlimit=nonesuch=1|"nonesuch"|sigpending`, 0},
+	{"-m TREE --rlimit=nofile=-1 -- true", `--rlimit=nofile=-1|"-1"`, 0},
+	{"-m TREE --rlimit=nofile=5:4 -- true", "--rlimit=nofile=5:4|soft limit 5 is above the hard limit 4", 0},
+	{"-m TREE --rlimit=nofile=99999999999999999999 -- true", "--rlimit=nofile=99999999999999999999", 0},
+	{"-m TREE --rlimit=nofile=max -- true", "prlimit64(|EPERM|ulimit -Ha", 0},
+
+	// the rest
+	{"-m TREE -w x -- true", "--workdir=x|begins with /", 0},
+	{"-m TREE -w /nonesuch -- true", "--workdir=/nonesuch is no directory|ENOENT", 0},
+	{"-m TREE -w /etc/mine -- true", "--workdir=/etc/mine is no directory|ENOTDIR", 0},
+	{"-m TREE -e =x -- true", "-e =x|NAME=VALUE", 0},
+	{"-m TREE -e NONESUCH_VARIABLE -- true", "-e NONESUCH_VARIABLE|no such variable", 0},
+	{"-m TREE --pass-fd=77 -- true", "--pass-fd=77|no such descriptor", 0},
+	{"-m TREE --pass-fd=-1 -- true", "--pass-fd=-1", 0},
+	{"-m TREE --timeout=x -- true", "--timeout=x|30s", 0},
+	{"-m TREE --timeout=0 -- true", "--timeout=0|30s", 0},
+	{"-m TREE --timeout=-1s -- true", "--timeout=-1s|30s", 0},
+	{"-m TREE --stats=/nonesuch/f -- true", "--stats=/nonesuch/f|no such file", 0},
+	{"-m TREE --stats=/tmp -- true", "--stats=/tmp|directory", 0},
+	{"-m TREE --step -- true", "--step|terminal", 0},
+	{"plan -m TREE", "no command to run", 0},
+	{"plan --chapter=3 -m TREE -- true", "--chapter=3|7 to 16", 0},
+	{"plan -m /nonesuch -- true", "-m /nonesuch|no such file", 0},
+}
+
+func TestBadInput(t *testing.T) {
+	dir := tree(t)
+	other := t.TempDir()
+	closed, file, added := filepath.Join(other, "closed"), filepath.Join(other, "file"), filepath.Join(other, "added")
+	mkdir(t, closed)
+	os.Chmod(closed, 0o700)
+	mkdir(t, added)
+	write(t, file, "")
+	link := filepath.Join(other, "link")
+	os.Symlink("/nonesuch", link)
+	os.Symlink("/etc", filepath.Join(dir, "link"))
+	for name, text := range map[string]string{"noshebang": "echo hello\n", "nointerpreter": "#!/nonesuch/sh -e\n"} {
+		write(t, filepath.Join(dir, "etc", name), text)
+		os.Chmod(filepath.Join(dir, "etc", name), 0o755)
+	}
+	noLeaks(t, dir, other)
+	put := strings.NewReplacer("TREE", dir, "FILE", file, "ADDED", added, "CLOSED", closed, "LINK", link, "LONG", strings.Repeat("x", 65))
+	for _, w := range wrongLines {
+		var args []string
+		for a := range strings.FieldsSeq(w.args) {
+			args = append(args, strings.TrimSuffix(strings.ReplaceAll(put.Replace(a), "BLANK", "\x00"), "\x00"))
+		}
+		if w.status == 0 {
+			w.status = 125
+		}
+		t.Run(w.args, func(t *testing.T) {
+			wantFailure(t, tincan(t, args...), w.status, strings.Split(put.Replace(w.says), "|")...)
+		})
+	}
+	if len(wrongLines) < 60 {
+		t.Error("only", len(wrongLines), "lines")
+	}
+}
+
+// What these say depends on the host.
+func TestBadHost(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	needProgram(t, "setpriv")
+	bin := filepath.Join("/tmp", uniqueName()) // where anybody may run it
+	copyFile(t, tincanBin, bin)
+	defer os.Remove(bin)
+	r := job{before: []string{"setpriv", "--reuid=65534", "--clear-groups", bin, "-m", "/etc", "--", "echo", "ran"}, dir: "/"}.run(t)
+	refused(t, r, "not root")
+
+	r = job{before: inMountNS(t, "mount -t tmpfs none /dev"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "/dev/null", "ENOENT")
+	r = job{before: inMountNS(t, "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "/dev/null", "1:3")
+	r = job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "/run/tincan", "mount a tmpfs on /run")
+}
