@@ -1,7 +1,209 @@
+// `tincan check`: what this host supports, what is missing, and how to get it.
+//
+// namespaces(7), cgroups(7), capabilities(7), seccomp(2).
+//
+// Each line is one thing that a container needs; the last is a container: every
+// step of a plan is made but the command's, whose file does not exist, and all of
+// it is taken down again.
 package main
 
-import "io"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 type checkCmd struct{}
 
-func (checkCmd) print(w io.Writer) int { return 0 }
+func (checkCmd) Help() string {
+	return `One line for each thing that a container needs: ok, missing (and how to get it), or a note on a default that this host cannot have. The last line is a trial: a container is made, up to the command, and taken down. Exit status 0 if 'tincan run' works here, 125 if it does not.`
+}
+
+// finding is a line of the report.
+type finding struct {
+	state string // "ok", "missing" or "note"
+	what  string
+	text  string
+	help  string // how to get it
+}
+
+func (checkCmd) print(w io.Writer) int {
+	var all []finding
+	for _, look := range []func() []finding{
+		checkKernel, checkUser, checkNamespaces, checkSeccomp, checkGroup, checkHost,
+	} {
+		all = append(all, look()...)
+	}
+	missing := slices.ContainsFunc(all, func(f finding) bool { return f.state == "missing" })
+	if missing {
+		all = append(all, finding{"note", "trial", "not made, since something is missing", ""})
+	} else {
+		all = append(all, checkTrial())
+	}
+	status := 0
+	for _, f := range all {
+		if f.state == "missing" {
+			status = statusFailed
+		}
+		fmt.Fprintf(w, "%-8s %-16s %s\n", f.state, f.what, f.text)
+		if f.help != "" {
+			fmt.Fprintf(w, "%-8s %-16s to get it: %s\n", "", "", f.help)
+		}
+	}
+	return status
+}
+
+func checkKernel() []finding {
+	var u unix.Utsname
+	unix.Uname(&u)
+	release := unix.ByteSliceToString(u.Release[:])
+	if err := supported(); err != nil {
+		return []finding{{"missing", "kernel", err.Error(), "a newer kernel"}}
+	}
+	return []finding{{"ok", "kernel", "Linux " + release + " (5.14 or newer is needed)", ""}}
+}
+
+// neededCaps are what the launcher uses of root's power, by number.
+var neededCaps = []struct {
+	n   int
+	why string
+}{
+	{unix.CAP_SYS_ADMIN, "namespaces and mounts"},
+	{unix.CAP_NET_ADMIN, "the loopback interface"},
+	{unix.CAP_SETUID, "the map of user ids"},
+	{unix.CAP_SETGID, "the map of group ids"},
+	{unix.CAP_DAC_OVERRIDE, "files of the resource group and of the root directory"},
+}
+
+func checkUser() []finding {
+	if os.Geteuid() != 0 {
+		return []finding{{"missing", "root", fmt.Sprintf("this is user %d", os.Geteuid()), "sudo tincan ...; `tincan plan` works for any user"}}
+	}
+	out := []finding{{"ok", "root", "this is user 0", ""}}
+	effective, err := ownCaps()
+	if err != nil {
+		return append(out, finding{"missing", "capabilities", err.Error(), ""})
+	}
+	for _, c := range neededCaps {
+		if !effective.has(c.n) {
+			out = append(out, finding{"missing", "capabilities", capName(c.n) + " has been taken away; it is for " + c.why, "not inside a container, or with --cap-add there (docker run --privileged)"})
+		}
+	}
+	last, err := lastCap()
+	if err == nil && last >= len(capabilityTable) {
+		out = append(out, finding{"note", "capabilities", fmt.Sprintf("this kernel has %d that tincan does not know; they are dropped", last+1-len(capabilityTable)), ""})
+	}
+	return out
+}
+
+// ownCaps reads the launcher's effective set: proc_pid_status(5).
+func ownCaps() (capSet, error) {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if hex, ok := strings.CutPrefix(line, "CapEff:\t"); ok {
+			n, err := strconv.ParseUint(hex, 16, 64)
+			return capSet(n), err
+		}
+	}
+	return 0, errors.New("/proc/self/status has no CapEff")
+}
+
+func checkNamespaces() []finding {
+	var out, have = []finding(nil), []string(nil)
+	for _, ns := range []struct{ file, config string }{
+		{"mnt", ""}, {"pid", "PID_NS"}, {"ipc", "IPC_NS"}, {"net", "NET_NS"}, {"uts", "UTS_NS"}, {"cgroup", "CGROUPS"}, {"user", "USER_NS"},
+	} {
+		if exists("/proc/self/ns/" + ns.file) {
+			have = append(have, ns.file)
+		} else {
+			out = append(out, finding{"missing", "namespaces", ns.file + ": this kernel has none", "a kernel with CONFIG_" + ns.config})
+		}
+	}
+	out = append([]finding{{"ok", "namespaces", strings.Join(have, ", "), ""}}, out...)
+	const file = "/proc/sys/user/max_user_namespaces"
+	if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == "0" {
+		out = append(out, finding{"missing", "user namespaces", file + " is 0", "sysctl user.max_user_namespaces=10000"})
+	}
+	return out
+}
+
+func checkSeccomp() []finding {
+	b, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_avail")
+	if err != nil {
+		return []finding{{"missing", "seccomp", "this kernel has no filters: " + err.Error(), "a kernel with CONFIG_SECCOMP_FILTER, or --seccomp=none"}}
+	}
+	return []finding{{"ok", "seccomp", "actions " + strings.TrimSpace(string(b)), ""}}
+}
+
+func checkGroup() []finding {
+	c := &config{hostname: "tincan-check"}
+	if err := c.setLimits(&runFlags{}); err != nil {
+		return []finding{{"missing", "resource group", err.Error(), ""}}
+	}
+	var out []finding
+	for _, dir := range c.group.dirs() {
+		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
+	}
+	for _, line := range c.group.absent {
+		out = append(out, finding{"note", "resource group", line, ""})
+	}
+	if c.group.v2 {
+		for _, f := range c.group.files {
+			if f.optional && !someGroupHas(f.file) {
+				out = append(out, finding{"note", "resource group", fmt.Sprintf("no group here has %s: if this kernel has no such file, the default of %s is left out", f.file, f.flag), ""})
+			}
+		}
+	}
+	return out
+}
+
+// someGroupHas looks for a file in the groups below the top: the top itself has
+// none of the files that limit.
+func someGroupHas(file string) bool {
+	names, _ := os.ReadDir(cgroupRoot)
+	for _, n := range names {
+		if n.IsDir() && exists(cgroupRoot+"/"+n.Name()+"/"+file) {
+			return true
+		}
+	}
+	return false
+}
+
+func checkHost() []finding {
+	var out []finding
+	if err := checkDevices(); err != nil {
+		out = append(out, finding{"missing", "devices", err.Error(), ""})
+	} else {
+		out = append(out, finding{"ok", "devices", "/dev has null, zero, full, random, urandom and tty", ""})
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs("/proc", &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		out = append(out, finding{"missing", "/proc", "there is none, or it is not the kernel's", "mount -t proc proc /proc"})
+	}
+	return out
+}
+
+// checkTrial makes a container whose command does not exist: if that is all that
+// fails, everything works.
+func checkTrial() finding {
+	const nothing = "/proc/self/tincan-check"
+	f := &runFlags{Net: "none", Init: true, Map: []string{"0:10000:2000"}, Seccomp: "default", Workdir: "/", Args: []string{nothing}}
+	_, err := runContainer(f)
+	var failed *stepError
+	if errors.As(err, &failed) && failed.step.call == "execve" && failed.errno == unix.ENOENT {
+		return finding{"ok", "trial", fmt.Sprintf("a container was made with %s, and taken down", plural(failed.total-1, "call")), ""}
+	}
+	if err == nil {
+		err = errors.New("the command, which does not exist, was executed")
+	}
+	return finding{"missing", "trial", strings.ReplaceAll(err.Error(), "\n", "; "), ""}
+}

@@ -137,9 +137,9 @@ func (c *config) setIDs(f *runFlags) error {
 	if len(c.maps) > maxMaps {
 		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(c.maps), maxMaps)
 	}
-	c.uid, c.gid = f.UID, f.GID
-	if f.GID < 0 {
-		c.gid = f.UID
+	c.uid, c.gid = f.UID, f.UID
+	if f.GID != nil {
+		c.gid = *f.GID
 	}
 	var ok bool
 	if c.hostUID, ok = hostID(c.maps, c.uid); !ok {

@@ -76,7 +76,7 @@ type runFlags struct {
 	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
 
 	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
-	GID int      `name:"gid" default:"-1" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
+	GID *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
 	Map []string `sep:"none" default:"0:10000:2000" placeholder:"INSIDE:HOST:COUNT" group:"power" help:"Which ids of the host the container's are (repeatable; ${default})."`
 
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
