@@ -80,7 +80,7 @@ func snapshot(t *testing.T, dirs []string) map[string]string {
 	return all
 }
 
-// processes are those called tincan, those in another PID namespace, and children
+// processes are those called tincan or tincan-init, those in another PID namespace, and children
 // of this one.
 func processes() map[string]string {
 	out := map[string]string{}
@@ -95,7 +95,7 @@ func processes() map[string]string {
 		}
 		st := statusFields(string(b))
 		ours := st["PPid"] == strconv.Itoa(os.Getpid())
-		if strings.HasPrefix(st["Name"], "tincan") || len(strings.Fields(st["NSpid"])) > 1 || ours {
+		if st["Name"] == "tincan" || st["Name"] == "tincan-init" || len(strings.Fields(st["NSpid"])) > 1 || ours {
 			out["process "+e.Name()] = st["Name"]
 		}
 	}

@@ -1,0 +1,247 @@
+// The life of a run: how it ends, what it passes on, and that it leaves nothing.
+package test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestExitStatuses(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for n := range 256 {
+		flag := []string{"--init", "--no-init"}[n%2]
+		if r := tincan(t, flag, "-m", dir, "--", "sh", "-c", fmt.Sprint("exit ", n)); r.status != n || r.err != "" {
+			t.Errorf("exit %d: %v", n, r)
+		}
+	}
+}
+
+// Every signal that ends a process, real-time ones among them, is told as 128+N.
+func TestSignalStatuses(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for n := 1; n <= 64; n++ {
+		switch syscall.Signal(n) {
+		case unix.SIGCHLD, unix.SIGCONT, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGURG, unix.SIGWINCH, 32, 33:
+			continue // do not end a process, or are the C library's
+		}
+		args := []string{"-m", dir, "--", "sh"}
+		if n == 3 { // busybox's sh ignores it
+			args = []string{"--", needProgram(t, "bash")}
+		}
+		if r := tincan(t, append(args, "-c", fmt.Sprintf("kill -%d $$; sleep 5", n))...); r.status != 128+n {
+			t.Errorf("signal %d: %v", n, r)
+		}
+	}
+}
+
+// A signal to the launcher is the command's.
+func TestSignalsPassedOn(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, init := range []string{"--init", "--no-init"} {
+		for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT, 40} {
+			j := start(t, job{args: append([]string{init, "-m", dir}, probe("signal")...)})
+			j.waitFor("ready")
+			j.signal(s)
+			want := unix.SignalName(s)
+			if r := j.wait(); r.status != 50 || strings.TrimPrefix(r.out, "ready\n") != want+"\n" {
+				t.Errorf("%s %v (%d): %v", init, want, s, r)
+			}
+		}
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	r := tincan(t, "--timeout=200ms", "-m", dir, "--", "sleep", "100")
+	if r.status != 124 || r.took > 3*time.Second || r.err != "tincan: ended after --timeout=200ms\n" {
+		t.Error(r)
+	}
+	if r := tincan(t, "--timeout=30", "-m", dir, "--", "true"); r.status != 0 || r.err != "" {
+		t.Error("in time:", r)
+	}
+	r = tincan(t, "--timeout=0.2", "-m", dir, "--", "sh", "-c", "trap 'echo told; exit 3' TERM; sleep 100 & wait")
+	if r.status != 124 || r.out != "told\n" {
+		t.Error("a command that ends itself:", r)
+	}
+	if testing.Short() {
+		return
+	}
+	for _, init := range []string{"--init", "--no-init"} { // 5 seconds later it is killed
+		r = tincan(t, init, "--timeout=0.2", "-m", dir, "--", "sh", "-c", "trap '' TERM; sleep 100; sleep 100")
+		if r.status != 124 || r.took < 5*time.Second || r.took > 8*time.Second {
+			t.Errorf("%s, a command that ignores SIGTERM: %v after %v", init, r, r.took)
+		}
+	}
+}
+
+// stats is the report of --stats.
+type stats struct {
+	Status    int
+	Signal    *string
+	TimedOut  *bool                         `json:"timed_out"`
+	OOMKilled *bool                         `json:"oom_killed"`
+	Wall      *float64                      `json:"wall_seconds"`
+	User      *float64                      `json:"user_seconds"`
+	System    *float64                      `json:"system_seconds"`
+	Memory    *int64                        `json:"memory_peak_bytes"`
+	Pids      *int64                        `json:"pids_peak"`
+	Limits    struct{ Memory, Pids *int64 } `json:"limits_hit"`
+}
+
+func withStats(t *testing.T, args ...string) (result, stats) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "stats.json")
+	r := tincan(t, append([]string{"--stats=" + file}, args...)...)
+	var s stats
+	if err := json.Unmarshal([]byte(read(t, file)), &s); err != nil {
+		t.Fatal(err)
+	}
+	return r, s
+}
+
+func TestStats(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	r, s := withStats(t, "-m", dir, "--", "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3")
+	if r.status != 3 || s.Status != 3 || s.Signal != nil || *s.TimedOut || *s.OOMKilled || *s.User < 0.01 || *s.Wall < *s.User/2 || *s.Wall > 30 {
+		t.Errorf("%v\n%+v", r, s)
+	}
+	if s.Memory == nil || *s.Memory < 100_000 || *s.Memory > 1<<30 {
+		t.Errorf("memory peak: %v", s.Memory)
+	}
+	if _, s = withStats(t, "-m", dir, "--", "sh", "-c", "kill -TERM $$"); s.Status != 143 || s.Signal == nil || *s.Signal != "SIGTERM" {
+		t.Errorf("signal: %+v", s)
+	}
+	if _, s = withStats(t, "--timeout=0.1", "-m", dir, "--", "sleep", "9"); s.Status != 124 || !*s.TimedOut {
+		t.Errorf("timeout: %+v", s)
+	}
+	if _, s = withStats(t, "--no-cgroup", "-m", dir, "--", "true"); s.Memory != nil || s.Limits.Memory != nil || s.Limits.Pids != nil {
+		t.Errorf("what is not known must be null: %+v", s)
+	}
+	r = tincan(t, "--stats=-", "-m", dir, "--", "true")
+	if err := json.Unmarshal([]byte(r.err), &s); err != nil || r.out != "" {
+		t.Errorf("--stats=-: %v: %v", err, r)
+	}
+	// A run that failed leaves no report, and what was there untouched.
+	file := filepath.Join(t.TempDir(), "s")
+	tincan(t, "--stats="+file, "-m", dir, "--", "nonesuch")
+	if exists(file) {
+		t.Error("a report of nothing")
+	}
+	write(t, file, "precious")
+	tincan(t, "--stats="+file, "-m", dir, "--", "nonesuch")
+	if got := read(t, file); got != "precious" {
+		t.Errorf("an old report became %q", got)
+	}
+}
+
+// A thousand orphans, all reaped by the init.
+func TestOrphansReaped(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	script := `i=0; while [ $i -lt 1000 ]; do (: & :); i=$((i+1)); done
+		n=0; while grep -q '^State:.Z' /proc/[0-9]*/status 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
+		ls -d /proc/[0-9]* | wc -l`
+	r := tincan(t, "-m", dir, "--", "sh", "-c", script)
+	if n, err := strconv.Atoi(strings.TrimSpace(r.out)); r.status != 0 || err != nil || n > 4 { // the init, the shell, and the pipe's two
+		t.Error("processes left after a thousand orphans:", r)
+	}
+	// Without the init they stay until the end, which is the flag's meaning.
+	r = tincan(t, "--no-init", "-m", dir, "--", "sh", "-c", `(: & :); (sleep 0 & exec true); sleep 0.2; exec sh -c 'echo done'`)
+	if r.status != 0 || r.out != "done\n" {
+		t.Error(r)
+	}
+}
+
+// The command's processes end with it.
+func TestBackgroundProcessesEnd(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	r := tincan(t, "-m", dir, "--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & echo started")
+	if r.status != 0 || r.out != "started\n" || r.took > 5*time.Second {
+		t.Error(r, r.took)
+	}
+}
+
+// Every byte of the command's input and output is as it was.
+func TestBytesUntouched(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	data := make([]byte, 3<<20)
+	rand.Read(data)
+	r := job{args: []string{"-m", dir, "--", "cat"}, in: bytes.NewReader(data)}.run(t)
+	if r.out != string(data) || r.err != "" {
+		t.Errorf("standard output: %d bytes of %d, status %d, stderr %.200q", len(r.out), len(data), r.status, r.err)
+	}
+	r = job{args: []string{"-m", dir, "--", "sh", "-c", "cat >&2"}, in: bytes.NewReader(data)}.run(t)
+	if r.err != string(data) || r.out != "" {
+		t.Errorf("standard error: %d bytes of %d, status %d", len(r.err), len(data), r.status)
+	}
+	// A reader that goes away is SIGPIPE for the command, as without tincan.
+	out, err := exec.Command("bash", "-c", `"$0" -m "$1" -- yes | head -1; echo "${PIPESTATUS[0]}"`, tincanBin, dir).CombinedOutput()
+	if err != nil || string(out) != "y\n141\n" {
+		t.Errorf("yes | head -1: %v %q", err, out)
+	}
+}
+
+// Closed standard descriptors are no way in for anything else.
+func TestClosedStdio(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	file := filepath.Join(t.TempDir(), "out")
+	os.WriteFile(file, nil, 0o666)
+	for _, how := range []string{"<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"} {
+		c := exec.Command("sh", "-c", `"$0" -m "$1" -a "$2":/out -- sh -c 'for n in 0 1 2 3; do readlink /proc/self/fd/$n; done >/out; exit 9' `+how, tincanBin, dir, file)
+		err := c.Run()
+		if c.ProcessState.ExitCode() != 9 {
+			t.Errorf("%s: %v", how, err)
+		}
+		for l := range strings.Lines(read(t, file)) {
+			if strings.Contains(l, "socket:") || strings.Contains(l, "memfd") || strings.Contains(l, "cgroup") {
+				t.Errorf("%s: the command has %s", how, l)
+			}
+		}
+		os.Truncate(file, 0)
+	}
+}
+
+func TestPassFD(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	var files []*os.File
+	for i := range 4 {
+		name := filepath.Join(t.TempDir(), "f")
+		write(t, name, fmt.Sprintf("descriptor %d\n", 3+i))
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	for _, init := range []string{"--init", "--no-init"} {
+		for _, f := range files {
+			f.Seek(0, 0)
+		}
+		r := job{args: []string{init, "--pass-fd=6", "--pass-fd=4", "-m", dir, "--", "sh", "-c", "ls /proc/self/fd; cat <&4; cat <&6"}, files: files}.run(t)
+		if want := "0\n1\n2\n3\n4\n6\ndescriptor 4\ndescriptor 6\n"; r.out != want { // 3 is ls's own
+			t.Errorf("%s: %v", init, r)
+		}
+	}
+}

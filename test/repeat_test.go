@@ -1,0 +1,120 @@
+// Many runs: in a row, at a time, and killed in the middle.
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A thousand in a row on a root directory that has no mount points.
+func TestThousandRuns(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	n := 1000
+	if testing.Short() {
+		n = 100
+	}
+	for i := range n {
+		if r := tincan(t, "-m", dir, "-a", dir+"/etc:/some/where", "--", "cat", "/some/where/mine"); r.status != 0 || r.out != "the user's own\n" || r.err != "" {
+			t.Fatalf("run %d: %v", i, r)
+		}
+	}
+	t.Logf("%d runs", n)
+}
+
+// Fifty at a time on the same root directory: a mount point that one removes takes
+// with it the mounts of the others (ledger.go), so none may be removed too early.
+func TestFiftyAtATime(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	rounds := 6
+	if testing.Short() {
+		rounds = 2
+	}
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			for k := range rounds {
+				nap := fmt.Sprintf("%.3f", rand.Float64()/10)
+				r := tincan(t, "-m", dir, "-a", dir+"/etc:/some/where", "--", "sh", "-c",
+					"cat /some/where/mine; sleep "+nap+"; test -e /proc/self/stat && test -c /dev/null && touch /tmp/x && cat /some/where/mine")
+				if r.status != 0 || r.out != "the user's own\nthe user's own\n" || r.err != "" {
+					t.Errorf("run %d.%d: %v", i, k, r)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The launcher is killed at a random moment: the container's processes end at once,
+// and the next run removes what is left.
+func TestLauncherKilled(t *testing.T) {
+	dir := tree(t)
+	// The last run is not killed; it cleans up before noLeaks looks.
+	noLeaks(t, dir)
+	n := 120
+	if testing.Short() {
+		n = 40
+	}
+	mark := fmt.Sprintf("9%d.25", os.Getpid()) // the sleep's argument, by which it is known
+	ran := 0
+	start := time.Now()
+	ok(t, "-m", dir, "--", "true")
+	usual := time.Since(start)
+	for i := range n {
+		flag := []string{"--init", "--no-init"}[i%2]
+		c := exec.Command(tincanBin, flag, "-m", dir, "-a", dir+"/etc:/some/where", "--", "sleep", mark)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(2 * usual))))
+		if sleeping(mark) > 0 {
+			ran++
+		}
+		c.Process.Kill()
+		c.Wait()
+		eventually(t, "the container's processes end with the launcher", func() bool { return sleeping(mark) == 0 && descendants(c.Process.Pid) == 0 })
+	}
+	t.Logf("%d killed, %d of them with the command running", n, ran)
+	if ran == 0 || ran == n {
+		t.Log("all at the same stage: the moments are not random enough")
+	}
+	if got := ok(t, "-m", dir, "--", "cat", "/etc/mine"); got != "the user's own" {
+		t.Error(got)
+	}
+}
+
+// sleeping counts the processes with this argument.
+func sleeping(mark string) int {
+	n := 0
+	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, e := range entries {
+		if b, _ := os.ReadFile(e); strings.HasPrefix(string(b), "sleep\x00"+mark+"\x00") {
+			n++
+		}
+	}
+	return n
+}
+
+// descendants counts processes whose launcher this was; once it is dead they are
+// somebody else's children, but their title still tells.
+func descendants(pid int) int {
+	n := 0
+	entries, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, e := range entries {
+		b, _ := os.ReadFile(e)
+		st := statusFields(string(b))
+		if st["PPid"] == fmt.Sprint(pid) && !strings.HasPrefix(st["State"], "Z") {
+			n++
+		}
+	}
+	return n
+}
