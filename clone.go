@@ -65,16 +65,16 @@ const failedStatus = 125
 // walk makes the calls. It returns the last kept result.
 //
 // Here and below it is syscall.RawSyscall6 and not unix.RawSyscall6, which goes
-// through a wrapper that -race instruments; and steps is a pointer: both so that
-// the stack of a build without optimisation stays within what a nosplit function has.
+// through a wrapper: one that -race instruments, and that takes stack, of which a
+// nosplit function has little in a build without optimisation.
 //
 //go:noinline
 //go:norace
 //go:nosplit
-func walk(steps *[]step, base int32, to uintptr) uintptr {
+func walk(steps []step, base int32, to uintptr) uintptr {
 	var kept uintptr
-	for i := range *steps {
-		s := &(*steps)[i]
+	for i := range steps {
+		s := &steps[i]
 		r, _, e := syscall.RawSyscall6(s.nr,
 			s.args[0].n|uintptr(s.args[0].p)|s.args[0].kept&kept,
 			s.args[1].n|uintptr(s.args[1].p)|s.args[1].kept&kept,
@@ -100,21 +100,6 @@ func fail(r report, to uintptr) {
 	for {
 		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
 	}
-}
-
-// run is the child's whole life: the plan, and with an init the fork in its middle.
-//
-//go:noinline
-//go:norace
-//go:nosplit
-func (p *childPlan) run() {
-	forked := walk(&p.setup, 0, p.report)
-	if p.init && forked != 0 {
-		walk(&p.pid1, int32(len(p.setup)), p.report)
-		p.reap(forked)
-	}
-	walk(&p.command, int32(len(p.setup)+len(p.pid1)), p.report)
-	fail(report{reportFailed, -1, 0}, p.report) // not reached: the last step is an execve
 }
 
 // reap is the init: it reaps every orphan and passes on every signal until the
@@ -167,8 +152,8 @@ type cloneArgs struct {
 	flags, pidfd, childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize, cgroup uint64
 }
 
-// launchChild is the clone itself. It is a function of its own so that the child
-// returns from nothing: it goes from the system call into run.
+// launchChild is the clone itself, and the child's whole life: the plan, with the
+// fork in its middle if there is an init. The child never returns from here.
 //
 //go:noinline
 //go:norace
@@ -179,7 +164,13 @@ func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 	if e != 0 || pid != 0 {
 		return pid, e
 	}
-	p.run()
+	forked := walk(p.setup, 0, p.report)
+	if p.init && forked != 0 {
+		walk(p.pid1, int32(len(p.setup)), p.report)
+		p.reap(forked)
+	}
+	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
+	fail(report{reportFailed, -1, 0}, p.report) // not reached: the last step is an execve
 	return 0, 0
 }
 
