@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -195,7 +196,9 @@ func resources(c *config) []step {
 			// The group's name may be another by now.
 			err := writeFile(filepath.Join(g.parentOf(f.dir), g.name, f.file), f.text)
 			if f.optional && errors.Is(err, os.ErrNotExist) {
-				l.log(fmt.Sprintf("%s left out: this kernel has no %s", f.flag, f.file))
+				line := fmt.Sprintf("%s: the default %s is left out: this kernel has no %s", f.flag, f.text, f.file)
+				l.c.group.absent = append(l.c.group.absent, line)
+				l.log(line)
 				return nil
 			}
 			return err
@@ -297,4 +300,27 @@ func (g *group) mkdirs() error {
 		}
 	}
 	return nil
+}
+
+// leave is the host's last step: it is shown here and done by the ledger, on every
+// path.
+func leave(c *config) []step {
+	var steps []step
+	if !c.group.none {
+		for _, dir := range c.group.dirs() {
+			steps = append(steps, hostStep("rmdir", nil, quote(dir)).because("the group goes; if processes were left in it, cgroup.kill ends them first"))
+		}
+	}
+	if !c.root.assembled {
+		for _, p := range slices.Backward(chains(c.root.missing)) {
+			call := "rmdir"
+			if !p.dir {
+				call = "unlink"
+			}
+			if !c.willHave(p.target) {
+				steps = append(steps, hostStep(call, nil, quote(c.root.dir+p.target)).because("a mount point that was made for this run"))
+			}
+		}
+	}
+	return steps
 }

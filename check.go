@@ -44,7 +44,7 @@ func (checkCmd) print(w io.Writer) int {
 	if missing {
 		all = append(all, finding{"note", "trial", "not made, since something is missing", ""})
 	} else {
-		all = append(all, checkTrial())
+		all = append(all, checkTrial()...)
 	}
 	status := 0
 	for _, f := range all {
@@ -153,29 +153,7 @@ func checkGroup() []finding {
 	for _, dir := range c.group.dirs() {
 		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
 	}
-	for _, line := range c.group.absent {
-		out = append(out, finding{"note", "resource group", line, ""})
-	}
-	if c.group.v2 {
-		for _, f := range c.group.files {
-			if f.optional && !someGroupHas(f.file) {
-				out = append(out, finding{"note", "resource group", fmt.Sprintf("no group here has %s: if this kernel has no such file, the default of %s is left out", f.file, f.flag), ""})
-			}
-		}
-	}
 	return out
-}
-
-// someGroupHas looks for a file in the groups below the top: the top itself has
-// none of the files that limit.
-func someGroupHas(file string) bool {
-	names, _ := os.ReadDir(cgroupRoot)
-	for _, n := range names {
-		if n.IsDir() && exists(cgroupRoot+"/"+n.Name()+"/"+file) {
-			return true
-		}
-	}
-	return false
 }
 
 func checkHost() []finding {
@@ -194,16 +172,23 @@ func checkHost() []finding {
 
 // checkTrial makes a container whose command does not exist: if that is all that
 // fails, everything works.
-func checkTrial() finding {
+func checkTrial() []finding {
 	const nothing = "/proc/self/tincan-check"
 	f := &runFlags{Net: "none", Init: true, Map: []string{"0:10000:2000"}, Seccomp: "default", Workdir: "/", Args: []string{nothing}}
-	_, err := runContainer(f)
-	var failed *stepError
-	if errors.As(err, &failed) && failed.step.call == "execve" && failed.errno == unix.ENOENT {
-		return finding{"ok", "trial", fmt.Sprintf("a container was made with %s, and taken down", plural(failed.total-1, "call")), ""}
-	}
+	l, err := newLaunch(f)
 	if err == nil {
-		err = errors.New("the command, which does not exist, was executed")
+		_, err = l.carryOut()
 	}
-	return finding{"missing", "trial", strings.ReplaceAll(err.Error(), "\n", "; "), ""}
+	var failed *stepError
+	if !errors.As(err, &failed) || failed.step.call != "execve" || failed.errno != unix.ENOENT {
+		if err == nil {
+			err = errors.New("the command, which does not exist, was executed")
+		}
+		return []finding{{"missing", "trial", strings.ReplaceAll(err.Error(), "\n", "; "), ""}}
+	}
+	var out []finding
+	for _, line := range l.c.group.absent {
+		out = append(out, finding{"note", "resource group", line, ""})
+	}
+	return append(out, finding{"ok", "trial", fmt.Sprintf("a container was made, with %s, and taken down", plural(failed.index-1, "call")), ""})
 }

@@ -52,25 +52,38 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // runContainer is `tincan run`: it gives the exit status.
 func runContainer(f *runFlags) (int, error) {
-	timeout, err := parseDuration(f.Timeout)
+	l, err := newLaunch(f)
 	if err != nil {
 		return 0, err
 	}
+	return l.carryOut()
+}
+
+// newLaunch checks what was asked for, and makes nothing yet.
+func newLaunch(f *runFlags) (*launch, error) {
+	timeout, err := parseDuration(f.Timeout)
+	if err != nil {
+		return nil, err
+	}
 	if err := supported(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	c, err := newConfig(f)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if os.Geteuid() != 0 {
-		return 0, errors.New("not root: for now tincan needs it to make a container's namespaces and resource group\ntry: sudo tincan ...; `tincan plan` works for any user")
+		return nil, errors.New("not root: for now tincan needs it to make a container's namespaces and resource group\ntry: sudo tincan ...; `tincan plan` works for any user")
 	}
 	if err := checkDevices(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	l := &launch{c: c, f: f, debug: f.Debug, timeout: timeout}
-	stats, err := openStats(f.Stats)
+	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout}, nil
+}
+
+// carryOut runs the container from nothing to the end, and cleans up.
+func (l *launch) carryOut() (int, error) {
+	stats, err := openStats(l.f.Stats)
 	if err != nil {
 		return 0, err
 	}
@@ -286,10 +299,6 @@ func (l *launch) handshake(i int) error {
 			}
 		}
 	}
-	// End-of-file on the socket is how the child's death would show, and has no
-	// more use: its end is closed here, and the report pipe is what is left.
-	unix.Close(l.parent)
-	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return fd == l.parent })
 	return nil
 }
 

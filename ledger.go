@@ -205,11 +205,11 @@ func (l *ledger) close() error {
 	if err != nil {
 		return err
 	}
-	errs := []error{l.undo(l.f, others)}
+	errs := []error{l.undo(l.f, others, true)}
 	for _, o := range others {
 		if !o.live {
 			// What a dead run left is removed if it can be; it is no failure of this one.
-			l.undo(o.f, others)
+			l.undo(o.f, others, false)
 		}
 		o.f.Close()
 	}
@@ -274,7 +274,7 @@ func readEntries(f *os.File) []entry {
 
 // undo removes what the ledger f lists, the newest first, and then the ledger. What
 // cannot be removed yet stays in the ledger for a later run.
-func (l *ledger) undo(f *os.File, others []other) error {
+func (l *ledger) undo(f *os.File, others []other, own bool) error {
 	entries := readEntries(f)
 	var errs []error
 	foreign := map[string]bool{}
@@ -283,7 +283,7 @@ func (l *ledger) undo(f *os.File, others []other) error {
 		case e.what == "not" && len(e.words) == 1:
 			foreign[e.words[0]] = true
 		case e.what == "group" && len(e.words) == 1 && !foreign[e.words[0]]:
-			if err := removeGroup(e.words[0]); err != nil {
+			if err := removeGroup(e.words[0], own); err != nil {
 				errs = append(errs, err)
 			}
 		case e.what == "made" && len(e.words) == 4:
@@ -313,8 +313,9 @@ func userOf(root string, others []other) *os.File {
 }
 
 // removeGroup removes a group's directory. Its processes are dead by now, but the
-// kernel may take a moment to let go of them.
-func removeGroup(dir string) error {
+// kernel may take a moment to let go of them. In a group of this run's own whatever
+// is left is ended.
+func removeGroup(dir string, own bool) error {
 	for wait := time.Millisecond; ; wait *= 2 {
 		err := unix.Rmdir(dir)
 		if err == nil || !exists(dir) { // with a read-only cgroupfs rmdir says EROFS of what is not there
@@ -322,6 +323,9 @@ func removeGroup(dir string) error {
 		}
 		if err != unix.EBUSY || wait > time.Second {
 			return &hostError{call: "rmdir(" + quote(dir) + ")", err: err}
+		}
+		if own {
+			writeFile(filepath.Join(dir, "cgroup.kill"), "1") // version 1 has no such file
 		}
 		time.Sleep(wait)
 	}

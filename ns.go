@@ -161,6 +161,8 @@ func ids(c *config) []step {
 		setresuid(c.uid).because("the user inside"),
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 			because("again: a change of ids clears it (prctl(2))"),
+		writeBytes(fd(c.fds.child, "SOCKET"), "\x01").
+			because("fails if the launcher died while the setting was cleared"),
 		prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
 			because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"),
 	}

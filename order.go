@@ -23,7 +23,7 @@ func containerPlan(c *config) ([]step, error) {
 			if s.chapter == 0 {
 				s.chapter = chapter
 			}
-			if s.actor != host {
+			if s.actor != host || a == after {
 				s.actor = a
 			}
 			plan = append(plan, s)
@@ -48,6 +48,7 @@ func containerPlan(c *config) ([]step, error) {
 	add(15, command, lastSteps(c))
 	add(13, command, filter)
 	add(15, command, execute(c))
+	add(14, after, leave(c))
 	return plan, nil
 }
 

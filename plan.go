@@ -45,9 +45,10 @@ const (
 	pid1                 // the same process once it is the init: after the fork
 	command              // the process that becomes the command
 	host                 // the launcher, in ordinary Go
+	after                // the launcher, once the container has ended
 )
 
-func (a actor) String() string { return [...]string{"child", "init", "command", "host"}[a] }
+func (a actor) String() string { return [...]string{"child", "init", "command", "host", "host"}[a] }
 
 // step is one system call of the plan. The loop reads nr, args, may, least and
 // keep; the rest is for the reader.
