@@ -1,0 +1,167 @@
+// What the binary is: static, stripped, and small.
+package main
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// maxSize of the binary: 4.5 MiB.
+const maxSize = 4718592
+
+// releaseFlags are the Makefile's, for a binary as it is installed.
+var releaseFlags = []string{"-trimpath", "-ldflags", "-s -w -X main.version=test"}
+
+// buildFor builds the program, once for each architecture and set of flags, and
+// gives the binary's name.
+func buildFor(t *testing.T, env []string, flags ...string) string {
+	t.Helper()
+	key := strings.Join(append(append([]string{}, env...), flags...), "\x00")
+	built.Lock()
+	defer built.Unlock()
+	if bin, ok := built.bins[key]; ok {
+		return bin
+	}
+	dir, err := os.MkdirTemp("", "tincan-build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "tincan")
+	cmd := exec.Command("go", append(append([]string{"build", "-o", bin}, flags...), ".")...)
+	cmd.Env = append(os.Environ(), append([]string{"CGO_ENABLED=0", "GOOS=linux"}, env...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		t.Fatalf("%s %v: %v\n%s", strings.Join(env, " "), cmd.Args, err, out)
+	}
+	if built.bins == nil {
+		built.bins = map[string]string{}
+	}
+	built.bins[key] = bin
+	return bin
+}
+
+var built struct {
+	sync.Mutex
+	bins map[string]string
+}
+
+// missing skips the test, or fails it where MUST_WORK says that nothing may be
+// missing: in CI a test that is silently left out would be a test less.
+func missing(t *testing.T, format string, a ...any) {
+	t.Helper()
+	if os.Getenv("MUST_WORK") != "" {
+		t.Fatalf("MUST_WORK is set, and "+format, a...)
+	}
+	t.Skipf("skipped: "+format, a...)
+}
+
+// TestBinary looks at the binary of every architecture we build for.
+func TestBinary(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
+		t.Run(arch, func(t *testing.T) {
+			bin := buildFor(t, []string{"GOARCH=" + arch}, releaseFlags...)
+			fi, err := os.Stat(bin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d bytes, %.1f%% of what is allowed", fi.Size(), 100*float64(fi.Size())/maxSize)
+			if fi.Size() > maxSize {
+				t.Errorf("%d bytes, and %d are allowed (4.5 MiB)", fi.Size(), maxSize)
+			}
+			f, err := elf.Open(bin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if f.Type != elf.ET_EXEC {
+				t.Errorf("type %v, want ET_EXEC", f.Type)
+			}
+			for _, p := range f.Progs {
+				if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+					t.Errorf("has a %v: it is not static", p.Type)
+				}
+			}
+			if libs, _ := f.ImportedLibraries(); len(libs) > 0 {
+				t.Errorf("needs %v: it is not static", libs)
+			}
+			for _, s := range []string{".symtab", ".debug_info", ".zdebug_info"} {
+				if f.Section(s) != nil {
+					t.Errorf("has a %s: it is not stripped", s)
+				}
+			}
+		})
+	}
+}
+
+// TestBinaryAsOthersSeeIt asks the tools that a user would ask.
+func TestBinaryAsOthersSeeIt(t *testing.T) {
+	bin := buildFor(t, []string{"GOARCH=" + runtime.GOARCH}, releaseFlags...)
+	ask := func(tool string, want ...string) {
+		t.Run(tool, func(t *testing.T) {
+			p, err := exec.LookPath(tool)
+			if err != nil {
+				missing(t, "%s(1) is not here", tool)
+			}
+			cmd := exec.Command(p, bin)
+			cmd.Env = append(os.Environ(), "LC_ALL=C")
+			out, _ := cmd.CombinedOutput() // ldd's status is 1 for a static program
+			for _, w := range want {
+				if !strings.Contains(string(out), w) {
+					t.Errorf("%s does not say %q:\n%s", tool, w, out)
+				}
+			}
+		})
+	}
+	ask("file", "statically linked", "stripped")
+	ask("ldd", "not a dynamic executable")
+}
+
+// TestVersion: the Makefile gives the version with -X, which says nothing if the
+// variable has another name.
+func TestVersion(t *testing.T) {
+	bin := buildFor(t, []string{"GOARCH=" + runtime.GOARCH}, releaseFlags...)
+	out, err := exec.Command(bin, "--version").CombinedOutput()
+	if err != nil || string(out) != "tincan test\n" {
+		t.Errorf("tincan --version: %q, %v; want \"tincan test\"", out, err)
+	}
+}
+
+// TestDependencies: what the binary is made of. Each module has its reason in the
+// README, and a new one is a decision.
+func TestDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]bool{
+		"tincan":                     true,
+		"github.com/alecthomas/kong": true,
+		"golang.org/x/net":           true,
+		"golang.org/x/sys":           true,
+	}
+	for _, m := range strings.Fields(string(out)) {
+		if !allowed[m] {
+			t.Errorf("the binary depends on %s", m)
+			allowed[m] = true // once
+		}
+	}
+	// Of two modules only one package each is wanted.
+	out, err = exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		if strings.HasPrefix(p, "golang.org/x/") && p != "golang.org/x/net/bpf" && p != "golang.org/x/sys/unix" {
+			t.Errorf("the binary depends on %s", p)
+		}
+		if p == "net" || p == "net/http" || p == "crypto/tls" {
+			t.Errorf("the binary depends on %s: it has no business with the network", p)
+		}
+	}
+}
