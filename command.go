@@ -31,9 +31,14 @@ func forkInit(c *config) []step {
 	if !c.init {
 		return nil
 	}
+	area := argvArea()
+	title := mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV")
+	r := call("read", unix.SYS_READ, fd(c.fds.title, "TITLE"), title, arg{n: uintptr(len(area)), s: "LEN", show: showText})
+	r.least = uintptr(len(area))
 	return []step{
 		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
+		r.because("the launcher's command line, with whatever stands in it, is not to be seen in /proc/1/cmdline, which anybody may read: so before there is anybody"),
 		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(func(e syscall.Errno) string {
 			if e == unix.EAGAIN {
 				return "--pids leaves no room for the init and the command: 2 at least, or --no-init"
@@ -43,20 +48,18 @@ func forkInit(c *config) []step {
 	}
 }
 
-// initSteps are the init's own, after the fork.
+// initSteps are the init's own, after the fork. The command is on its way by then,
+// so nothing stands here that can fail or that the command must not come before.
 func initSteps(c *config) []step {
 	if !c.init {
 		return nil
 	}
-	area := argvArea()
-	title := mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV")
-	r := call("read", unix.SYS_READ, fd(c.fds.title, "TITLE"), title, arg{n: uintptr(len(area)), s: "LEN", show: showText})
-	r.least = uintptr(len(area))
-	steps := []step{r.because("the launcher's command line, with whatever stands in it, is not to be seen in /proc/1/cmdline")}
-	for _, s := range closeAllBut(0, c.fds.report) {
-		steps = append(steps, s.because("the init keeps the pipe to the launcher, and nothing else"))
+	const why = "the init keeps the pipe to the launcher, and nothing else"
+	below, above := uintptr(c.fds.report-1), uintptr(c.fds.report+1) // never 3: the root directory was opened before
+	return []step{
+		call("close_range", unix.SYS_CLOSE_RANGE, num(3), arg{n: below, s: "REPORT-1", show: showText}, num(0)).because(why),
+		call("close_range", unix.SYS_CLOSE_RANGE, arg{n: above, s: "REPORT+1", show: showText}, num(math.MaxUint32), num(0)).because(why),
 	}
-	return steps
 }
 
 // argvArea is the memory that /proc/PID/cmdline shows. Go's os.Args point into it.
