@@ -1,0 +1,206 @@
+// Sabotage: every step of the plan in turn is made to fail. The error must name that
+// step, nothing may run, and nothing may be left behind.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// sabotageEnv makes the test binary a tincan whose step of that number fails.
+const sabotageEnv = "TINCAN_TEST_SABOTAGE"
+
+// After main.go's own init: files are initialised in the order of their names.
+func init() {
+	text, ok := os.LookupEnv(sabotageEnv)
+	if !ok {
+		return
+	}
+	os.Unsetenv(sabotageEnv)
+	if n, err := strconv.Atoi(text); err == nil {
+		alterPlan = func(plan []step) { sabotage(&plan[n]) }
+	}
+	os.Exit(tincan(os.Args[1:]))
+}
+
+// sabotaged is the errno of the failing step: one that no step tolerates.
+const sabotaged = unix.ENOSYS
+
+func sabotage(s *step) {
+	if s.actor == host {
+		s.do = func(*launch) error { return sabotaged }
+		return
+	}
+	s.nr, s.may = 0x3fff, 0 // no such call on any architecture
+}
+
+// saboteur runs the test binary as tincan. step < 0 is none.
+func saboteur(t *testing.T, step int, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self, args...)
+	text := "none"
+	if step >= 0 {
+		text = strconv.Itoa(step)
+	}
+	c.Env = append(os.Environ(), sabotageEnv+"="+text)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	c.Run()
+	if w := c.ProcessState.Sys().(syscall.WaitStatus); w.Signaled() {
+		t.Errorf("step %d: tincan was killed by %v", step, w.Signal())
+	}
+	return c.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// sabotageTree is a root directory in which only /probe can be executed: a static
+// program that prints "ran" and makes a file.
+func sabotageTree(t *testing.T) (dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "not root")
+	}
+	const busybox = "/bin/busybox"
+	b, err := os.ReadFile(busybox)
+	if err != nil {
+		missing(t, "no "+busybox+": apt-get install busybox-static")
+	}
+	dir = filepath.Join(t.TempDir(), "tree")
+	for _, d := range []string{"bin", "mark"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Chmod(filepath.Join(dir, "mark"), 0o777)
+	if err := os.WriteFile(filepath.Join(dir, "bin/sh"), b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestSabotage(t *testing.T) {
+	dir := sabotageTree(t)
+	mark := filepath.Join(dir, "mark")
+	command := []string{"--", "/bin/sh", "-c", "echo ran; echo ran >/tmp/mark/ran"}
+	tree := []string{"-m", dir, "-a", mark + ":/tmp/mark"}
+	hostTree := []string{"-a", mark + ":/tmp/mark", "--tmpfs=/tmp/a/b:1M"}
+	for name, flags := range map[string][]string{
+		"tree":               append(tree, "--tmpfs=/new/t", "-w", "/bin", "--rlimit=core=0"),
+		"tree,no-init":       append(tree, "--no-init"),
+		"tree,read-only":     append(tree, "--ro"),
+		"host":               hostTree,
+		"host,no-init":       append(hostTree, "--no-init", "-u", "1000"),
+		"tree,net,no-cgroup": append(tree, "--net=host", "--no-cgroup"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append(append([]string{"--hostname=sabotage-" + strconv.Itoa(os.Getpid())}, flags...), command...)
+			everyStepFails(t, dir, args)
+		})
+	}
+}
+
+func everyStepFails(t *testing.T, dir string, args []string) {
+	status, out, text := saboteur(t, -1, append([]string{"plan", "--json"}, args...)...)
+	var plan []planLine
+	if err := json.Unmarshal([]byte(out), &plan); err != nil || status != 0 {
+		t.Fatalf("plan: %d, %v\n%s%s", status, err, out, text)
+	}
+	before := traces(t, dir)
+	if status, out, text := saboteur(t, -1, args...); status != 0 || out != "ran\n" {
+		t.Fatalf("without sabotage: %d %q\n%s", status, out, text)
+	}
+	os.Remove(filepath.Join(dir, "mark/ran"))
+	last := 0
+	for i, line := range plan {
+		if line.Call == "execve" {
+			last = i
+		}
+	}
+	for i, line := range plan[:last+1] { // what follows is the clean-up: ledger.go's, after the end
+		status, out, text := saboteur(t, i, args...)
+		want := statusFailed
+		if line.Call == "execve" {
+			want = 126
+		}
+		if status != want {
+			t.Errorf("%s: status %d, want %d\n%s", line.Text, status, want, text)
+		}
+		first, _, _ := strings.Cut(text, "\n")
+		if want := fmt.Sprintf("tincan: step %d of %d: %s = ENOSYS (", i+1, len(plan), line.Text); !strings.HasPrefix(first, want) {
+			t.Errorf("step %d: the error is\n%s\nand does not begin\n%s", i+1, text, want)
+		}
+		ran := out != ""
+		if _, err := os.Stat(filepath.Join(dir, "mark/ran")); err == nil {
+			ran = true
+			os.Remove(filepath.Join(dir, "mark/ran"))
+		}
+		if ran && line.Actor != "init" { // the command is on its way already
+			t.Errorf("step %d, %s: something ran", i+1, line.Text)
+		}
+	}
+	if after := traces(t, dir); !maps.Equal(before, after) {
+		t.Errorf("left behind:\n%v\nbefore:\n%v", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+	}
+	t.Logf("%d steps", last+1)
+}
+
+// traces is what a run of ours could leave: entries of the root directory, groups
+// and mounts with the test's names in them, children of this process.
+func traces(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	filepath.Walk(dir, func(p string, fi os.FileInfo, err error) error {
+		if err == nil {
+			out[p+" "+fi.Mode().String()] = true
+		}
+		return err
+	})
+	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mountinfo)) {
+		f := strings.Fields(line)
+		if strings.Contains(line, dir) {
+			out[line] = true
+		}
+		if _, rest, _ := strings.Cut(line, " - "); strings.HasPrefix(rest, "cgroup") {
+			filepath.WalkDir(f[4], func(p string, d os.DirEntry, err error) error {
+				if err == nil && strings.Contains(p, "sabotage-"+strconv.Itoa(os.Getpid())) {
+					out[p] = true
+				}
+				return nil
+			})
+		}
+	}
+	ledgers, _ := filepath.Glob("/run/tincan/*")
+	for _, l := range ledgers {
+		if b, err := os.ReadFile(l); err == nil && bytes.Contains(b, []byte("sabotage-"+strconv.Itoa(os.Getpid()))) {
+			out[l] = true
+		}
+	}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, s := range stats {
+		b, _ := os.ReadFile(s)
+		_, after, _ := strings.Cut(string(b), ") ")
+		if f := strings.Fields(after); len(f) > 1 && f[1] == strconv.Itoa(os.Getpid()) {
+			out["child "+s] = true
+		}
+	}
+	return out
+}
