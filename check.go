@@ -163,9 +163,8 @@ func checkHost() []finding {
 	} else {
 		out = append(out, finding{"ok", "devices", "/dev has null, zero, full, random, urandom and tty", ""})
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs("/proc", &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
-		out = append(out, finding{"missing", "/proc", "there is none, or it is not the kernel's", "mount -t proc proc /proc"})
+	if err := checkProc(); err != nil {
+		out = append(out, finding{"missing", "/proc", err.Error(), "mount -t proc proc /proc"})
 	}
 	return out
 }

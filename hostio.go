@@ -83,3 +83,16 @@ func skipNotExist(err error) error {
 	}
 	return err
 }
+
+// checkProc makes sure that /proc is the kernel's: the maps of ids are written
+// there, and a directory of somebody's would take them without a word.
+func checkProc() error {
+	var st unix.Statfs_t
+	if err := unix.Statfs("/proc", &st); err != nil {
+		return &hostError{call: `statfs("/proc")`, err: err}
+	}
+	if st.Type != unix.PROC_SUPER_MAGIC {
+		return errors.New("/proc is not the kernel's file system of processes: mount -t proc proc /proc")
+	}
+	return nil
+}

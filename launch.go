@@ -75,6 +75,9 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("not root: for now tincan needs it to make a container's namespaces and resource group\ntry: sudo tincan ...; `tincan plan` works for any user")
 	}
+	if err := checkProc(); err != nil {
+		return nil, err
+	}
 	if err := checkDevices(); err != nil {
 		return nil, err
 	}
@@ -202,7 +205,7 @@ func (l *launch) open() error {
 	return nil
 }
 
-// openTitle makes the file that the init reads its new command line from.
+// openTitle makes the file that the init's new command line is read from.
 func (l *launch) openTitle() error {
 	fd, err := unix.MemfdCreate("title", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -291,6 +294,9 @@ func (l *launch) handshake(i int) error {
 	}
 	if n == 0 {
 		return l.failure()
+	}
+	if err := l.verifyMounts(); err != nil {
+		return err
 	}
 	for ; i < len(l.plan); i++ {
 		if l.plan[i].actor == host {
