@@ -86,7 +86,7 @@ func mkdir(dir string, m uint32) step {
 
 // mkfile makes an empty file to mount something on.
 func mkfile(file string) step {
-	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644), num(0))
+	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644)) // and the device 0, which strace leaves out
 }
 
 func symlink(target, link string) step {
