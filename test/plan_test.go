@@ -1,0 +1,192 @@
+// What `tincan plan` prints is what `strace -f` shows the container doing, in order.
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// planLine is a line of `tincan plan --json`.
+type planLine struct {
+	Actor, Call, Text, Tolerated string
+}
+
+func TestPlanIsWhatHappens(t *testing.T) {
+	strace := needProgram(t, "strace")
+	dir := tree(t)
+	added := t.TempDir()
+	mkdir(t, filepath.Join(added, "in"))
+	noLeaks(t, dir, added)
+	command := []string{"--", "/bin/true"}
+	m := []string{"-m", dir}
+	for name, flags := range map[string][]string{
+		"tree":       m,
+		"no-init":    append(m, "--no-init"),
+		"ro":         append(m, "--ro"),
+		"user":       append(m, "-u", "1000", "--gid=50", "--map=0:20000:1001"),
+		"added":      append(m, "-a", added+":/a:ro", "-a", "/etc/passwd:/b/passwd", "-a", "/dev/zero:/dev/zzz", "--tmpfs=/a/in:4M", "--tmpfs=/t"),
+		"limits":     append(m, "--rlimit=core=0", "--rlimit=fsize=1M:1G", "--rlimit=nofile=10:20", "--rlimit=cpu=max", "--memory=64M", "--pids=max"),
+		"bare":       append(m, "--no-cgroup", "--net=host", "--seccomp=none"),
+		"caps":       append(m, "--cap-add=SYS_ADMIN", "--cap-drop=CHOWN", "-w", "/etc"),
+		"all caps":   append(m, "--cap-add=ALL"),
+		"no caps":    append(m, "--cap-drop=ALL"),
+		"odd names":  append(m, "--hostname=a\"b\\c\x01é", "--tmpfs=/x y\tz"),
+		"host":       {"-a", added + ":/tmp/x"},
+		"host, path": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			line := command
+			if name == "host, path" {
+				line = []string{"--", "true", "an argument", "\"\n\x7f"}
+			}
+			flags := append([]string{}, flags...)
+			if name != "odd names" {
+				flags = append(flags, "--hostname="+uniqueName())
+			}
+			comparePlan(t, strace, append(flags, line...))
+		})
+	}
+}
+
+func comparePlan(t *testing.T, strace string, args []string) {
+	var plan []planLine
+	if err := json.Unmarshal([]byte(ok(t, append([]string{"plan", "--json"}, args...)...)), &plan); err != nil {
+		t.Fatal(err)
+	}
+	prefix := filepath.Join(t.TempDir(), "trace")
+	before := []string{strace, "-ff", "-o", prefix, "-s", "65535", "-e", "abbrev=execve", "--signal=none"}
+	if r := (job{before: before, args: args}).run(t); r.status != 0 {
+		t.Fatalf("under strace: %v", r)
+	}
+	want := map[string][]planLine{}
+	for _, l := range plan {
+		if l.Actor != "host" {
+			want[l.Actor] = append(want[l.Actor], l)
+		}
+	}
+	// PID 1's trace begins with the child's calls and goes on with the init's, or,
+	// without an init, with the command's.
+	first, second := traces(t, prefix)
+	init := len(want["init"]) > 0
+	if !init {
+		second = first[min(len(first), len(want["child"])):]
+	}
+	compareCalls(t, "child", want["child"], first)
+	if init {
+		compareCalls(t, "init", want["init"], first[min(len(first), len(want["child"])):])
+	}
+	compareCalls(t, "command", untilExec(want["command"], second), second)
+	t.Logf("%d calls", len(want["child"])+len(want["init"])+len(want["command"]))
+}
+
+// untilExec leaves out the execve steps that come after the one that succeeds.
+func untilExec(want []planLine, got []string) []planLine {
+	for i, g := range got {
+		if strings.HasPrefix(g, "execve(") && strings.HasSuffix(g, " = 0") && i < len(want) {
+			return want[:i+1]
+		}
+	}
+	return want
+}
+
+// traces finds the trace of the container's first process and that of the command
+// among those of the launcher's threads.
+func traces(t *testing.T, prefix string) (first, second []string) {
+	t.Helper()
+	names, _ := filepath.Glob(prefix + ".*")
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		switch {
+		case strings.HasPrefix(lines[0], "prctl(PR_SET_PDEATHSIG, SIGKILL)"):
+			first = lines
+		case !strings.HasPrefix(lines[0], "execve(") && strings.Contains(string(b), "\nexecve("):
+			second = lines
+		}
+	}
+	if first == nil {
+		t.Fatal("no trace of the container's first process")
+	}
+	return first, second
+}
+
+// pad is the blanks that strace puts before the result.
+var pad = regexp.MustCompile(`\) +(= .*)$`)
+
+// compareCalls compares line by line. A name in capitals in the plan stands for a
+// number, the same one every time.
+func compareCalls(t *testing.T, who string, want []planLine, got []string) {
+	t.Helper()
+	known := map[string]string{}
+	for i, w := range want {
+		if i >= len(got) {
+			t.Errorf("%s: the plan has %d calls, strace shows %d; the first that is missing is\n%s", who, len(want), len(got), w.Text)
+			return
+		}
+		line := pad.ReplaceAllString(got[i], ") $1")
+		call, result, found := cutLast(line, " = ")
+		if !found {
+			t.Errorf("%s %d: %s", who, i, line)
+			continue
+		}
+		if !matches(w.Text, call, known) {
+			t.Errorf("%s %d: the plan and strace differ:\nplan:   %s\nstrace: %s", who, i, w.Text, line)
+			return
+		}
+		if strings.HasPrefix(result, "-1 ") && (w.Tolerated == "" || !strings.HasPrefix(result, "-1 "+w.Tolerated+" ")) {
+			t.Errorf("%s %d: failed: %s", who, i, line)
+		}
+	}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// Names that stand for a descriptor, and for what else the plan does not know.
+var (
+	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
+	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
+)
+
+func matches(plan, call string, known map[string]string) bool {
+	// A name in quotes is text.
+	outside := regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[^"]+`)
+	var names []string
+	pattern := outside.ReplaceAllStringFunc(plan, func(s string) string {
+		q := regexp.QuoteMeta(s)
+		if strings.HasPrefix(s, `"`) {
+			return q
+		}
+		q = descriptorName.ReplaceAllStringFunc(q, func(n string) string {
+			names = append(names, n)
+			return `(\d+)`
+		})
+		return unknown.ReplaceAllString(q, `(?:.+)`)
+	})
+	pattern = strings.ReplaceAll(pattern, `(?:.+) /\* `, `0x[0-9a-f]+ /\* `)
+	m := regexp.MustCompile(`(?s)^` + pattern + `$`).FindStringSubmatch(call)
+	if m == nil {
+		return false
+	}
+	for i, n := range names {
+		if n == "KEPT" {
+			continue // the last kept result, which may be another
+		}
+		if was, ok := known[n]; ok && was != m[i+1] {
+			return false
+		}
+		known[n] = m[i+1]
+	}
+	return true
+}
