@@ -156,8 +156,12 @@ func userns(c *config) []step {
 // ids come after the bounding set, whose drop needs a capability that a change of
 // ids may take.
 func ids(c *config) []step {
-	return []step{
-		setresgid(c.gid).because("the group inside"),
+	steps := []step{setresgid(c.gid).because("the group inside")}
+	if root, ok := hostID(c.maps, 0); ok && root == 0 && c.uid != 0 {
+		steps = append(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
+			because("the host's root is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
+	}
+	return append(steps,
 		setresuid(c.uid).because("the user inside"),
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 			because("again: a change of ids clears it (prctl(2))"),
@@ -165,7 +169,7 @@ func ids(c *config) []step {
 			because("fails if the launcher died while the setting was cleared"),
 		prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
 			because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"),
-	}
+	)
 }
 
 func mapStep(file, text, why string) step {
