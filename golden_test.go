@@ -1,0 +1,317 @@
+// The plans, as text, for some sets of options.
+//
+// They run as any user on any machine: what a plan takes from the host (its control
+// groups, its root directory, its terminal) is replaced by something fixed. After a
+// change that is meant, run go test -run TestGoldenPlans -update and read the diff.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.golden anew")
+
+// goldenSet is a set of options and its plan.
+type goldenSet struct {
+	name, about string
+	plan        []step
+	tmp         string // shown as /srv
+}
+
+// goldenSets makes the plans.
+func goldenSets(t *testing.T) []goldenSet {
+	t.Helper()
+	tmp, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"root/usr/bin", "root/etc", "full/proc", "full/sys", "full/dev", "full/tmp", "src/sub"} {
+		if err := os.MkdirAll(filepath.Join(tmp, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []string{"file", "a:b"} {
+		if err := os.WriteFile(filepath.Join(tmp, f), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range []string{"root", "full"} {
+		if err := os.Chmod(filepath.Join(tmp, d), 0o755); err != nil { // whatever the umask is
+			t.Fatal(err)
+		}
+	}
+	at := func(p string) string { return filepath.Join(tmp, p) }
+	sets := []struct {
+		name, about string
+		set         func(*runFlags)
+		change      func(*config) // after newConfig
+		group       int           // version of cgroups
+		hostTree    bool
+	}{
+		{"default-v2", "tincan -m ROOT -- sh, on a host with cgroup v2", func(f *runFlags) {
+			f.Mount, f.Args = new(at("full")), []string{"sh"}
+		}, nil, 2, false},
+		{"default-v1", "the same on a host with cgroup v1", func(f *runFlags) {
+			f.Mount, f.Args = new(at("full")), []string{"sh"}
+		}, nil, 1, false},
+		{"host-tree", "tincan --no-cgroup -- bash -l, on a terminal", func(f *runFlags) {
+			f.Args, f.NoCgroup = []string{"bash", "-l"}, true
+		}, func(c *config) { c.console, c.tty = "/dev/pts/3", true }, 0, true},
+		{"tutorial", "the tutorial's own last test: tincan -u 0 -m ROOT -a /lib64:/lib64 -a /lib:/lib -c /bash", func(f *runFlags) {
+			f.Mount, f.Command = new(at("root")), new("/bash")
+			f.Add = []string{at("src") + ":/lib64", at("src") + ":/lib"}
+		}, nil, 1, false},
+		{"read-only", "--ro, a root without mount points, files added", func(f *runFlags) {
+			f.Mount, f.Ro, f.NoCgroup, f.Args = new(at("root")), true, true, []string{"/usr/bin/id"}
+			f.Add = []string{at("file") + ":/etc-file:ro", at(`a\:b`) + ":/tmp/deep/a", "/dev/null:/tmp/null", at("src") + `:/with\:colon`}
+			f.Tmpfs = []string{"/work:64M", "/tmp/scratch"}
+		}, nil, 0, false},
+		{"no-init", "--no-init --net=host, another user, limits of every kind", func(f *runFlags) {
+			f.Mount, f.Args, f.Init, f.Net = new(at("full")), []string{"/bin/echo", "a b", "\"\n\x01"}, false, "host"
+			f.UID, f.GID, f.Map = 1000, new(100), []string{"0:200000:65536"}
+			f.Memory, f.Swap, f.Pids, f.CPUWeight, f.CPUs, f.IOWeight = "64M", "max", "max", "100", "1.5", "500"
+			f.Rlimit = []string{"nofile=1024:4096", "core=0", "as=max"}
+			f.CapAdd, f.CapDrop = []string{"sys_nice"}, []string{"CAP_CHOWN", "net_raw"}
+			f.Seccomp, f.Workdir, f.Hostname = "none", "/tmp", "box"
+			f.Env = []string{"A=1", "PATH=/bin"}
+		}, nil, 2, false},
+		{"host-root", "--map=0:0:1000 -u 500: the host's root is root inside", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"id"}, true
+			f.Map, f.UID = []string{"0:0:1000"}, 500
+		}, nil, 0, false},
+		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup, f.CapDrop = new(at("full")), []string{"true"}, true, []string{"ALL"}
+		}, func(c *config) { c.passFDs = []int{4, 6} }, 0, false},
+	}
+	var out []goldenSet
+	for _, s := range sets {
+		f := &runFlags{Init: true, Net: "none", Map: []string{"0:10000:2000"}, Seccomp: "default", Workdir: "/", Hostname: "blue-moon-7"}
+		s.set(f)
+		wanted := *f
+		f.NoCgroup = true // the host's groups are looked at below, or not at all
+		f.Memory, f.Swap, f.Pids, f.CPUWeight, f.CPUs, f.IOWeight = "", "", "", "", "", ""
+		c, err := newConfig(f)
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		c.console = ""
+		c.lastCap = unix.CAP_LAST_CAP
+		c.group = fakeGroup(t, c.hostname, s.group, &wanted)
+		c.fds.group = make([]int, len(c.group.parents))
+		if s.hostTree {
+			c.root = root{dir: "/", host: true, assembled: true, entries: []rootEntry{
+				{name: "bin", link: "usr/bin"}, {name: "dev", dir: true, covered: true}, {name: "etc", dir: true},
+				{name: "home", dir: true, covered: true}, {name: "proc", dir: true, covered: true}, {name: "root", dir: true, covered: true},
+				{name: "run", dir: true, covered: true}, {name: "swapfile"}, {name: "sys", dir: true, covered: true},
+				{name: "tmp", dir: true, covered: true}, {name: "usr", dir: true}, {name: "var", dir: true},
+			}}
+			for _, p := range hostPrivate {
+				c.private = append(c.private, privateDir{mountPoint{target: p.dir, dir: true}, p.mode, p.why})
+			}
+		} else if err := c.layout(); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		} else {
+			t.Cleanup(func() { unix.Close(c.root.fd) })
+		}
+		if s.change != nil {
+			s.change(c)
+		}
+		plan, err := containerPlan(c)
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		out = append(out, goldenSet{s.name, s.about, plan, tmp})
+	}
+	return out
+}
+
+// fakeGroup plans the resource group of a host that has everything.
+func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
+	t.Helper()
+	if version == 0 {
+		return group{none: true}
+	}
+	var l limits
+	for _, v := range []struct {
+		to             *limit
+		text, standard string
+		parse          func(string) (uint64, error)
+	}{
+		{&l.memory, f.Memory, "1GiB", parseSize}, {&l.swap, f.Swap, "0", parseSize}, {&l.pids, f.Pids, "64", parsePids},
+		{&l.cpuWeight, f.CPUWeight, "25", parseWeight}, {&l.cpus, f.CPUs, "max", parseCPUs}, {&l.ioWeight, f.IOWeight, "10", parseWeight},
+	} {
+		text := v.text
+		if v.to.asked = text != ""; !v.to.asked {
+			text = v.standard
+		}
+		if v.to.max = text == "max"; !v.to.max {
+			n, err := v.parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.to.value = n
+		}
+	}
+	g := group{name: name, v2: version == 2}
+	if g.v2 {
+		g.parents = []groupParent{{"", cgroupRoot}}
+		if err := g.planV2(l, []string{"cpu", "io", "memory", "pids"}); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	// Version 1's files are looked for below the caller's own groups.
+	tmp, mounts := t.TempDir(), map[string]v1Mount{}
+	own, err := ownGroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for controller, file := range map[string]string{
+		"memory": "memory.memsw.limit_in_bytes", "pids": "pids.max", "cpu": "cpu.shares", "blkio": "blkio.bfq.weight",
+	} {
+		mounts[controller] = v1Mount{point: filepath.Join(tmp, controller), root: "/"}
+		dir := mounts[controller].dir(own[controller])
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.planV1(l, mounts); err != nil {
+		t.Fatal(err)
+	}
+	for i := range g.parents {
+		g.parents[i].dir = filepath.Join(cgroupRoot, g.parents[i].controller, "caller")
+	}
+	return g
+}
+
+// filterLength is another on each architecture, and has tests of its own.
+var filterLength = regexp.MustCompile(`\{len=\d+, filter=FILTER\}`)
+
+func (g goldenSet) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", g.about)
+	last, n := 0, 0
+	for i := range g.plan {
+		s := &g.plan[i]
+		if strings.HasPrefix(s.String(), `write("/sys/fs/cgroup/cgroup.subtree_control"`) {
+			continue // this host's: only what is not enabled yet is written
+		}
+		n++
+		if s.chapter != last {
+			last = s.chapter
+			fmt.Fprintf(&b, "\n## step %d: %s\n", last, chapters[last].title)
+		}
+		fmt.Fprintf(&b, "%-7s %s%s\n", s.actor, s, tolerated(s))
+	}
+	text := strings.ReplaceAll(b.String(), g.tmp, "/srv")
+	return filterLength.ReplaceAllString(text, "{len=N, filter=FILTER}")
+}
+
+func TestGoldenPlans(t *testing.T) {
+	for _, set := range goldenSets(t) {
+		t.Run(set.name, func(t *testing.T) {
+			file := filepath.Join("testdata", set.name+".golden")
+			got := set.String()
+			if *update {
+				if err := os.MkdirAll("testdata", 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, w := sections(got), sections(string(want))
+			for i := range max(len(g), len(w)) {
+				a, b := "", ""
+				if i < len(g) {
+					a = g[i]
+				}
+				if i < len(w) {
+					b = w[i]
+				}
+				if a != b {
+					t.Errorf("%s: want\n%s\n\ngot\n%s\nif that is meant: go test -run TestGoldenPlans -update", file, b, a)
+					return
+				}
+			}
+		})
+	}
+}
+
+// sections are the chapters of a golden file, in the plan's order.
+func sections(s string) []string { return strings.Split(s, "\n## ") }
+
+// TestPlansInvariants: what must hold for every plan, whatever the options.
+func TestPlansInvariants(t *testing.T) {
+	for _, set := range goldenSets(t) {
+		t.Run(set.name, func(t *testing.T) {
+			where := map[string]int{}
+			for i := range set.plan {
+				s := &set.plan[i]
+				text := s.String()
+				if _, ok := chapters[s.chapter]; !ok {
+					t.Errorf("%s: chapter %d has no title", text, s.chapter)
+				}
+				if s.actor == after {
+					continue // what goes away again: ledger.go does it
+				}
+				if s.call == "" || (s.actor == host) != (s.do != nil) {
+					t.Errorf("%s: whose is it?", text)
+				}
+				// An errno that is as good as success is one that says "not there" or
+				// "there already", and never "not allowed".
+				if s.may != 0 && s.may != unix.ENOENT && s.may != unix.EEXIST && s.may != unix.EPIPE {
+					t.Errorf("%s: may fail with %v", text, s.may)
+				}
+				if s.may == unix.ENOENT && s.call != "execve" && !strings.Contains(text, `"/proc/`) && !strings.Contains(text, `"/sys/`) {
+					t.Errorf("%s: may be missing", text)
+				}
+				key := s.call
+				if s.call == "unshare" || s.call == "prctl" {
+					key = text
+				}
+				if _, ok := where[key]; !ok || s.call != "execve" {
+					where[key] = i
+				}
+			}
+			before := func(a, b string) {
+				t.Helper()
+				x, ok := where[a]
+				y, ok2 := where[b]
+				if !ok || !ok2 || x >= y {
+					t.Errorf("%s (%v, step %d) is not before %s (%v, step %d)", a, ok, x+1, b, ok2, y+1)
+				}
+			}
+			before("pivot_root", "umount2")
+			before("umount2", "unshare(CLONE_NEWUSER)")
+			before("unshare(CLONE_NEWUSER)", "setgroups")
+			before("setgroups", "setresgid")
+			before("setresgid", "setresuid")
+			before("setresuid", "capset")
+			before("capset", "prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)")
+			before("prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)", "prlimit64")
+			before("prlimit64", "close_range")
+			before("close_range", "rt_sigprocmask")
+			before("rt_sigprocmask", "execve")
+			if i, ok := where["seccomp"]; ok && i+1 != where["execve"] {
+				t.Errorf("seccomp is step %d, and the first execve %d: nothing may come between", i+1, where["execve"]+1)
+			}
+		})
+	}
+}
