@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -34,11 +35,12 @@ type launch struct {
 	pid     int
 	pidfd   int
 
-	signals chan os.Signal
-	timeout time.Duration
-	started time.Time
-	stepper *stepper
-	term    *jobControl
+	catching <-chan caught
+	signals  int // a pipe with a byte for each signal that was caught
+	timeout  time.Duration
+	started  time.Time
+	stepper  *stepper
+	term     *jobControl
 }
 
 // exitError is a run that tincan could not carry out.
@@ -61,6 +63,7 @@ func runContainer(f *runFlags) (int, error) {
 
 // newLaunch checks what was asked for, and makes nothing yet.
 func newLaunch(f *runFlags) (*launch, error) {
+	catching := catchSignals(f.Init)
 	timeout, err := parseDuration(f.Timeout)
 	if err != nil {
 		return nil, err
@@ -81,7 +84,7 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err := checkDevices(); err != nil {
 		return nil, err
 	}
-	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout}, nil
+	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout, catching: catching}, nil
 }
 
 // carryOut runs the container from nothing to the end, and cleans up.
@@ -90,7 +93,11 @@ func (l *launch) carryOut() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.catchSignals()
+	caught := <-l.catching
+	if caught.err != nil {
+		return 0, caught.err
+	}
+	l.signals = caught.pipe
 	end, err := l.run()
 	err = errors.Join(err, l.cleanUp(end))
 	if end == nil {
@@ -270,6 +277,9 @@ func (l *launch) clone() error {
 		}
 	}
 	p := l.childPlan()
+	// PR_SET_PDEATHSIG is about the thread that clones: it must live as long as the
+	// container, and a locked thread does.
+	runtime.LockOSThread()
 	var err error
 	l.pid, l.pidfd, err = startChild(namespaces(c), p, group, c.mask)
 	if err != nil {

@@ -32,7 +32,7 @@ package main
 import (
 	"errors"
 	"os"
-	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -41,13 +41,13 @@ import (
 // version is set by the Makefile.
 var version = "0.1.0-dev"
 
-func init() {
-	// The main goroutine stays on the main thread: PR_SET_PDEATHSIG is about the
-	// thread that cloned, and the main thread lives as long as the process.
-	runtime.LockOSThread()
+func main() {
+	// A run is over in milliseconds, or sleeps: the collector would cost more than
+	// it frees. The limit brings it back if ever there is something to collect.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(64 << 20)
+	os.Exit(tincan(os.Args[1:]))
 }
-
-func main() { os.Exit(tincan(os.Args[1:])) }
 
 // cli is the command line.
 type cli struct {
@@ -126,17 +126,27 @@ Examples:
 // tincan is the whole program; it gives the exit status.
 func tincan(args []string) int {
 	var c cli
-	parser, err := kong.New(&c, options()...)
+	args = withDefaultCommand(args)
+	// The model of the whole command line takes kong as long to build as all else
+	// before the clone, so run, the command that is waited for, has one of its own.
+	var only struct {
+		Run runCmd `cmd:""`
+	}
+	model := any(&c)
+	if args[0] == "run" {
+		model = &only
+	}
+	parser, err := kong.New(model, options()...)
 	if err != nil {
 		return failed(err)
 	}
-	ctx, err := parser.Parse(withDefaultCommand(args))
+	ctx, err := parser.Parse(args)
 	if err != nil {
 		return failed(explainUsage(err))
 	}
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
-		status, err := runContainer(&c.Run.runFlags)
+		status, err := runContainer(&only.Run.runFlags)
 		if err != nil {
 			return failed(err)
 		}

@@ -64,129 +64,157 @@ func signalName(s syscall.Signal) string {
 	return fmt.Sprintf("signal %d", int(s))
 }
 
-// catchSignals comes before anything is made, so that a signal cannot end the
-// launcher in between and leave something behind. What the caller ignores
-// (nohup(1)) stays ignored.
-func (l *launch) catchSignals() {
-	l.signals = make(chan os.Signal, 128)
-	for s := syscall.Signal(1); s < 65; s++ {
-		switch s {
-		case unix.SIGKILL, unix.SIGSTOP, // cannot be caught
-			unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, // the launcher's own: Go uses SIGURG
-			unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, // a fault of the launcher
-			32, 33, 34: // the C library's
-			continue
-		}
-		if !signal.Ignored(s) {
-			signal.Notify(l.signals, s)
-		}
-	}
+// passed are the signals that the launcher passes on. Each costs a handshake with a
+// thread of Go's runtime, some 50 microseconds in all, so only those are here that
+// people and programs send to a running command; of the others, the usual default
+// action is the launcher's end, and with it the container's.
+var passed = []struct {
+	signal syscall.Signal
+	why    string
+}{
+	{unix.SIGTERM, "kill(1), timeout(1), systemd"},
+	{unix.SIGINT, "Ctrl-C where the terminal is not the command's own"},
+	{unix.SIGHUP, "the terminal is gone; daemons read their configuration again"},
+	{unix.SIGQUIT, "Ctrl-\\"},
+	{unix.SIGTSTP, "Ctrl-Z"},
+	{unix.SIGCONT, "the shell's fg and bg"},
+	{unix.SIGUSR1, "whatever the command says"},
+	{unix.SIGUSR2, "whatever the command says"},
+	{unix.SIGWINCH, "the terminal has another size"},
+	{unix.SIGALRM, "whatever the command says"},
+	{unix.SIGPWR, "lxc and machines: the power goes"},
 }
 
-// event is what the supervisor waits for, besides signals and time.
-type event struct {
-	report *report // from the init
-	ended  bool    // the container's first process is gone
-	stop   syscall.Signal
-	status unix.WaitStatus
-	usage  unix.Rusage
-	err    error
+// catchSignals comes before anything is made, so that a signal cannot end the
+// launcher in between and leave something behind. What the caller ignores
+// (nohup(1)) stays ignored. Each signal becomes a byte in a pipe, for poll(2).
+//
+// It goes on beside the reading of the options: with each signal Go's runtime takes
+// a few switches between threads.
+func catchSignals(init bool) <-chan caught {
+	done := make(chan caught, 1)
+	go func() {
+		var p [2]int
+		if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+			done <- caught{err: &hostError{call: "pipe2(O_CLOEXEC|O_NONBLOCK)", err: err}}
+			return
+		}
+		signals := make(chan os.Signal, 128)
+		for _, s := range passed {
+			if !signal.Ignored(s.signal) {
+				signal.Notify(signals, s.signal)
+			}
+		}
+		if !init {
+			signal.Notify(signals, unix.SIGCHLD) // to be told when the command is stopped
+		}
+		done <- caught{pipe: p[0]}
+		for s := range signals {
+			unix.Write(p[1], []byte{byte(s.(syscall.Signal))})
+		}
+	}()
+	return done
+}
+
+// caught is where the signals come out.
+type caught struct {
+	pipe int
+	err  error
 }
 
 // supervise waits for the end of the command. It returns an error if the command
-// was never executed.
+// was never executed. It is one loop around poll(2), on the thread that cloned:
+// threads of their own for each thing to wait for would cost more than the command.
 func (l *launch) supervise() (*ending, error) {
 	l.started = time.Now()
-	events := make(chan event, 4)
-	piped := make(chan struct{})
-	go l.readReports(events, piped)
-	go l.waitFirst(events, piped)
-
-	var deadline <-chan time.Time
-	if l.timeout > 0 {
-		deadline = time.After(l.timeout)
-	}
 	end := &ending{}
 	var failed error
 	told := false
+	deadline := l.started.Add(l.timeout)
+	fds := []unix.PollFd{
+		{Fd: int32(l.signals), Events: unix.POLLIN},
+		{Fd: int32(l.reports), Events: unix.POLLIN},
+		{Fd: int32(l.pidfd), Events: unix.POLLIN},
+	}
 	for {
-		select {
-		case s := <-l.signals:
-			l.pass(s.(syscall.Signal))
-		case <-deadline:
-			if !end.timedOut {
-				end.timedOut = true
-				l.send(unix.SIGTERM)
-				l.send(unix.SIGCONT) // a stopped command does not see SIGTERM
-				deadline = time.After(killAfter)
-			} else {
-				unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
-			}
-		case e := <-events:
+		wait := -1
+		if l.timeout > 0 {
+			wait = max(0, int(time.Until(deadline).Milliseconds())+1)
+		}
+		n, err := retry(func() (int, error) { return unix.Poll(fds, wait) })
+		if err != nil {
+			return nil, &hostError{call: "poll", err: err}
+		}
+		if n == 0 && l.timeout > 0 && !time.Now().Before(deadline) {
+			end.timedOut = l.timeUp(end.timedOut)
+			deadline = time.Now().Add(killAfter)
+		}
+		if fds[0].Revents != 0 {
+			l.passSignals()
+		}
+		if fds[1].Revents != 0 {
+			r, ok, err := readReport(l.reports)
 			switch {
-			case e.err != nil:
-				failed = e.err
-			case e.report != nil && e.report.what == reportFailed:
-				if l.c.init && e.report.index < 0 {
-					continue
-				}
-				failed = l.stepFailed(*e.report)
-			case e.report != nil && e.report.what == reportStopped:
-				l.stopped(syscall.Signal(e.report.value))
-			case e.report != nil && e.report.what == reportEnded:
-				end.status, told = unix.WaitStatus(e.report.value), true
-			case e.stop != 0:
-				l.stopped(e.stop)
-			case e.ended:
-				l.pid = 0
-				l.term.takeBack()
-				if failed != nil {
-					return nil, failed
-				}
-				if !told {
-					end.status = e.status
-				}
-				end.usage, end.wall = e.usage, time.Since(l.started)
-				return end, nil
+			case err != nil:
+				return nil, err
+			case !ok:
+				fds[1].Fd = -1 // the child has nothing more to say
+			case r.what == reportFailed:
+				failed = l.stepFailed(r)
+			case r.what == reportStopped:
+				l.stopped(syscall.Signal(r.value))
+			case r.what == reportEnded:
+				end.status, told = unix.WaitStatus(r.value), true
 			}
+			continue // the end is told after the last report
 		}
-	}
-}
-
-// readReports passes on what the child says, until it has nothing more to say.
-func (l *launch) readReports(to chan<- event, done chan<- struct{}) {
-	defer close(done)
-	for {
-		r, ok, err := readReport(l.reports)
-		if err != nil {
-			to <- event{err: err}
-			return
-		}
-		if !ok {
-			return
-		}
-		to <- event{report: &r}
-	}
-}
-
-// waitFirst waits for the container's first process. Its end is told after the last
-// report.
-func (l *launch) waitFirst(to chan<- event, reports <-chan struct{}) {
-	var status unix.WaitStatus
-	var usage unix.Rusage
-	for {
-		n, err := retry(func() (int, error) { return unix.Wait4(l.pid, &status, unix.WUNTRACED, &usage) })
-		if err != nil {
-			to <- event{err: &hostError{call: "wait4", err: err}}
-			return
-		}
-		if n == l.pid && status.Stopped() {
-			to <- event{stop: status.StopSignal()}
+		if fds[2].Revents == 0 {
 			continue
 		}
-		<-reports
-		to <- event{ended: true, status: status, usage: usage}
-		return
+		var status unix.WaitStatus
+		status, end.usage = l.reap()
+		l.pid = 0
+		l.term.takeBack()
+		if failed != nil {
+			return nil, failed
+		}
+		if !told {
+			end.status = status
+		}
+		end.wall = time.Since(l.started)
+		return end, nil
+	}
+}
+
+// timeUp ends the command: SIGTERM the first time, SIGKILL for all the second.
+func (l *launch) timeUp(again bool) bool {
+	if again {
+		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
+		return true
+	}
+	l.send(unix.SIGTERM)
+	l.send(unix.SIGCONT) // a stopped command does not see SIGTERM
+	return true
+}
+
+// passSignals passes on whatever has been caught.
+func (l *launch) passSignals() {
+	var b [64]byte
+	n, _ := unix.Read(l.signals, b[:])
+	for _, s := range b[:max(n, 0)] {
+		if s := syscall.Signal(s); s == unix.SIGCHLD {
+			l.checkStopped()
+		} else {
+			l.pass(s)
+		}
+	}
+}
+
+// checkStopped is for a command without an init: nobody else says that it was stopped.
+func (l *launch) checkStopped() {
+	var info unix.Siginfo
+	if unix.Waitid(unix.P_PID, l.pid, &info, unix.WSTOPPED|unix.WNOHANG, nil) == nil && info.Signo == int32(unix.SIGCHLD) {
+		l.stopped(unix.SIGTSTP)
 	}
 }
 

@@ -24,15 +24,7 @@ func (l *launch) verifyMounts() error {
 	if err != nil {
 		return err
 	}
-	kinds := map[string]string{} // mount point: types of what is mounted on it
-	for line := range strings.SplitSeq(string(b), "\n") {
-		before, after, ok := strings.Cut(line, " - ")
-		if f := strings.Fields(before); ok && len(f) > 4 {
-			kind, _, _ := strings.Cut(after, " ")
-			at := unescapeMount(f[4])
-			kinds[at] += kind + " "
-		}
-	}
+	shown := string(b)
 	pivoted := false
 	for i := range l.plan {
 		s := &l.plan[i]
@@ -41,13 +33,35 @@ func (l *launch) verifyMounts() error {
 			continue
 		}
 		target, kind := s.args[1].s, s.args[2].s
-		have := kinds[target]
-		if have == "" && s.may == unix.ENOENT && !exists(target) {
-			continue // a mask of something that this kernel does not have
+		if mountedAt(shown, target, kind) || s.may == unix.ENOENT && !exists(target) {
+			continue // or a mask of something that this kernel does not have
 		}
-		if have == "" || kind != "" && !strings.Contains(have, kind+" ") {
-			return fmt.Errorf("%s was made, but %s shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", s, file, l.c.root.dir)
-		}
+		return fmt.Errorf("%s was made, but %s shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", s, file, l.c.root.dir)
 	}
 	return nil
+}
+
+// mountedAt tells whether mountinfo has a mount at target, of the type kind if kind
+// is not "".
+func mountedAt(mountinfo, target, kind string) bool {
+	at := " " + escapeMount(target) + " "
+	for rest := mountinfo; ; {
+		i := strings.Index(rest, at)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(at)-1:]
+		line, _, _ := strings.Cut(rest, "\n")
+		if _, after, ok := strings.Cut(line, " - "); ok && (kind == "" || strings.HasPrefix(after, kind+" ")) {
+			return true
+		}
+	}
+}
+
+// escapeMount writes a path as mountinfo does.
+func escapeMount(s string) string {
+	if !strings.ContainsAny(s, " \t\n\\") {
+		return s
+	}
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(s)
 }
