@@ -204,8 +204,8 @@ func parseDuration(s string) (time.Duration, error) {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(s)
-	if seconds, e := strconv.ParseFloat(s, 64); e == nil {
-		d, err = time.Duration(seconds*float64(time.Second)), nil
+	if seconds, e := strconv.ParseFloat(s, 64); e == nil && seconds < 1e9 {
+		d, err = time.Duration(seconds*float64(time.Second)), nil // below 1e9: what overflows is another number on each architecture
 	}
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("--timeout=%s: not a duration: 30s, 1m30s, 500ms, or a number of seconds", s)
