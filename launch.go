@@ -135,7 +135,7 @@ func (l *launch) run() (end *ending, err error) {
 		l.stepper.begin()
 	}
 	if err := l.handshake(i); err != nil {
-		return nil, err
+		return nil, l.reason(err)
 	}
 	return l.supervise()
 }
@@ -330,6 +330,18 @@ func (l *launch) failure() error {
 	status, _ := l.reap()
 	l.pid = 0
 	return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
+}
+
+// reason prefers the child's own report, if there is one, to what its end looks
+// like from this side.
+func (l *launch) reason(err error) error {
+	fds := []unix.PollFd{{Fd: int32(l.reports), Events: unix.POLLIN}}
+	if n, _ := retry(func() (int, error) { return unix.Poll(fds, 0) }); n > 0 && l.pid != 0 {
+		if r, ok, _ := readReport(l.reports); ok && r.what == reportFailed {
+			return l.stepFailed(r)
+		}
+	}
+	return err
 }
 
 // stepFailed turns a report into an error with the step's text, and finds the exit
