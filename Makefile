@@ -1,0 +1,62 @@
+# make run     shows a container
+# make test    runs the tests
+# make help    lists the rest
+
+VERSION     := 0.1.0$(shell git log -1 --format=-%h 2>/dev/null)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ARCHES      := amd64 arm64 riscv64
+
+GO      ?= go
+GOFILES  = $(shell git ls-files '*.go' 2>/dev/null || find . -name '*.go')
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Static, on every machine, and whether there is a C compiler or not.
+export CGO_ENABLED = 0
+
+.PHONY: build run test check fuzz bench cover clean help
+.DEFAULT_GOAL := build
+
+build: ## the static, stripped binary: ./tincan
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o tincan .
+
+run: build ## build it and show a container at work; on a terminal, a shell in it
+	@sh docs/demo.sh ./tincan
+
+test: ## all tests; those that need root, or a tool that is not here, are skipped by name
+	$(GO) test -count=1 -timeout=20m ./... $(TESTFLAGS)
+
+check: ## what must hold before a commit: format, vet, staticcheck, race, the binary and its loop
+	@echo '== gofmt'
+	@out=$$(gofmt -l $(GOFILES)); [ -z "$$out" ] || { echo "not formatted: $$out"; exit 1; }
+	@echo '== go.mod and go.sum'
+	@$(GO) mod tidy -diff
+	@$(GO) mod verify
+	@for arch in $(ARCHES); do \
+		echo "== go build and go vet for $$arch"; \
+		GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o /dev/null . && GOARCH=$$arch $(GO) vet ./... || exit 1; \
+	done
+	@echo '== staticcheck'
+	@$(GO) run $(STATICCHECK) ./...
+	@echo '== golden plans, tables, flags'
+	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz' . $(TESTFLAGS)
+	@echo '== the loop and the binary: only system calls, static, small'
+	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
+	@echo '== race'
+	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS); \
+	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \
+	else echo 'skipped: race tests: gcc is not here'; fi
+
+fuzz: ## half a minute for each fuzz target
+	@for f in $$($(GO) test -list '^Fuzz' . | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s . || exit 1; done
+
+bench: build ## whole-process time of /bin/true, beside bwrap, unshare and runc (root)
+	$(GO) run ./test/bench -tincan ./tincan $(BENCHFLAGS)
+
+cover: ## how much of the source the tests of this directory reach
+	$(GO) test -count=1 -coverprofile=cover.out . && $(GO) tool cover -func=cover.out | tail -1
+
+clean: ## remove what the above made
+	rm -f tincan cover.out
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t w; do printf '  make %-7s %s\n' "$$t" "$$w"; done
