@@ -145,11 +145,6 @@ func setresuid(id int) step {
 	return call("setresuid", unix.SYS_SETRESUID, n, n, n)
 }
 
-// closeRange is close_range(2); last ^0 means "and all above".
-func closeRange(first, last uint32, f uintptr) step {
-	return call("close_range", unix.SYS_CLOSE_RANGE, num(uintptr(first)), num(uintptr(last)), flags(f, []flagName{{unix.CLOSE_RANGE_CLOEXEC, "CLOSE_RANGE_CLOEXEC"}}))
-}
-
 func setpgid() step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0)) }
 
 // sigmask is rt_sigprocmask(SIG_SETMASK). The set is filled in by the launcher

@@ -18,6 +18,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -73,19 +74,41 @@ func argvArea() []byte {
 	return make([]byte, 1)
 }
 
-// closeAllBut marks (flags CLOSE_RANGE_CLOEXEC) or closes (0) every descriptor
-// above 2 that is not kept. kept is sorted.
-func closeAllBut(flags uintptr, kept ...int) []step {
+// closeRest closes every descriptor above 2, but for --pass-fd and the pipe to the
+// launcher, which closes at execve. To let all of them close at execve would be too
+// late: --workdir=/proc/self/fd/7, or a command of such a name, would lead out to a
+// directory that the caller has open.
+func closeRest(c *config) []step {
+	report := c.fds.report
+	if report == 0 { // of a plan that is only printed
+		report = firstReport(c.passFDs)
+	}
+	kept := append(slices.Clone(c.passFDs), report)
+	if c.fds.step != 0 {
+		kept = append(kept, c.fds.step)
+	}
+	slices.Sort(kept)
+	bound := func(n int) arg {
+		if by := n - report; by == 1 || by == -1 {
+			return arg{n: uintptr(n), s: fmt.Sprintf("REPORT%+d", by), show: showText}
+		}
+		return num(uintptr(n))
+	}
 	var steps []step
 	from := 3
-	for _, k := range kept {
+	for _, k := range append(kept, math.MaxUint32+1) {
 		if k > from {
-			steps = append(steps, closeRange(uint32(from), uint32(k-1), flags))
+			steps = append(steps, call("close_range", unix.SYS_CLOSE_RANGE, bound(from), bound(k-1), num(0)).
+				because("no descriptor of the caller's or of the launcher's is left, but for 0, 1, 2 and --pass-fd"))
 		}
-		from = max(from, k+1)
+		from = k + 1
 	}
-	return append(steps, closeRange(uint32(from), math.MaxUint32, flags))
+	return steps
 }
+
+// firstReport is the lowest number for the pipe to the launcher: above what the
+// command keeps, with room between, so that the text of closeRest is always the same.
+func firstReport(passFDs []int) int { return max(3, slices.Max(append([]int{0}, passFDs...))) + 2 }
 
 // terminal gives the command a process group of its own, which a signal meant for
 // the caller's does not reach, and makes it the terminal's foreground group.
@@ -122,7 +145,7 @@ func filter(c *config) ([]step, error) {
 
 // lastSteps come between the limits and the filter.
 func lastSteps(c *config) []step {
-	var steps []step
+	steps := append(closeRest(c), umask(0o022).because("the usual one"))
 	if c.workdir != "/" {
 		steps = append(steps, chdir(c.workdir).because("--workdir").hinted(func(e syscall.Errno) string {
 			switch e {
@@ -133,10 +156,6 @@ func lastSteps(c *config) []step {
 			}
 			return ""
 		}))
-	}
-	steps = append(steps, umask(0o022).because("the usual one"))
-	for _, s := range closeAllBut(unix.CLOSE_RANGE_CLOEXEC, c.passFDs...) {
-		steps = append(steps, s.because("every descriptor but 0, 1, 2 and --pass-fd closes at execve"))
 	}
 	return append(steps, sigmask(c.mask).because("the caller's signal mask again; all signals were blocked until here"))
 }

@@ -58,6 +58,7 @@ type fds struct {
 	parent, child int   // the socket pair (step 7)
 	report        int   // the close-on-exec pipe
 	title         int   // what the init overwrites its command line with
+	step          int   // --step's socket, or 0
 	tty           int   // the controlling terminal
 	group         []int // cgroup.procs of each version 1 group
 }

@@ -157,16 +157,16 @@ func (l *launch) prepare() error {
 	if err := l.open(); err != nil {
 		return err
 	}
+	if l.f.Step {
+		if l.stepper, err = newStepper(l); err != nil {
+			return err
+		}
+	}
 	if l.plan, err = containerPlan(c); err != nil {
 		return err
 	}
 	if alterPlan != nil {
 		alterPlan(l.plan)
-	}
-	if l.f.Step {
-		if l.stepper, err = newStepper(l); err != nil {
-			return err
-		}
 	}
 	for _, line := range c.group.absent {
 		l.log(line)
@@ -184,9 +184,15 @@ func (l *launch) open() error {
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 		return &hostError{call: "pipe2(O_CLOEXEC)", err: err}
 	}
-	l.closing = append(l.closing, pair[0], pair[1], pipe[0], pipe[1])
+	// Above what the command keeps: then the plan's text is the same whatever the numbers are.
+	report, err := unix.FcntlInt(uintptr(pipe[1]), unix.F_DUPFD_CLOEXEC, firstReport(l.c.passFDs))
+	unix.Close(pipe[1])
+	if err != nil {
+		return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+	}
+	l.closing = append(l.closing, pair[0], pair[1], pipe[0], report)
 	l.parent, l.reports = pair[0], pipe[0]
-	l.c.fds = fds{parent: pair[0], child: pair[1], report: pipe[1]}
+	l.c.fds = fds{parent: pair[0], child: pair[1], report: report}
 	if l.c.init {
 		if err := l.openTitle(); err != nil {
 			return err

@@ -26,7 +26,6 @@ type stepper struct {
 	l         *launch
 	ours      int // the launcher's end of the socket pair
 	theirs    int
-	total     int
 	free      bool // go on without asking
 	last      int  // the call whose effect is to be shown, or -1
 	before    map[string][]string
@@ -51,7 +50,8 @@ func newStepper(l *launch) (*stepper, error) {
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return nil, &hostError{call: "setsockopt(SO_PASSCRED)", err: err}
 	}
-	return &stepper{l: l, ours: pair[0], theirs: pair[1], total: len(l.plan), last: -1}, nil
+	l.c.fds.step = pair[1]
+	return &stepper{l: l, ours: pair[0], theirs: pair[1], last: -1}, nil
 }
 
 // gate gives the two steps before the plan's step i.
@@ -127,7 +127,7 @@ func (s *stepper) ask(i int) error {
 		return errQuit
 	}
 	st := &s.l.plan[i]
-	say("%d/%d %s  %s%s", i+1, s.total, st.actor, st, tolerated(st))
+	say("%d/%d %s  %s%s", i+1, len(s.l.plan), st.actor, st, tolerated(st))
 	say("      step %d: %s", st.chapter, chapters[st.chapter].title)
 	if st.why != "" {
 		say("      %s", st.why)
