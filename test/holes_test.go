@@ -1,0 +1,336 @@
+// Holes 9 to 19 and 21 of tools of this class: each attack is run in a container and
+// shown refused, and shown to work where the protection is not there.
+// 20 is in terminal_test.go; 1 to 8 and 22 are the filter's.
+package test
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// CVE-2019-5736: the launcher's program, memory and environment through /proc/1.
+func TestHole09LauncherOverwritten(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	before := sha256.Sum256([]byte(read(t, tincanBin)))
+	attacks := []string{"exe read", "exe write", "mem read", "mem rw", "environ read", "maps read", "auxv read",
+		"readlink exe", "readlink cwd", "readlink root", "readlink fd/2", "ptrace attach", "ptrace seize", "process_vm_readv", "pidfd_getfd"}
+	for _, flags := range [][]string{nil, {"--cap-add=ALL"}, {"--cap-add=ALL", "--seccomp=none"}} {
+		got := attempt(t, append(append([]string{"-m", dir}, flags...), "init", "1")...)
+		for _, a := range attacks {
+			if e := got[a]; e != "EACCES" && e != "EPERM" {
+				t.Errorf("%q: %s: %q, want EACCES or EPERM", flags, a, e)
+			}
+		}
+	}
+	if sha256.Sum256([]byte(read(t, tincanBin))) != before {
+		t.Error("the launcher's file has changed")
+	}
+	// Against an ordinary process, on the host, all of it works.
+	victim := exec.Command("sleep", "100")
+	victim.Start()
+	defer victim.Wait()
+	defer victim.Process.Kill()
+	out, err := exec.Command(probeBin, "init", fmt.Sprint(victim.Process.Pid)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := parseProbe(result{out: string(out)})
+	for _, a := range attacks {
+		if e := control[a]; e == "EACCES" || e == "EPERM" && a != "ptrace seize" || e == "" {
+			t.Errorf("without protection: %s: %q, so that the test shows nothing", a, e)
+		}
+	}
+}
+
+// CVE-2024-21626: a descriptor of the host, or a working directory on it.
+func TestHole10LeakedDescriptors(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	var five []*os.File
+	for range 5 { // 3 to 7
+		f, err := os.Open("/etc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		five = append(five, f)
+	}
+	for _, init := range []string{"--init", "--no-init"} {
+		r := job{args: append([]string{init, "-m", dir}, probe("fds")...), files: five, dir: "/usr"}.run(t)
+		if r.out != "0\n1\n2\ncwd: / <nil>\nlink: /\n" {
+			t.Errorf("%s: %v", init, r)
+		}
+	}
+	r := job{args: append([]string{"--pass-fd=7", "-m", dir}, probe("fds")...), files: five}.run(t)
+	if !strings.HasPrefix(r.out, "0\n1\n2\n7\n") {
+		t.Error("what is passed on purpose is not seen:", r)
+	}
+	for _, w := range []string{"/proc/self/fd/7", "/proc/self/fd/7/..", "/proc/1/fd/7"} {
+		r := job{args: append([]string{"-w", w, "-m", dir}, probe("fds")...), files: five, dir: "/usr"}.run(t)
+		refused(t, r, "chdir(", "--workdir="+w)
+	}
+	// The same through the command's own name.
+	bin, err := os.Open(filepath.Dir(probeBin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bin.Close()
+	for _, init := range []string{"--init", "--no-init"} {
+		args := []string{init, "-m", dir, "--", "/proc/self/fd/3/" + filepath.Base(probeBin), "fds"}
+		wantFailure(t, job{args: args, files: []*os.File{bin}}.run(t), 127, "execve(")
+		r := job{args: append([]string{"--pass-fd=3"}, args...), files: []*os.File{bin}}.run(t)
+		if r.status != 0 {
+			t.Error("with --pass-fd it is the caller's wish:", r)
+		}
+	}
+}
+
+// CVE-2021-30465: a destination that is, or becomes, a symlink.
+func TestHole11DestinationSymlinks(t *testing.T) {
+	dir := tree(t)
+	outside := t.TempDir()
+	write(t, outside+"/precious", "precious\n")
+	noLeaks(t, outside)
+	source := t.TempDir()
+	for i, to := range []string{"/", outside, "../../../../../../../.." + outside, "/proc/self/root", "."} {
+		link := fmt.Sprintf("/planted%d", i)
+		os.Symlink(to, dir+link)
+		r := tincan(t, "-m", dir, "-a", source+":"+link, "--", "echo", "ran")
+		refused(t, r, "symlink to "+to)
+		r = tincan(t, "-m", dir, "-a", source+":"+link+"/new", "--tmpfs="+link+"/t", "--", "echo", "ran")
+		refused(t, r, "symlink to "+to)
+	}
+	// A loop swaps the destination for a link to a directory of the host.
+	mkdir(t, dir+"/data")
+	os.Symlink(outside, dir+"/other")
+	stop, done, swaps := make(chan bool), make(chan bool), 0
+	go func() {
+		defer close(done)
+		for ; ; swaps++ {
+			select {
+			case <-stop:
+				return
+			default:
+				unix.Renameat2(unix.AT_FDCWD, dir+"/data", unix.AT_FDCWD, dir+"/other", unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	counts := map[int]int{}
+	for i := range 60 {
+		to := []string{"/data", "/data/sub"}[i%2]
+		r := tincan(t, "-m", dir, "-a", source+":"+to, "--", "true")
+		counts[r.status]++
+		if r.status != 0 && r.status != 125 {
+			t.Error(r)
+		}
+	}
+	close(stop)
+	<-done
+	t.Logf("%d swaps; runs by status: %v", swaps, counts)
+}
+
+// CVE-2025-31133: the root directory's own /dev/null leads somewhere else.
+func TestHole12MaskSources(t *testing.T) {
+	dir := tree(t)
+	mkdir(t, dir+"/dev")
+	os.Symlink("/proc/sys/kernel/core_pattern", dir+"/dev/null")
+	noLeaks(t, dir)
+	was := read(t, "/proc/sys/kernel/core_pattern")
+	got := ok(t, "-m", dir, "--", "sh", "-c", `stat -c '%F %t:%T' /dev/null /proc/keys /proc/timer_list; echo x >/dev/null
+		for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/kernel/mm/ksm/run; do test -e $f || continue; (echo x >$f) 2>/dev/null && echo wrote $f; done; true`)
+	for l := range strings.Lines(got) {
+		if strings.TrimSpace(l) != "character special file 1:3" {
+			t.Errorf("%q", got)
+		}
+	}
+	if now := read(t, "/proc/sys/kernel/core_pattern"); now != was {
+		os.WriteFile("/proc/sys/kernel/core_pattern", []byte(was), 0o644)
+		t.Errorf("core_pattern was changed to %q", now)
+	}
+	// Not even for the host's own root, whom no permission stops.
+	sysctls := []string{"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/net/core/somaxconn"}
+	got2 := attempt(t, append([]string{"-m", dir, "--map=0:0:1", "--cap-add=ALL", "--seccomp=none", "files"}, sysctls...)...)
+	for _, f := range sysctls {
+		if f != sysctls[2] || got2[f] != "ENOENT" {
+			expect(t, got2, f, "EROFS")
+		}
+	}
+	out, err := exec.Command(probeBin, "files", sysctls[0]).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, parseProbe(result{out: string(out)}), sysctls[0], "ok") // on the host
+}
+
+// CVE-2026-41579: the root directory's /dev is a link to the host's /etc.
+func TestHole13DevRedirected(t *testing.T) {
+	dir := tree(t)
+	outside := t.TempDir()
+	noLeaks(t, dir, outside)
+	for _, name := range []string{"dev", "proc", "sys", "tmp"} {
+		for _, to := range []string{outside, "/etc"} {
+			os.Symlink(to, filepath.Join(dir, name))
+			for _, flags := range [][]string{nil, {"--ro"}} {
+				r := tincan(t, append(append([]string{"-m", dir}, flags...), "--", "echo", "ran")...)
+				refused(t, r, "/"+name+" in the container is a symlink to "+to)
+			}
+			os.Remove(filepath.Join(dir, name))
+		}
+	}
+	if entries, _ := os.ReadDir(outside); len(entries) != 0 {
+		t.Error("made outside:", entries)
+	}
+	info, _ := os.Stat(dir)
+	os.Chtimes(dir, info.ModTime(), info.ModTime())
+}
+
+// CVE-2025-52881: what is written to /proc must reach procfs.
+func TestHole14FakeProc(t *testing.T) {
+	dir := tree(t)
+	for _, d := range []string{"proc/self/attr/apparmor", "proc/1", "proc/sys/kernel"} {
+		mkdir(t, filepath.Join(dir, d))
+	}
+	for _, f := range []string{"proc/self/attr/exec", "proc/self/attr/apparmor/exec", "proc/1/uid_map", "proc/sys/kernel/cap_last_cap"} {
+		write(t, filepath.Join(dir, f), "fake\n")
+	}
+	noLeaks(t, dir) // the files in it are not written to
+	if got := ok(t, "-m", dir, "--", "sh", "-c", "cat /proc/sys/kernel/cap_last_cap; stat -f -c %T /proc"); strings.Contains(got, "fake") || !strings.HasSuffix(got, "\nproc") {
+		t.Errorf("inside: %q", got)
+	}
+	// A directory in place of the host's /proc, with what a launcher might want there
+	// for every process id to come.
+	fake := t.TempDir()
+	script := fmt.Sprintf(`mkdir -p %[1]s/sys/kernel %[1]s/self/fd; cp /proc/sys/kernel/cap_last_cap %[1]s/sys/kernel; cp /proc/self/mountinfo /proc/self/cgroup %[1]s/self
+		for i in $(seq $$ $(($$+200))); do mkdir %[1]s/$i; : >%[1]s/$i/uid_map; : >%[1]s/$i/gid_map; cp /proc/self/mountinfo %[1]s/$i; done
+		mount --bind %[1]s /proc`, fake)
+	r := job{before: inMountNS(t, script), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r)
+	t.Logf("a directory in place of /proc: %s", r.err)
+}
+
+// CVE-2022-0492: a version 1 hierarchy mounted inside, for its release_agent.
+func TestHole15ReleaseAgent(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, flags := range [][]string{nil, {"--cap-add=ALL", "--seccomp=none"}, {"--cap-add=ALL", "--seccomp=none", "--no-init"}} {
+		got := attempt(t, append(append([]string{"-m", dir}, flags...), "mounts", "/tmp")...)
+		for _, a := range []string{"tmpfs", "cgroup v1", "cgroup2", "proc", "bind", "remount /", "umount /proc/sys", "mknod"} {
+			expect(t, got, a, "EPERM")
+		}
+		expect(t, got, "chroot and out", "EXDEV")
+		if flags == nil {
+			expect(t, got, "unshare(NEWNS)", "EPERM")
+			expect(t, got, "unshare(NEWCGROUP)", "EPERM")
+		}
+	}
+	// On the host, in a mount namespace of its own, the same program can mount.
+	out, err := exec.Command("unshare", "-m", "--propagation", "private", probeBin, "mounts", t.TempDir()).Output()
+	if err != nil {
+		skip(t, "unshare: %v", err)
+	}
+	expect(t, parseProbe(result{out: string(out)}), "tmpfs", "ok")
+}
+
+// CVE-2023-25809: the group changed from inside.
+func TestHole16WritableCgroup(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, flags := range [][]string{nil, {"--cap-add=ALL", "--seccomp=none"}} {
+		r := tincan(t, append(append([]string{"-m", dir}, flags...), probe("groups")...)...)
+		if !strings.Contains(r.out, "tried: true") || strings.Contains(r.out, "made") || strings.Contains(r.out, "opened") {
+			t.Errorf("%q: %v", flags, r)
+		}
+	}
+	if m := ok(t, "-m", dir, "--", "cat", "/proc/self/mountinfo"); strings.Contains(m, " - cgroup ") {
+		t.Errorf("a version 1 hierarchy inside:\n%s", m)
+	}
+}
+
+// CVE-2022-29162: what the caller has as inheritable comes in.
+func TestHole17InheritableCapabilities(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	needProgram(t, "setpriv")
+	before := []string{"setpriv", "--inh-caps=+net_raw,+sys_chroot", "--ambient-caps=+net_raw,+sys_chroot"}
+	if out, _ := exec.Command(before[0], append(before[1:], "grep", "CapInh", "/proc/self/status")...).Output(); strings.Contains(string(out), "0000000000000000") || len(out) == 0 {
+		skip(t, "a setpriv that sets inheritable capabilities: %q", out)
+	}
+	for _, uid := range []string{"0", "1000"} {
+		r := job{before: before, args: []string{"-u", uid, "-m", dir, "--", "grep", "-E", "Cap(Inh|Amb)", "/proc/self/status"}}.run(t)
+		if strings.Join(strings.Fields(r.out), " ") != "CapInh: 0000000000000000 CapAmb: 0000000000000000" {
+			t.Errorf("-u %s: %v", uid, r)
+		}
+	}
+}
+
+// Without a user namespace nothing may run.
+func TestHole18UserNamespaceFailsOpen(t *testing.T) { TestDefect01UserNamespaceFailureIgnored(t) }
+
+// The init is a copy of the launcher, with the caller's environment in its memory.
+func TestHole19LauncherMemory(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	b := make([]byte, 12)
+	rand.Read(b)
+	secret := "secret-" + hex.EncodeToString(b)
+	stats := filepath.Join(t.TempDir(), secret)
+	for _, flags := range [][]string{nil, {"--no-init"}, {"--cap-add=ALL", "--seccomp=none"}} {
+		args := append(append([]string{"--stats=" + stats, "-m", dir}, flags...), probe("search", hex.EncodeToString([]byte(secret)))...)
+		r := job{args: args, env: []string{"SECRET=" + secret}}.run(t)
+		if r.status != 0 || !strings.Contains(r.out, "tried: true") || !strings.Contains(r.out, "found: 0\n") {
+			t.Errorf("%q: %v", flags, r)
+		}
+	}
+	// The search does find what can be found.
+	r := job{args: append([]string{"-e", "SECRET", "-m", dir}, probe("search", hex.EncodeToString([]byte(secret)))...), env: []string{"SECRET=" + secret}}.run(t)
+	if !strings.Contains(r.out, "found in /proc/self/environ") && !strings.Contains(r.out, "/environ\n") {
+		t.Error("the search finds nothing:", r)
+	}
+	// Not even in the moment after the fork, made long here, is the command line seen.
+	if _, err := exec.LookPath("strace"); err != nil {
+		skip(t, "the program strace")
+	}
+	slow := []string{"strace", "-f", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:delay_exit=200000:when=1"}
+	r = job{before: slow, args: []string{"--stats=" + stats, "-m", dir, "--", "/bin/cat", "/proc/1/cmdline"}}.run(t)
+	if strings.Trim(r.out, "\x00") != "tincan-init" {
+		t.Errorf("/proc/1/cmdline: %v", r)
+	}
+}
+
+// The host's sockets, with the host's tree as root.
+func TestHole21HostSockets(t *testing.T) {
+	needRoot(t)
+	noLeaks(t)
+	name := uniqueName()
+	for _, s := range []string{"/run/" + name, "@" + name} {
+		l, err := net.Listen("unix", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if strings.HasPrefix(s, "/") {
+			os.Chmod(s, 0o777)
+		}
+	}
+	args := []string{"connect", "/run/" + name, "/var/run/" + name, "@" + name}
+	inside := []string{"-a", probeBin + ":/tmp/probe", "--", "/tmp/probe"}
+	got := parseProbe(tincan(t, append(inside, args...)...))
+	expect(t, got, "/run/"+name, "ENOENT")
+	expect(t, got, "/var/run/"+name, "ENOENT")
+	expect(t, got, "@"+name, "ECONNREFUSED")
+	open := append([]string{"--net=host", "-a", "/run/" + name + ":/run/" + name}, inside...)
+	got = parseProbe(tincan(t, append(open, args...)...))
+	expect(t, got, "/run/"+name, "ok")
+	expect(t, got, "@"+name, "ok")
+}
