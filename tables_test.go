@@ -400,11 +400,8 @@ func checkArg(s *step, a arg) string {
 	case strings.HasPrefix(text, "["):
 		if s.call == "execve" {
 			var words []string
-			for _, p := range unsafe.Slice((**byte)(a.p), 64) {
-				if p == nil {
-					break
-				}
-				words = append(words, unix.BytePtrToString(p))
+			for p := (**byte)(a.p); *p != nil; p = (**byte)(unsafe.Add(unsafe.Pointer(p), 8)) {
+				words = append(words, unix.BytePtrToString(*p))
 			}
 			if vectorText(words) != text {
 				return text + ", and the kernel gets " + vectorText(words)
