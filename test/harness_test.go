@@ -28,6 +28,8 @@ var tincanBin, probeBin string
 func TestMain(m *testing.M) { os.Exit(mainStatus(m)) }
 
 func mainStatus(m *testing.M) int {
+	k, v, _ := strings.Cut(mark, "=")
+	os.Setenv(k, v)
 	dir, err := os.MkdirTemp("", "tincan-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -10,16 +10,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // noLeaks compares the machine before and after the test: processes, mounts, groups,
-// ledgers, this process's descriptors, /tmp, and everything below the directories
-// given.
+// ledgers, this process's descriptors, and everything below the directories given.
 //
-// Others may be running containers at the same time. What they make is gone soon;
-// what a run of ours left stays. So whatever is new gets ten seconds to go away.
+// Others may be running containers at the same time. Processes of ours have a mark in
+// their environment, and a group or ledger in use by others is theirs. What cannot be
+// told apart is gone soon if it is theirs: whatever is new gets ten seconds to go.
 func noLeaks(t *testing.T, dirs ...string) {
 	t.Helper()
 	before := snapshot(t, dirs)
@@ -68,38 +69,43 @@ func snapshot(t *testing.T, dirs []string) map[string]string {
 	for _, f := range []func() map[string]string{processes, mounts, groupDirs, ledgers, descriptors} {
 		maps.Copy(all, f())
 	}
-	entries, _ := os.ReadDir("/tmp")
-	for _, e := range entries {
-		if strings.Contains(e.Name(), "tincan") || strings.Contains(e.Name(), "crabcan") {
-			all["entry /tmp/"+e.Name()] = ""
-		}
-	}
 	for _, d := range dirs {
 		maps.Copy(all, files(t, d))
 	}
 	return all
 }
 
-// processes are those called tincan or tincan-init, those in another PID namespace, and children
-// of this one.
+// mark is in the environment of everything that these tests start.
+var mark = fmt.Sprintf("TINCAN_TEST_MARK=%d", os.Getpid())
+
+// processes are those that these tests started: children of this process, and those
+// with the mark, or with an ancestor that has it. An init's environment is that of
+// the launcher it was copied from.
 func processes() map[string]string {
 	out := map[string]string{}
-	entries, _ := os.ReadDir("/proc")
+	entries, _ := filepath.Glob("/proc/[0-9]*")
 	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
-			continue
-		}
-		b, err := os.ReadFile("/proc/" + e.Name() + "/status")
-		if err != nil {
-			continue
-		}
-		st := statusFields(string(b))
-		ours := st["PPid"] == strconv.Itoa(os.Getpid())
-		if st["Name"] == "tincan" || st["Name"] == "tincan-init" || len(strings.Fields(st["NSpid"])) > 1 || ours {
-			out["process "+e.Name()] = st["Name"]
+		if b, err := os.ReadFile(e + "/status"); err == nil && ours(filepath.Base(e)) {
+			out["process "+filepath.Base(e)] = statusFields(string(b))["Name"]
 		}
 	}
 	return out
+}
+
+func ours(pid string) bool {
+	self := strconv.Itoa(os.Getpid())
+	for first := true; pid != "0" && pid != "1" && pid != ""; first = false {
+		if pid == self {
+			return !first
+		}
+		b, _ := os.ReadFile("/proc/" + pid + "/environ")
+		if strings.Contains("\x00"+string(b), "\x00"+mark+"\x00") {
+			return true
+		}
+		b, _ = os.ReadFile("/proc/" + pid + "/status")
+		pid = statusFields(string(b))["PPid"]
+	}
+	return false
 }
 
 // statusFields reads the form of /proc/PID/status.
@@ -164,8 +170,15 @@ func groupDirs() map[string]string {
 	for _, dir := range groupParents() {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
-			if e.IsDir() {
-				out["group "+filepath.Join(dir, e.Name())] = ""
+			name := filepath.Join(dir, e.Name())
+			fi, err := os.Stat(name)
+			if err != nil || !fi.IsDir() {
+				continue
+			}
+			b, _ := os.ReadFile(filepath.Join(name, "cgroup.procs"))
+			pids := strings.Fields(string(b))
+			if len(pids) == 0 || slices.ContainsFunc(pids, ours) {
+				out["group "+name] = fmt.Sprint("inode ", fi.Sys().(*syscall.Stat_t).Ino)
 			}
 		}
 	}
@@ -178,7 +191,8 @@ func ledgers() map[string]string {
 	for _, dir := range []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"} {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
-			if e.Name() != "lock" {
+			pid, _, _ := strings.Cut(e.Name(), "-")
+			if e.Name() != "lock" && (ours(pid) || !exists("/proc/"+pid)) {
 				out["ledger "+filepath.Join(dir, e.Name())] = ""
 			}
 		}
