@@ -126,6 +126,14 @@ func terminal(c *config) []step {
 	return steps
 }
 
+// seccompFlags are those of seccomp(2) that a profile can ask for.
+var seccompFlags = []flagName{
+	{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
+	{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
+	{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, "SECCOMP_FILTER_FLAG_NEW_LISTENER"},
+	{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
+}
+
 // filter is step 13: nothing comes after it but execve.
 func filter(c *config) ([]step, error) {
 	if c.policy == nil {
@@ -137,7 +145,7 @@ func filter(c *config) ([]step, error) {
 	}
 	p := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	return []step{
-		call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), num(0),
+		call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(c.policy.flags), seccompFlags),
 			mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
 			because("from here on the kernel asks the filter before every call"),
 	}, nil

@@ -42,6 +42,7 @@ type config struct {
 	group    group
 	rlimits  []rlimit
 	policy   *policy
+	warnings []string // about the profile
 
 	mask    *uint64 // the caller's signal mask, filled in at the clone
 	init    bool
@@ -348,8 +349,8 @@ func (c *config) setRest(f *runFlags) error {
 	}
 	slices.Sort(c.passFDs)
 	var err error
-	if c.policy, err = seccompPolicy(f.Seccomp); err != nil {
-		return err
+	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
+		return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err)
 	}
 	c.console = consolePath()
 	return nil

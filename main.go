@@ -51,9 +51,10 @@ func main() {
 
 // cli is the command line.
 type cli struct {
-	Run   runCmd   `cmd:"" help:"Run a command in a new container (the default: 'run' may be left out)."`
-	Plan  planCmd  `cmd:"" help:"Print every system call that run would make, in order, and make none."`
-	Check checkCmd `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
+	Run     runCmd     `cmd:"" help:"Run a command in a new container (the default: 'run' may be left out)."`
+	Plan    planCmd    `cmd:"" help:"Print every system call that run would make, in order, and make none."`
+	Seccomp seccompCmd `cmd:"" help:"Look at a system call filter, compile it, or ask it."`
+	Check   checkCmd   `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
@@ -81,7 +82,10 @@ type runFlags struct {
 
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
 	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
-	Seccomp string   `default:"default" placeholder:"default|none" group:"power" help:"System call filter."`
+	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none, or an OCI or Docker profile in JSON."`
+
+	SeccompStrictInts bool `name:"seccomp-strict-ints" group:"power" help:"Compare a profile's int-typed arguments on 32 bits, as the kernel does."`
+	SeccompLog        bool `name:"seccomp-log" group:"power" help:"Report at the end which calls the filter refused, how often, by which program."`
 
 	Memory    string   `placeholder:"SIZE" group:"limits" help:"Memory of all processes together, such as 512M; max lifts it (1GiB)."`
 	Swap      string   `placeholder:"SIZE" group:"limits" help:"Swap beside the memory, or max (0)."`
@@ -155,6 +159,8 @@ func tincan(args []string) int {
 		err = c.Plan.print(os.Stdout)
 	case "check":
 		return c.Check.print(os.Stdout)
+	case "seccomp":
+		err = ctx.Run()
 	}
 	if err != nil {
 		return failed(err)
@@ -177,7 +183,7 @@ func options() []kong.Option {
 func withDefaultCommand(args []string) []string {
 	if len(args) > 0 {
 		switch args[0] {
-		case "run", "plan", "check", "--help", "-h", "--version":
+		case "run", "plan", "check", "seccomp", "--help", "-h", "--version":
 			return args
 		}
 	}

@@ -67,9 +67,9 @@ func plainRoot(c *config) []step {
 	}
 }
 
-// place is where an assembled root is put together: any directory would do, and
+// assembly is where an assembled root is put together: any directory would do, and
 // /proc is always there. It can still be left by `..` from within.
-const place = "/proc"
+const assembly = "/proc"
 
 // assembledRoot makes the root from a tmpfs. It has the entries of the root
 // directory, mounted one by one, and the mount points that are missing there. The
@@ -78,11 +78,11 @@ const place = "/proc"
 func assembledRoot(c *config) []step {
 	steps := []step{
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
-		mount("tmpfs", place, "tmpfs", nosuidnodev, "mode=0755").
+		mount("tmpfs", assembly, "tmpfs", nosuidnodev, "mode=0755").
 			because("an empty root, put together below"),
 	}
 	for _, e := range c.root.entries {
-		source, target := filepath.Join(c.root.dir, e.name), place+"/"+e.name
+		source, target := filepath.Join(c.root.dir, e.name), assembly+"/"+e.name
 		switch {
 		case e.link != "":
 			steps = append(steps, symlink(e.link, target))
@@ -99,15 +99,15 @@ func assembledRoot(c *config) []step {
 		if p.dir {
 			make = func(dir string) step { return mkdir(dir, 0o755) }
 		}
-		steps = append(steps, make(place+p.target).because("a mount point"))
+		steps = append(steps, make(assembly+p.target).because("a mount point"))
 	}
 	if c.readOnly {
-		steps = append(steps, c.rootAttributes(place))
+		steps = append(steps, c.rootAttributes(assembly))
 	} else {
-		steps = append(steps, c.rootAttributes(place), mountSetattr(place, 0, unix.MOUNT_ATTR_RDONLY).
+		steps = append(steps, c.rootAttributes(assembly), mountSetattr(assembly, 0, unix.MOUNT_ATTR_RDONLY).
 			because("what would be written here would be lost: the root directory itself is read-only"))
 	}
-	return append(steps, pivot(place))
+	return append(steps, pivot(assembly))
 }
 
 // rootAttributes sets them for the new root and all below it.

@@ -16,7 +16,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -66,7 +65,7 @@ var (
 // randomHostname is adjective-noun-number: 16 * 8 * 256 of them.
 func randomHostname() string {
 	var b [4]byte
-	rand.Read(b[:]) // never fails: crypto/rand
+	unix.Getrandom(b[:], 0) // a few bytes never fail: getrandom(2)
 	n := binary.LittleEndian.Uint32(b[:])
 	return fmt.Sprintf("%s-%s-%d", adjectives[n%16], nouns[n>>4%8], n>>8%256)
 }

@@ -1,144 +1,179 @@
-// Chapter 13: system calls.
-//
-// seccomp(2), Documentation/userspace-api/seccomp_filter.rst, include/uapi/linux/seccomp.h.
-//
-// The filter is a program for the kernel's classic BPF machine, assembled here by
-// hand. It runs before every system call of the command and sees its number, its
-// architecture and its six arguments as numbers: what a pointer points to it cannot
-// see. The architecture comes first, since a number means nothing without it.
-//
-// Differs from the tutorial: comparisons are of the low 32 bits where the kernel
-// looks at no more, and TIOCSTI is compared as a whole (there, every request that
-// shared its bits was refused); clone3, whose flags lie behind a pointer, does not
-// exist for the command, so that C libraries fall back to clone.
 package main
+
+// Step 13: which system calls the command may not make.
+// man 2 seccomp, man 2 syscalls.
+//
+// Capabilities say what root may do; much that is dangerous needs none. The filter is the list of what a program in a
+// container has no business with. The kernel asks it before every call, and it cannot be taken off again.
+//
+// Differs from the tutorial: its list comes first, and where a row of it can be walked around, the rows below close that.
+// `--seccomp=tutorial` is the list as it was published, `tincan seccomp show` prints either.
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// refusal is a row of the filter: a system call, a condition on one argument (mask
-// 0: none), and the errno that the command sees.
+// The tables are functions, so that a start of tincan that needs another profile, or none, does not build them.
+
+// A refusal is a row: calls, when they are refused, how, and why.
 type refusal struct {
-	call  string
-	nr    uint32
-	arg   int    // 0 to 5
-	mask  uint32 // of the low word
-	value uint32
-	errno uint32
+	calls string
+	when  []cond // nil: always
+	how   verdict
 	why   string
 }
 
-// offsets in struct seccomp_data
 const (
-	dataNr   = 0
-	dataArch = 4
-	dataArgs = 16 // six of 8 bytes, low word first on the little-endian machines we build for
+	denied  = unix.SECCOMP_RET_ERRNO | verdict(unix.EPERM)
+	unknownCall = unix.SECCOMP_RET_ERRNO | verdict(unix.ENOSYS) // as on a kernel too old to have the call: programs then take an older one
+
+	setID    = unix.S_ISUID | unix.S_ISGID
+	creating = unix.O_CREAT | unix.O_TMPFILE&^unix.O_DIRECTORY // the flags with which open looks at its mode at all
+
+	tiocsti   = unix.TIOCSTI
+	tioclinux = 0x541c
+	uffdNew   = 0xaa00 // USERFAULTFD_IOC_NEW of linux/userfaultfd.h
 )
 
-// policy is what a filter is compiled from.
-type policy struct {
-	rows []refusal
+// Conditions as the tables write them. The kernel cuts all these arguments to 32 bits, so the filter does too.
+func anyBit(arg int, mask uint64) cond     { return cond{arg: arg, op: opAnyBit, cut: true, mask: mask} }
+func is(arg int, value uint64) cond      { return cond{arg: arg, op: opEQ, cut: true, value: value} }
+func atLeast(arg int, value uint64) cond { return cond{arg: arg, op: opGE, cut: true, value: value} }
+func atMost(arg int, value uint64) cond  { return cond{arg: arg, op: opLE, cut: true, value: value} }
+
+// published is a comparison as the tutorial makes it: all 64 bits, the mask being the value itself.
+func published(arg int, value uint64) cond {
+	return cond{arg: arg, op: opMaskedEQ, mask: value, value: value}
 }
 
-// seccompPolicy reads --seccomp. nil is no filter.
-func seccompPolicy(spec string) (*policy, error) {
-	switch spec {
-	case "none":
-		return nil, nil
-	case "default":
-		return &policy{append(tutorialRefusals(), closedHoles()...)}, nil
+// tutorialWhole are the tutorial's first rows: calls refused whatever their arguments.
+func tutorialWhole() []refusal {
+	return []refusal{
+		{"keyctl add_key request_key", nil, denied, "keyrings belong to the user id, not to a namespace: a container would share its user's"},
+		{"mbind migrate_pages move_pages set_mempolicy", nil, denied, "where memory lies, on machines with several nodes, is the host's to say"},
+		{"userfaultfd", nil, denied, "holding a page fault open for as long as one likes is how races in the kernel are won"},
+		{"perf_event_open", nil, denied, "profiling reaches into the kernel and other processes, and has had many holes"},
 	}
-	return nil, fmt.Errorf("--seccomp=%s: one of default, none", spec)
 }
 
-// compile assembles the filter.
-func (p *policy) compile() ([]unix.SockFilter, error) {
-	program := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: dataArch, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: auditArch, SkipTrue: 1},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
-		bpf.LoadAbsolute{Off: dataNr, Size: 4},
-	}
-	if x32Bit != 0 {
-		program = append(program,
-			bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: x32Bit, SkipFalse: 1},
-			bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)})
-	}
-	for _, r := range p.rows {
-		refuse := bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | r.errno}
-		if r.mask == 0 {
-			program = append(program, bpf.JumpIf{Cond: bpf.JumpEqual, Val: r.nr, SkipFalse: 1}, refuse)
-			continue
-		}
-		program = append(program,
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: r.nr, SkipFalse: 5},
-			bpf.LoadAbsolute{Off: dataArgs + 8*uint32(r.arg), Size: 4},
-			bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: r.mask},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: r.value, SkipFalse: 1},
-			refuse,
-			bpf.LoadAbsolute{Off: dataNr, Size: 4})
-	}
-	program = append(program, bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW})
-	raw, err := bpf.Assemble(program)
-	if err != nil {
-		return nil, fmt.Errorf("seccomp: %w", err)
-	}
-	out := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		out[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
-	}
-	return out, nil
+// tutorialList is the whole list, as published.
+func tutorialList() []refusal {
+	return append(tutorialWhole(), []refusal{
+		{"chmod", []cond{published(1, unix.S_ISUID)}, denied, "no set-user-ID files: on the host, another user could run them"},
+		{"chmod", []cond{published(1, unix.S_ISGID)}, denied, "no set-group-ID files"},
+		{"fchmod", []cond{published(1, unix.S_ISUID)}, denied, "likewise"},
+		{"fchmod", []cond{published(1, unix.S_ISGID)}, denied, "likewise"},
+		{"fchmodat", []cond{published(2, unix.S_ISUID)}, denied, "likewise"},
+		{"fchmodat", []cond{published(2, unix.S_ISGID)}, denied, "likewise"},
+		{"unshare", []cond{published(0, unix.CLONE_NEWUSER)}, denied, "a new user namespace gives all capabilities over what it owns"},
+		{"clone", []cond{published(0, unix.CLONE_NEWUSER)}, denied, "likewise"},
+		{"ioctl", []cond{published(1, tiocsti)}, denied, "types into the caller's terminal; as a mask it fits 24 ordinary requests too"},
+	}...)
 }
 
-// String lists the rows for a reader.
-func (p *policy) String() string {
-	var b strings.Builder
-	for _, r := range p.rows {
-		fmt.Fprintf(&b, "%s: %s\n", r.call, r.why)
+// tutorialClosed are the tutorial's conditional rows with their comparison put right.
+func tutorialClosed() []refusal {
+	return []refusal{
+		{"chmod fchmod", []cond{anyBit(1, setID)}, denied, "no set-id files: on the host, another user could run them"},
+		{"fchmodat", []cond{anyBit(2, setID)}, denied, "likewise"},
+		{"unshare clone", []cond{anyBit(0, unix.CLONE_NEWUSER)}, denied, "a new user namespace gives all capabilities over what it owns"},
+		{"ioctl", []cond{is(1, tiocsti)}, denied, "types into the caller's terminal. Published as a mask, it refused TIOCGWINSZ as well; " +
+			"compared on 64 bits, TIOCSTI|1<<32 passes (CVE-2019-10063)"},
 	}
-	return b.String()
 }
 
-// tutorialRefusals are the tutorial's rows, in its order.
-func tutorialRefusals() []refusal {
-	const eperm = uint32(unix.EPERM)
-	rows := []refusal{
-		{"keyctl", unix.SYS_KEYCTL, 0, 0, 0, eperm, "keys are not in any namespace"},
-		{"add_key", unix.SYS_ADD_KEY, 0, 0, 0, eperm, "keys are not in any namespace"},
-		{"request_key", unix.SYS_REQUEST_KEY, 0, 0, 0, eperm, "keys are not in any namespace"},
-		{"mbind", unix.SYS_MBIND, 0, 0, 0, eperm, "NUMA placement is the host's affair"},
-		{"migrate_pages", unix.SYS_MIGRATE_PAGES, 0, 0, 0, eperm, "NUMA placement is the host's affair"},
-		{"move_pages", unix.SYS_MOVE_PAGES, 0, 0, 0, eperm, "NUMA placement is the host's affair"},
-		{"set_mempolicy", unix.SYS_SET_MEMPOLICY, 0, 0, 0, eperm, "NUMA placement is the host's affair"},
-		{"userfaultfd", unix.SYS_USERFAULTFD, 0, 0, 0, eperm, "stops the kernel in the middle of a copy: a tool of exploits"},
-		{"perf_event_open", unix.SYS_PERF_EVENT_OPEN, 0, 0, 0, eperm, "a large and often broken part of the kernel"},
-	}
-	const why = "a set-id file would be a way to the host's ids, were the mount not nosuid"
-	for _, bit := range []uint32{unix.S_ISUID, unix.S_ISGID} {
-		if sysChmod != 0 {
-			rows = append(rows, refusal{"chmod", sysChmod, 1, bit, bit, eperm, why})
-		}
-		rows = append(rows,
-			refusal{"fchmod", unix.SYS_FCHMOD, 1, bit, bit, eperm, why},
-			refusal{"fchmodat", unix.SYS_FCHMODAT, 2, bit, bit, eperm, why})
-	}
-	return append(rows,
-		refusal{"unshare", unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER, eperm, "a new user namespace gives all capabilities back"},
-		refusal{"clone", unix.SYS_CLONE, 0, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER, eperm, "a new user namespace gives all capabilities back"},
-		refusal{"ioctl", unix.SYS_IOCTL, 1, 0xffffffff, unix.TIOCSTI, eperm, "types into the caller's terminal"})
-}
-
-// closedHoles are what the tutorial's rows leave open.
+// closedHoles are what passes the tutorial's list.
 func closedHoles() []refusal {
 	return []refusal{
-		{"clone3", unix.SYS_CLONE3, 0, 0, 0, uint32(unix.ENOSYS), "its flags lie behind a pointer; ENOSYS, so that the C library falls back to clone"},
-		{"fchmodat2", 452, 2, unix.S_ISUID, unix.S_ISUID, uint32(unix.EPERM), "chmod by another name"},
-		{"fchmodat2", 452, 2, unix.S_ISGID, unix.S_ISGID, uint32(unix.EPERM), "chmod by another name"},
-		{"ioctl", unix.SYS_IOCTL, 1, 0xffffffff, 0x541c, uint32(unix.EPERM), "TIOCLINUX pastes into a virtual console"},
+		{"clone3", nil, unknownCall, "its flags lie in memory, where a filter cannot look; the C libraries fall back to clone"},
+		{"openat2", nil, unknownCall, "its mode lies in memory: set-id files again; programs fall back to openat"},
+
+		{"fchmodat2", []cond{anyBit(2, setID)}, denied, "chmod by a newer name (Linux 6.6)"},
+		{"creat", []cond{anyBit(1, setID)}, denied, "a file can be made set-id as well as changed to it"},
+		{"open", []cond{anyBit(1, creating), anyBit(2, setID)}, denied, "likewise; without O_CREAT or O_TMPFILE the mode is whatever was in the register"},
+		{"openat", []cond{anyBit(2, creating), anyBit(3, setID)}, denied, "likewise"},
+		{"mknod", []cond{anyBit(1, setID)}, denied, "likewise: mknod makes ordinary files too. mkdir is no way, the kernel drops the bits"},
+		{"mknodat", []cond{anyBit(2, setID)}, denied, "likewise"},
+		{"mq_open", []cond{anyBit(1, unix.O_CREAT), anyBit(2, setID)}, denied, "likewise: message queues are files"},
+
+		{"io_uring_setup io_uring_enter io_uring_register", nil, denied, "its operations are done by the kernel without meeting any filter: one of them is open"},
+
+		{"ioctl", []cond{is(1, tioclinux)}, denied, "pastes into a virtual console (CVE-2023-28100)"},
+		{"ioctl", []cond{is(1, uffdNew)}, denied, "userfaultfd by its device"},
+		{"set_mempolicy_home_node", nil, denied, "set_mempolicy's newer sister"},
+
+		{"mount umount2 pivot_root", nil, denied, "the container's mounts are made before it starts; its root has no power over them, and need not try"},
+		{"fsopen fsconfig fsmount fspick open_tree open_tree_attr move_mount mount_setattr", nil, denied, "mount in pieces (CVE-2021-41133)"},
+		{"setns", nil, denied, "enters namespaces that an open descriptor names"},
+
+		{"socket socketpair", []cond{atLeast(0, unix.AF_AX25), atMost(0, unix.AF_X25)}, denied, "families 3-9: amateur radio, IPX, AppleTalk and the like: code that few read. " +
+			"UNIX, INET, INET6, NETLINK and PACKET stay"},
+		{"socket socketpair", []cond{atLeast(0, unix.AF_ROSE), atMost(0, unix.AF_KEY)}, denied, "families 11-15, AF_KEY among them"},
+		{"socket socketpair", []cond{atLeast(0, unix.AF_ASH)}, denied, "families from 18 on: AF_ALG (the kernel's ciphers), AF_VSOCK (the hypervisor: no network namespace holds it), AF_CAN, AF_XDP..."},
+
+		{"bpf", nil, denied, "programs in the kernel"},
+		{"kexec_load kexec_file_load", nil, denied, "another kernel"},
+		{"init_module finit_module delete_module create_module query_module get_kernel_syms", nil, denied, "code in the kernel"},
+		{"reboot", nil, denied, "in a pid namespace it ends only that, but the host's Ctrl-Alt-Del can be switched with it"},
+		{"swapon swapoff", nil, denied, "the host's memory"},
+		{"acct quotactl quotactl_fd", nil, denied, "the host's accounts"},
+		{"iopl ioperm", nil, denied, "the machine's ports"},
+		{"open_by_handle_at", nil, denied, "opens files by number, below any mount: the way out of containers in 2014 (shocker)"},
+		{"lookup_dcookie nfsservctl uselib _sysctl sysfs ustat vserver", nil, denied, "calls that the world has left behind"},
 	}
+}
+
+// seccompPolicy is what --seccomp says: nil for none. The capabilities are those held in the container.
+func seccompPolicy(spec string, caps []string, strictInts bool) (*policy, []string, error) {
+	native, err := abiNamed("")
+	if err != nil {
+		return nil, nil, err
+	}
+	return seccompPolicyFor(native, spec, caps, strictInts)
+}
+
+func seccompPolicyFor(native *abi, spec string, held []string, strictInts bool) (*policy, []string, error) {
+	switch spec {
+	case "none":
+		return nil, nil, nil
+	case "tutorial":
+		return builtIn(native, spec, tutorialList(), nil), nil, nil
+	case "default":
+		return builtIn(native, spec, append(tutorialWhole(), tutorialClosed()...), closedHoles()), nil, nil
+	}
+	data, err := os.ReadFile(spec)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: neither default, tutorial nor none, nor the file of a profile", err)
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, nil, fmt.Errorf("uname() = %w", err)
+	}
+	r := reading{native: native, held: held, strictInts: strictInts, kernel: kernelVersion(unix.ByteSliceToString(u.Release[:]))}
+	return readProfile(spec, data, r)
+}
+
+// kernelVersion is the first two numbers of a release such as 6.1.0-13-amd64.
+func kernelVersion(release string) (v [2]int) {
+	if n, err := fmt.Sscanf(release, "%d.%d", &v[0], &v[1]); n != 2 || err != nil {
+		return [2]int{}
+	}
+	return v
+}
+
+// builtIn makes a policy from rows: everything else is allowed, in the native ABI, and any other ABI ends the process.
+func builtIn(native *abi, name string, chapter, ours []refusal) *policy {
+	a := &abiPolicy{abi: native, otherwise: allow}
+	for i, rows := range [][]refusal{chapter, ours} {
+		for _, r := range rows {
+			for call := range strings.FieldsSeq(r.calls) {
+				a.add(call, rule{when: r.when, then: r.how, why: r.why, chap: i == 0})
+			}
+		}
+	}
+	return &policy{name: name, abis: []*abiPolicy{a}}
 }

@@ -16,7 +16,7 @@ import (
 const maxSize = 4718592
 
 // releaseFlags are the Makefile's, for a binary as it is installed.
-var releaseFlags = []string{"-trimpath", "-ldflags", "-s -w -X main.version=test"}
+var releaseFlags = []string{"-trimpath", "-gcflags", "github.com/alecthomas/kong=-l", "-ldflags", "-s -w -X main.version=test"}
 
 // buildFor builds the program, once for each architecture and set of flags, and
 // gives the binary's name.
@@ -53,7 +53,7 @@ var built struct {
 
 // missing skips the test, or fails it where MUST_WORK says that nothing may be
 // missing: in CI a test that is silently left out would be a test less.
-func missing(t *testing.T, format string, a ...any) {
+func missing(t testing.TB, format string, a ...any) {
 	t.Helper()
 	if os.Getenv("MUST_WORK") != "" {
 		t.Fatalf("MUST_WORK is set, and "+format, a...)

@@ -1,0 +1,120 @@
+package main
+
+// An interpreter of the filters: what the kernel would answer, without asking it.
+// man 2 seccomp, and the kernel's seccomp_check_filter, which says what instructions a filter may have: the few that
+// bpf.go emits, and those that other compilers do (libseccomp's filters run here in the tests).
+//
+// golang.org/x/net/bpf has such a machine too, made for packets: big-endian, and it takes a packet of bytes. The tests hold
+// this one against that one.
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// The offsets in struct seccomp_data, of which the filter loads words.
+const (
+	offNr   = 0
+	offArch = 4
+	offArgs = 16
+	sdSize  = 64
+)
+
+func offLow(arg int) uint32  { return offArgs + 8*uint32(arg) }
+func offHigh(arg int) uint32 { return offLow(arg) + 4 }
+
+// word loads as BPF_LD|BPF_W|BPF_ABS does. The instruction pointer reads as zero: no filter of ours looks at it.
+func (c *sysCall) word(off uint32) (uint32, bool) {
+	switch {
+	case off == offNr:
+		return c.nr, true
+	case off == offArch:
+		return c.arch, true
+	case off == 8 || off == 12:
+		return 0, true
+	case off >= offArgs && off < sdSize && off&3 == 0:
+		v := c.args[(off-offArgs)/8]
+		if off&4 != 0 {
+			v >>= 32
+		}
+		return uint32(v), true
+	}
+	return 0, false
+}
+
+// runFilter gives the verdict and the number of instructions executed.
+func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
+	var a, x uint32
+	var mem [unix.BPF_MEMWORDS]uint32
+	for pc, n := 0, 1; pc < len(prog); pc, n = pc+1, n+1 {
+		in := &prog[pc]
+		operand := in.K
+		if in.Code&unix.BPF_X != 0 {
+			operand = x
+		}
+		hit := false
+		switch in.Code {
+		case unix.BPF_LD | unix.BPF_W | unix.BPF_ABS:
+			v, ok := c.word(in.K)
+			if !ok {
+				return 0, n, fmt.Errorf("instruction %d: load of offset %d: not a word of seccomp_data", pc, in.K)
+			}
+			a = v
+			continue
+		case unix.BPF_RET | unix.BPF_K:
+			return verdict(in.K), n, nil
+		case unix.BPF_RET | unix.BPF_A:
+			return verdict(a), n, nil
+		case unix.BPF_JMP | unix.BPF_JA:
+			pc += int(in.K)
+			continue
+		case unix.BPF_JMP | unix.BPF_JEQ, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_X:
+			hit = a == operand
+		case unix.BPF_JMP | unix.BPF_JGT, unix.BPF_JMP | unix.BPF_JGT | unix.BPF_X:
+			hit = a > operand
+		case unix.BPF_JMP | unix.BPF_JGE, unix.BPF_JMP | unix.BPF_JGE | unix.BPF_X:
+			hit = a >= operand
+		case unix.BPF_JMP | unix.BPF_JSET, unix.BPF_JMP | unix.BPF_JSET | unix.BPF_X:
+			hit = a&operand != 0
+		case unix.BPF_ALU | unix.BPF_AND, unix.BPF_ALU | unix.BPF_AND | unix.BPF_X:
+			a &= operand
+			continue
+		case unix.BPF_LD | unix.BPF_IMM:
+			a = in.K
+			continue
+		case unix.BPF_LDX | unix.BPF_IMM:
+			x = in.K
+			continue
+		case unix.BPF_LD | unix.BPF_MEM, unix.BPF_LDX | unix.BPF_MEM, unix.BPF_ST, unix.BPF_STX:
+			if in.K >= unix.BPF_MEMWORDS {
+				return 0, n, fmt.Errorf("instruction %d: scratch word %d: there are %d", pc, in.K, unix.BPF_MEMWORDS)
+			}
+			switch in.Code {
+			case unix.BPF_LD | unix.BPF_MEM:
+				a = mem[in.K]
+			case unix.BPF_LDX | unix.BPF_MEM:
+				x = mem[in.K]
+			case unix.BPF_ST:
+				mem[in.K] = a
+			default:
+				mem[in.K] = x
+			}
+			continue
+		case unix.BPF_MISC | unix.BPF_TAX:
+			x = a
+			continue
+		case unix.BPF_MISC | unix.BPF_TXA:
+			a = x
+			continue
+		default:
+			return 0, n, fmt.Errorf("instruction %d: code %#x: not one that this interpreter knows", pc, in.Code)
+		}
+		if hit {
+			pc += int(in.Jt)
+		} else {
+			pc += int(in.Jf)
+		}
+	}
+	return 0, len(prog), fmt.Errorf("the filter ends without a verdict")
+}

@@ -1,0 +1,269 @@
+package main
+
+// Profiles: the JSON that Docker, podman and the OCI's runtime-spec use, read into a policy.
+// The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add archMap, includes, excludes, and
+// podman's errno names. man 3 seccomp_rule_add for what the rules mean.
+//
+// A profile says for each call what to do, by entries: those for one call are alternatives, the comparisons in one entry
+// must all hold. Where several hold, the first listed wins; an entry without comparisons goes before those with.
+//
+// Differs from the tutorial: it has one list, in its source.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// reading is what a profile is read for.
+type reading struct {
+	native     *abi
+	held       []string // capabilities in the container, for includes and excludes
+	strictInts bool     // see intargs.go
+	kernel     [2]int   // for minKernel
+}
+
+// readProfile gives the policy, and warnings about what is ambiguous in the profile.
+func readProfile(name string, data []byte, r reading) (*policy, []string, error) {
+	b := &profileReader{reading: r, p: &policy{name: name}}
+	root, err := parseJSON(data)
+	if err == nil {
+		err = b.profile(root)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return b.p, b.warnings, nil
+}
+
+type profileReader struct {
+	reading
+	p         *policy
+	otherwise verdict
+	named     map[string]bool // every name that the profile has, also in entries left out
+	warnings  []string
+}
+
+func (b *profileReader) profile(root *jsonValue) error {
+	o, err := root.object("defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags",
+		"listenerPath", "listenerMetadata", "syscalls", "comment")
+	if err != nil {
+		return err
+	}
+	for _, f := range []string{"listenerPath", "listenerMetadata"} {
+		if v := o.given(f); v != nil && v.v != "" {
+			return v.wrong("not supported: tincan has no agent to pass calls to (--seccomp-log reports refused ones)")
+		}
+	}
+	if b.otherwise, err = action(root, o, "defaultAction", "defaultErrnoRet", "defaultErrno"); err != nil {
+		return err
+	}
+	if err := b.flags(o.given("flags")); err != nil {
+		return err
+	}
+	if err := b.architectures(o); err != nil {
+		return err
+	}
+	entries, err := o.given("syscalls").list()
+	if err != nil {
+		return err
+	}
+	b.named = map[string]bool{}
+	for _, e := range entries {
+		if err := b.entry(e); err != nil {
+			return err
+		}
+	}
+	b.finish()
+	return nil
+}
+
+// entry reads one element of `syscalls` in full, also when it then does not apply.
+func (b *profileReader) entry(e *jsonValue) error {
+	o, err := e.object("names", "name", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes")
+	if err != nil {
+		return err
+	}
+	if o == nil {
+		return e.wrong("null: want an object")
+	}
+	names, err := entryNames(e, o)
+	if err != nil {
+		return err
+	}
+	then, err := action(e, o, "action", "errnoRet", "errno")
+	if err != nil {
+		return err
+	}
+	alternatives, err := conditions(o.given("args"))
+	if err != nil {
+		return err
+	}
+	if c := o.given("comment"); c != nil {
+		if _, err := c.string(); err != nil {
+			return err
+		}
+	}
+	in, err := b.applies(o.given("includes"), true)
+	if err != nil {
+		return err
+	}
+	out, err := b.applies(o.given("excludes"), false)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		b.named[n] = true
+	}
+	if !in || out || then == b.otherwise {
+		return nil
+	}
+	for _, n := range names {
+		b.add(n, then, alternatives, e.place())
+	}
+	return nil
+}
+
+func entryNames(e *jsonValue, o jsonObject) ([]string, error) {
+	many, one := o.given("names"), o.given("name")
+	if one != nil && one.v == "" {
+		one = nil
+	}
+	if many != nil && one != nil {
+		return nil, one.wrong("`name` together with `names`: give one of them")
+	}
+	if one != nil {
+		s, err := one.string()
+		return []string{s}, err
+	}
+	if many == nil {
+		return nil, e.wrong("names is missing")
+	}
+	names, err := many.strings()
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.Index(names, ""); i >= 0 {
+		return nil, many.wrong("element %d is empty: want a system call's name", i)
+	}
+	return names, nil
+}
+
+// conditions gives alternatives, each a list of conditions that must all hold. "Each argument may be compared once" in a
+// rule of libseccomp's, so runc makes a rule of its own from every comparison when an index comes twice.
+func conditions(v *jsonValue) ([][]cond, error) {
+	list, err := v.list()
+	if err != nil {
+		return nil, err
+	}
+	var all []cond
+	twice := false
+	for _, e := range list {
+		c, err := condition(e)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range all {
+			twice = twice || c.arg == d.arg
+		}
+		all = append(all, c)
+	}
+	if !twice {
+		return [][]cond{all}, nil
+	}
+	var each [][]cond
+	for _, c := range all {
+		each = append(each, []cond{c})
+	}
+	return each, nil
+}
+
+func condition(e *jsonValue) (c cond, err error) {
+	o, err := e.object("index", "value", "valueTwo", "op")
+	if err != nil {
+		return c, err
+	}
+	for _, f := range []string{"index", "value", "op"} {
+		if o.given(f) == nil {
+			return c, e.wrong("%s is missing", f)
+		}
+	}
+	index, err := o.given("index").number(5)
+	if err != nil {
+		return c, err
+	}
+	c.arg = int(index)
+	if c.value, err = o.given("value").number(1<<64 - 1); err != nil {
+		return c, err
+	}
+	two := uint64(0)
+	if v := o.given("valueTwo"); v != nil {
+		if two, err = v.number(1<<64 - 1); err != nil {
+			return c, err
+		}
+	}
+	op := o.given("op")
+	s, err := op.string()
+	if err != nil {
+		return c, err
+	}
+	var names []string
+	for _, k := range profileOps {
+		if k.name == s {
+			c.op = k.op
+			if c.op == opMaskedEQ {
+				c.mask, c.value = c.value, two&c.value
+			}
+			return c, nil
+		}
+		names = append(names, k.name)
+	}
+	return c, op.wrong("%q: not one of %s", s, strings.Join(names, ", "))
+}
+
+// applies reads a filter of entries. Of the capabilities, includes wants all held, excludes one.
+func (b *profileReader) applies(v *jsonValue, include bool) (bool, error) {
+	if v == nil {
+		return include, nil
+	}
+	o, err := v.object("caps", "arches", "minKernel")
+	if err != nil {
+		return false, err
+	}
+	wanted, err := o.given("caps").strings()
+	if err != nil {
+		return false, err
+	}
+	all, some := true, false
+	for i, c := range wanted {
+		if !strings.HasPrefix(c, "CAP_") {
+			return false, v.wrong("caps[%d]: %q: not a capability's name, such as CAP_SYS_ADMIN", i, c)
+		}
+		held := slices.Contains(b.held, c)
+		all, some = all && held, some || held
+	}
+	arches, err := o.given("arches").strings()
+	if err != nil {
+		return false, err
+	}
+	here := slices.Contains(arches, b.native.goarch)
+	recent := false
+	if k := o.given("minKernel"); k != nil && k.v != "" {
+		s, err := k.string()
+		if err != nil {
+			return false, err
+		}
+		var want [2]int
+		if n, err := fmt.Sscanf(s+" ", "%d.%d ", &want[0], &want[1]); n != 2 || err != nil || want[0] < 0 || want[1] < 0 {
+			return false, k.wrong("%q: want a version of two numbers, such as 4.8", s)
+		}
+		recent = b.kernel[0] > want[0] || (b.kernel[0] == want[0] && b.kernel[1] >= want[1])
+		if include && !recent {
+			return false, nil
+		}
+	}
+	if include {
+		return all && (len(arches) == 0 || here), nil
+	}
+	return some || here || recent, nil
+}

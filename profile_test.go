@@ -1,0 +1,315 @@
+package main
+
+// The meaning of profiles, case by case, and the errors that name their place.
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func reader(native *abi, held ...string) reading {
+	return reading{native: native, held: held, kernel: [2]int{6, 1}}
+}
+
+// entries makes a profile that refuses all but what the entries say.
+func entries(text string) string {
+	return `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": [` + text + `]}`
+}
+
+func readText(t testing.TB, text string, r reading) (*policy, []string) {
+	t.Helper()
+	p, warnings, err := readProfile("test.json", []byte(text), r)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return p, warnings
+}
+
+// answers asks the policy and its filter.
+func answers(t testing.TB, p *policy, a *abi, name string, args ...uint64) verdict {
+	t.Helper()
+	nr, ok := a.number(name)
+	if !ok {
+		t.Fatalf("%s has no %s", a.name, name)
+	}
+	return answersNumber(t, p, a, nr, args...)
+}
+
+func answersNumber(t testing.TB, p *policy, a *abi, nr uint32, args ...uint64) verdict {
+	t.Helper()
+	call := sysCall{nr: nr, arch: a.audit}
+	copy(call.args[:], args)
+	want, _ := p.eval(call)
+	prog, err := p.compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := runFilter(prog, &call)
+	if err != nil || got != want {
+		t.Fatalf("%+v: the filter says %v (%v), the policy %v", call, got, err, want)
+	}
+	return got
+}
+
+func TestProfileSemantics(t *testing.T) {
+	amd64, x86, x32 := &abis[0], &abis[1], &abis[2]
+	const high = 1 << 32
+	for _, c := range []struct {
+		about   string
+		profile string
+		held    []string
+		abi     *abi
+		call    string
+		args    []uint64
+		want    verdict
+	}{
+		{"one entry for a name, one with names", entries(`{"name": "read", "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, allow},
+		{"what is not named gets the default, EPERM", entries(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "pread64", nil, refuse(unix.ENOSYS)},
+		{"older than the newest named: the default", entries(`{"names": ["write"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, refuse(1)},
+		{"entries for one name are alternatives", entries(`{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]},
+			{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}`), nil, amd64, "personality", []uint64{8}, allow},
+		{"args in one entry must all hold", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]}`),
+			nil, amd64, "socket", []uint64{1, 1}, refuse(1)},
+		{"one index twice: each a rule of its own", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]}`),
+			nil, amd64, "socket", []uint64{9, 5}, allow},
+		{"no conditions beat conditions", entries(`{"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`),
+			nil, amd64, "socket", []uint64{1}, allow},
+		{"rules like the default are dropped, also when listed first", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
+			nil, amd64, "socket", []uint64{1}, allow},
+		{"of two that hold, the first", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
+			nil, amd64, "socket", []uint64{1}, refuse(22)},
+		{"MASKED_EQ masks both sides", entries(`{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 240, "valueTwo": 1535, "op": "SCMP_CMP_MASKED_EQ"}]}`), nil, amd64, "clone", []uint64{0xff3}, allow},
+		{"comparisons are of 64 bits", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{high | 40}, allow},
+		{"and unsigned", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{1<<64 - 1}, allow},
+		{"on x32, of 32", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, x32, "socket", []uint64{high | 40}, refuse(1)},
+		{"on x86, of 32 on both sides", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4294967297, "op": "SCMP_CMP_EQ"}]}`), nil, x86, "socket", []uint64{1}, allow},
+		{"x86: socket is also socketcall(1)", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{1}, allow},
+		{"x86: and no other", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{2}, refuse(1)},
+		{"x86: shmctl is also ipc(24)", entries(`{"names": ["shmctl"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "ipc", []uint64{24}, allow},
+		{"x86: accept has no number of its own", entries(`{"names": ["accept", "close_range"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{5}, allow},
+		{"includes: without the capability", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
+		{"includes: with all of them", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_SYS_ADMIN", "CAP_BPF"}, amd64, "bpf", nil, allow},
+		{"excludes: with one of them", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
+		{"excludes: with none", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF"]}}`), nil, amd64, "bpf", nil, allow},
+		{"includes: another machine", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}}`), nil, amd64, "bpf", nil, refuse(1)},
+		{"includes: this machine", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64", "amd64"]}}`), nil, amd64, "bpf", nil, allow},
+		{"includes: a newer kernel", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "6.2"}}`), nil, amd64, "bpf", nil, refuse(1)},
+		{"includes: this kernel", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.19"}}`), nil, amd64, "bpf", nil, allow},
+		{"podman's errno", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errno": "EINVAL", "errnoRet": 22}`), nil, amd64, "bpf", nil, refuse(22)},
+		{"podman's defaultErrno", `{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "ENOSYS"}`, nil, amd64, "bpf", nil, refuse(38)},
+		{"TRACE carries a number", entries(`{"names": ["bpf"], "action": "SCMP_ACT_TRACE", "errnoRet": 7}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_TRACE | 7},
+		{"KILL is the thread", entries(`{"names": ["bpf"], "action": "SCMP_ACT_KILL"}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_KILL_THREAD},
+		{"archMap", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x86, "getpid", nil, allow},
+		{"archMap leaves x32 out", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x32, "getpid", nil, killProcess},
+		{"an ABI not listed is killed", `{"defaultAction": "SCMP_ACT_ALLOW"}`, nil, x86, "getpid", nil, killProcess},
+		{"the native one always is", `{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"]}`, nil, amd64, "getpid", nil, allow},
+	} {
+		p, _ := readText(t, c.profile, reader(amd64, c.held...))
+		if got := answers(t, p, c.abi, c.call, c.args...); got != c.want {
+			t.Errorf("%s: %s%v is %v, want %v", c.about, c.call, c.args, got, c.want)
+		}
+	}
+}
+
+func TestStrictInts(t *testing.T) {
+	text := entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
+		{"names": ["kill"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]},
+		{"names": ["write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 40, "op": "SCMP_CMP_GT"}]}`)
+	r := reader(&abis[0])
+	r.strictInts = true
+	p, _ := readText(t, text, r)
+	for _, c := range []struct {
+		call string
+		args []uint64
+		want verdict
+	}{
+		{"socket", []uint64{41}, allow}, {"socket", []uint64{40}, refuse(1)}, {"socket", []uint64{1<<32 | 40}, refuse(1)},
+		{"kill", []uint64{0xffffffff}, allow}, {"kill", []uint64{1<<64 - 1}, allow}, {"kill", []uint64{1}, refuse(1)},
+		{"write", []uint64{0, 0, 1<<32 | 1}, allow}, // a size_t is not cut
+	} {
+		if got := answers(t, p, &abis[0], c.call, c.args...); got != c.want {
+			t.Errorf("%s%v: %v, want %v", c.call, c.args, got, c.want)
+		}
+	}
+}
+
+// runc's rule for calls that the profile's author cannot have known, against its own definition.
+func TestNewerCalls(t *testing.T) {
+	p, _ := readText(t, entries(`{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}, {"names": ["openat2"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}}`), reader(&abis[0]))
+	for i := range abis[:3] {
+		a := &abis[i]
+		last, _ := a.number("openat2") // named, though in an entry that does not apply
+		for nr := a.bit; nr < a.bit+1000; nr++ {
+			want := refuse(1)
+			if name := a.call(nr); name == "close_range" {
+				want = allow
+			} else if nr > last {
+				want = refuse(unix.ENOSYS)
+			}
+			if got := answersNumber(t, p, a, nr); got != want {
+				t.Fatalf("%s %s (%d): %v, want %v", a.name, a.call(nr), nr, got, want)
+			}
+		}
+	}
+	if got := answersNumber(t, p, &abis[0], noCall); got != refuse(1) {
+		t.Errorf("the number -1: %v", got)
+	}
+	for _, action := range []string{"SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE"} {
+		p, _ := readText(t, `{"defaultAction": "`+action+`", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_KILL"}]}`, reader(&abis[0]))
+		if got := answersNumber(t, p, &abis[0], 9999); !got.permits() {
+			t.Errorf("%s: %v for a newer call", action, got)
+		}
+	}
+	arm, _ := readText(t, `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_ARM"], "syscalls": [{"names": ["set_tls", "close_range"], "action": "SCMP_ACT_ALLOW"}]}`, reader(&abis[3]))
+	for nr, want := range map[uint32]verdict{436: allow, 437: refuse(unix.ENOSYS), 0xf0004: refuse(1), 0xf0005: allow, 0xf0006: refuse(1)} {
+		if got := answersNumber(t, arm, &abis[4], nr); got != want {
+			t.Errorf("arm %#x: %v, want %v", nr, got, want)
+		}
+	}
+}
+
+func TestProfileErrors(t *testing.T) {
+	entry := func(text string) string {
+		return `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}, ` + text + `]}`
+	}
+	cond := func(text string) string {
+		return entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [` + text + `]}`)
+	}
+	for _, c := range []struct{ profile, want string }{
+		{`{`, `line 1: unexpected end of JSON input`},
+		{"{\n\n\"a\": nope}", `line 3: invalid character 'o'`},
+		{`[]`, `a list: want an object`},
+		{`{}`, `defaultAction is missing`},
+		{`{"defaultAction": "ALLOW"}`, `defaultAction: "ALLOW": not one of SCMP_ACT_ALLOW, SCMP_ACT_ERRNO`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "default": 1}`, `default: no such field: not one of defaultAction`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "defaultAction": "SCMP_ACT_KILL"}`, `defaultAction: given twice`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1}`, `defaultErrnoRet: SCMP_ACT_ALLOW takes no errno`},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4096}`, `defaultErrnoRet: 4096: want a whole number from 0 to 4095`},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "defaultErrno": "ENOSYS"}`, `defaultErrno: ENOSYS is 38, but defaultErrnoRet is 1`},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "EWHAT"}`, `defaultErrno: "EWHAT": not the name of an errno`},
+		{`{"defaultAction": "SCMP_ACT_NOTIFY"}`, `defaultAction: SCMP_ACT_NOTIFY is not supported`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}`, `listenerPath: not supported`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_X"]}`, `flags[0]: "SECCOMP_FILTER_FLAG_X": not one of`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AMD64"]}`, `architectures[1]: "SCMP_ARCH_AMD64": not one of`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": [], "archMap": []}`, `archMap: together with architectures`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"subArchitectures": []}]}`, `archMap[0]: architecture is missing`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": {}}`, `syscalls: an object: want a list`},
+		{entry(`null`), `syscalls[1]: null: want an object`},
+		{entry(`{"names": ["read"]}`), `syscalls[1]: action is missing`},
+		{entry(`{"action": "SCMP_ACT_ALLOW"}`), `syscalls[1]: names is missing`},
+		{entry(`{"name": "read", "names": ["read"], "action": "SCMP_ACT_ALLOW"}`), "syscalls[1].name: `name` together with `names`"},
+		{entry(`{"names": ["read", 3], "action": "SCMP_ACT_ALLOW"}`), `syscalls[1].names[1]: 3: want a string`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_NOTIFY"}`), `syscalls[1].action: SCMP_ACT_NOTIFY is not supported`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1}`), `syscalls[1].errnoRet: SCMP_ACT_ALLOW takes no errno`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": -1}`), `syscalls[1].errnoRet: -1: want a whole number`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["SYS_ADMIN"]}}`), `syscalls[1].includes: caps[0]: "SYS_ADMIN": not a capability's name`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "excludes": {"minKernel": "six"}}`), `syscalls[1].excludes.minKernel: "six": want a version`},
+		{entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "excludes": {"kernel": "6"}}`), `syscalls[1].excludes.kernel: no such field`},
+		{cond(`{"index": 0, "value": 1, "op": "SCMP_CMP_EQUAL"}`), `syscalls[1].args[0].op: "SCMP_CMP_EQUAL": not one of SCMP_CMP_NE, SCMP_CMP_LT`},
+		{cond(`{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0].index: 6: want a whole number from 0 to 5`},
+		{cond(`{"index": 0, "value": 1.5, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0].value: 1.5: want a whole number`},
+		{cond(`{"index": 0, "value": 18446744073709551616, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0].value: 18446744073709551616: want a whole number`},
+		{cond(`{"index": 0, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0]: value is missing`},
+	} {
+		_, _, err := readProfile("test.json", []byte(c.profile), reader(&abis[0]))
+		if err == nil || !strings.HasPrefix(err.Error(), "test.json: "+c.want) {
+			t.Errorf("%s:\n got %v\nwant test.json: %s...", c.profile, err, c.want)
+		}
+	}
+}
+
+func TestProfileWarnings(t *testing.T) {
+	_, warnings := readText(t, entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), reader(&abis[0]))
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "socket: ERRNO(22 EINVAL) if a0 == 0x1 (syscalls[0]) and ALLOW if a0 < 0x9 (syscalls[1]) can both hold: the first one wins") {
+		t.Errorf("%q", warnings)
+	}
+	_, warnings = readText(t, entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_GE"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), reader(&abis[0]))
+	if len(warnings) != 0 {
+		t.Errorf("%q", warnings)
+	}
+}
+
+// Every name of the tables has one number in its ABI, and the two real profiles name nothing that no ABI has.
+func TestSysnum(t *testing.T) {
+	for i := range abis {
+		a := &abis[i]
+		a.load()
+		if len(a.names) < 300 || len(a.names) != len(a.byName) {
+			t.Errorf("%s: %d names, %d by name", a.name, len(a.names), len(a.byName))
+		}
+		for _, s := range a.names {
+			if nr, ok := a.number(s.name); !ok || nr != s.nr || a.call(nr) != s.name {
+				t.Errorf("%s: %s is %d, %s", a.name, s.name, s.nr, a.call(nr))
+			}
+		}
+	}
+	for nr, want := range map[string]uint32{"read": unix.SYS_READ, "openat": unix.SYS_OPENAT, "clone3": unix.SYS_CLONE3, "mseal": unix.SYS_MSEAL} {
+		if a, err := abiNamed(""); err != nil {
+			t.Error(err)
+		} else if got, _ := a.number(nr); got != want {
+			t.Errorf("%s: %d, x/sys says %d", nr, got, want)
+		}
+	}
+}
+
+// The tables' names exist, all but those of calls that an ABI does not have.
+func TestTables(t *testing.T) {
+	for _, rows := range [][]refusal{tutorialList(), tutorialClosed(), closedHoles()} {
+		for _, r := range rows {
+			if r.why == "" || r.how.permits() {
+				t.Errorf("%s: %s, %q", r.calls, r.how, r.why)
+			}
+			for name := range strings.FieldsSeq(r.calls) {
+				if _, ok := abis[0].number(name); !ok {
+					t.Errorf("x86_64 has no %s", name)
+				}
+			}
+		}
+	}
+	// The tutorial's list, from the log of its chapter: libseccomp's names and comparisons, in decimal.
+	published := strings.Fields("chmod:1:2048 chmod:1:1024 fchmod:1:2048 fchmod:1:1024 fchmodat:2:2048 fchmodat:2:1024 unshare:0:268435456 " +
+		"clone:0:268435456 ioctl:1:21522 keyctl add_key request_key mbind migrate_pages move_pages set_mempolicy userfaultfd perf_event_open")
+	var ours []string
+	for _, r := range tutorialList() {
+		for name := range strings.FieldsSeq(r.calls) {
+			if len(r.when) == 1 {
+				c := r.when[0]
+				if c.op != opMaskedEQ || c.mask != c.value || c.cut {
+					t.Errorf("%s: %v is not as published", name, c)
+				}
+				name = fmt.Sprintf("%s:%d:%d", name, c.arg, c.value)
+			}
+			ours = append(ours, name)
+		}
+	}
+	slices.Sort(published)
+	slices.Sort(ours)
+	if !slices.Equal(published, ours) {
+		t.Errorf("the tutorial's list is\n%v, ours\n%v", published, ours)
+	}
+}
+
+func TestRealProfiles(t *testing.T) {
+	for _, name := range []string{"moby-default.json", "podman-seccomp.json"} {
+		data, err := os.ReadFile(profileFile(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range abis {
+			if a := &abis[i]; a.native() == a {
+				p, _ := readText(t, string(data), reader(a))
+				if got := answers(t, p, a, "read"); got != allow {
+					t.Errorf("%s on %s: read is %v", name, a.name, got)
+				}
+				if got := answers(t, p, a, "kexec_load"); got.permits() {
+					t.Errorf("%s on %s: kexec_load is %v", name, a.name, got)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+// JSON read strictly, for profiles: an unknown or repeated field, a number that does not fit, a string that is not one of
+// those it may be, is an error that names the place: `syscalls[12].args[0].op: "SCMP_CMP_EQUAL": not one of ...`.
+//
+// encoding/json into structs would do most of the work, but takes the last of two equal fields in silence, matches names
+// whatever their case, and cannot say in which element of a list a value stood.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A jsonValue is a value and where it stood.
+type jsonValue struct {
+	in     *jsonValue
+	key    string // in an object
+	index  int    // in a list
+	v      any    // string, json.Number, bool, nil, []*jsonValue, or jsonObject
+	listed bool
+}
+
+type jsonObject []*jsonValue
+
+func (v *jsonValue) place() string {
+	switch {
+	case v.in == nil:
+		return ""
+	case v.listed:
+		return fmt.Sprintf("%s[%d]", v.in.place(), v.index)
+	case v.in.in == nil:
+		return v.key
+	}
+	return v.in.place() + "." + v.key
+}
+
+func (v *jsonValue) wrong(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if at := v.place(); at != "" {
+		return errors.New(at + ": " + text)
+	}
+	return errors.New(text)
+}
+
+// text is the value as an error quotes it.
+func (v *jsonValue) text() string {
+	switch w := v.v.(type) {
+	case string:
+		return strconv.Quote(w)
+	case json.Number:
+		return w.String()
+	case jsonObject:
+		return "an object"
+	case []*jsonValue:
+		return "a list"
+	}
+	return fmt.Sprint(v.v)
+}
+
+func parseJSON(data []byte) (*jsonValue, error) {
+	var all json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			at := min(int(syntax.Offset), len(data))
+			return nil, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
+		}
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	root := &jsonValue{}
+	return root, root.read(d)
+}
+
+func (v *jsonValue) read(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch token {
+	case json.Delim('['):
+		list := []*jsonValue{}
+		for d.More() {
+			e := &jsonValue{in: v, index: len(list), listed: true}
+			if err := e.read(d); err != nil {
+				return err
+			}
+			list = append(list, e)
+		}
+		v.v = list
+		_, err = d.Token()
+	case json.Delim('{'):
+		object := jsonObject{}
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := key.(string)
+			e := &jsonValue{in: v, key: name}
+			if object.get(name) != nil {
+				return e.wrong("given twice")
+			}
+			if err := e.read(d); err != nil {
+				return err
+			}
+			object = append(object, e)
+		}
+		v.v = object
+		_, err = d.Token()
+	default:
+		v.v = token
+	}
+	return err
+}
+
+func (o jsonObject) get(name string) *jsonValue {
+	for _, v := range o {
+		if v.key == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// given is get, for a field that is there and not null.
+func (o jsonObject) given(name string) *jsonValue {
+	if v := o.get(name); v != nil && v.v != nil {
+		return v
+	}
+	return nil
+}
+
+// object is the value as an object with no fields but these; null is an empty one.
+func (v *jsonValue) object(fields ...string) (jsonObject, error) {
+	if v.v == nil {
+		return nil, nil
+	}
+	o, ok := v.v.(jsonObject)
+	if !ok {
+		return nil, v.wrong("%s: want an object", v.text())
+	}
+	for _, f := range o {
+		if !slices.Contains(fields, f.key) {
+			return nil, f.wrong("no such field: not one of %s", strings.Join(fields, ", "))
+		}
+	}
+	return o, nil
+}
+
+// list is the value as a list; null, or nothing there, is an empty one.
+func (v *jsonValue) list() ([]*jsonValue, error) {
+	if v == nil || v.v == nil {
+		return nil, nil
+	}
+	l, ok := v.v.([]*jsonValue)
+	if !ok {
+		return nil, v.wrong("%s: want a list", v.text())
+	}
+	return l, nil
+}
+
+func (v *jsonValue) string() (string, error) {
+	s, ok := v.v.(string)
+	if !ok {
+		return "", v.wrong("%s: want a string", v.text())
+	}
+	return s, nil
+}
+
+func (v *jsonValue) strings() ([]string, error) {
+	list, err := v.list()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		s, err := e.string()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// number is the value as an unsigned integer of at most most.
+func (v *jsonValue) number(most uint64) (uint64, error) {
+	n, ok := v.v.(json.Number)
+	if !ok {
+		return 0, v.wrong("%s: want a number", v.text())
+	}
+	u, err := strconv.ParseUint(n.String(), 10, 64)
+	if err != nil || u > most {
+		return 0, v.wrong("%s: want a whole number from 0 to %d", n, most)
+	}
+	return u, nil
+}

@@ -1,0 +1,288 @@
+package main
+
+// From a profile's entries to each ABI's rules: what profile.go has read, for the architectures that the profile names.
+// man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
+//
+// What runc and libseccomp make of a profile is the measure here, including what is weak about it; the lint
+// (seccomplint.go) says where that is.
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Architectures that profiles may name and that tincan has no tables for: no kernel that it runs on has their programs.
+const otherArchitectures = "SCMP_ARCH_NATIVE SCMP_ARCH_MIPS SCMP_ARCH_MIPS64 SCMP_ARCH_MIPS64N32 " +
+	"SCMP_ARCH_MIPSEL SCMP_ARCH_MIPSEL64 SCMP_ARCH_MIPSEL64N32 SCMP_ARCH_PPC SCMP_ARCH_PPC64 SCMP_ARCH_PPC64LE " +
+	"SCMP_ARCH_S390 SCMP_ARCH_S390X SCMP_ARCH_PARISC SCMP_ARCH_PARISC64 SCMP_ARCH_LOONGARCH64 SCMP_ARCH_M68K " +
+	"SCMP_ARCH_SH SCMP_ARCH_SHEB"
+
+// architectures sets up the ABIs: the native one always, others of its kernel where the profile lists them.
+func (b *profileReader) architectures(o jsonObject) error {
+	plain, mapped := o.given("architectures"), o.given("archMap")
+	if plain != nil && mapped != nil {
+		return mapped.wrong("together with architectures: give one of them")
+	}
+	listed, err := plain.list()
+	if err != nil {
+		return err
+	}
+	entries, err := mapped.list()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		m, err := e.object("architecture", "subArchitectures")
+		if err != nil {
+			return err
+		}
+		if m.given("architecture") == nil {
+			return e.wrong("architecture is missing")
+		}
+		subs, err := m.given("subArchitectures").list()
+		if err != nil {
+			return err
+		}
+		for _, v := range append([]*jsonValue{m.given("architecture")}, subs...) {
+			if _, err := architecture(v); err != nil {
+				return err
+			}
+		}
+		if m.given("architecture").v == b.native.scmp {
+			listed = append(listed, subs...)
+		}
+	}
+	want := map[*abi]bool{b.native: true}
+	for _, v := range listed {
+		a, err := architecture(v)
+		if err != nil {
+			return err
+		}
+		if a != nil && a.family == b.native.family {
+			want[a] = true
+		} else if v.v != "SCMP_ARCH_NATIVE" {
+			b.p.notes = append(b.p.notes, fmt.Sprintf("%v is left out: a kernel of %s has no such programs", v.v, b.native.name))
+		}
+	}
+	for i := range abis {
+		if want[&abis[i]] {
+			b.p.abis = append(b.p.abis, &abiPolicy{abi: &abis[i], otherwise: b.otherwise})
+		}
+	}
+	return nil
+}
+
+// architecture is nil for one that is known but not ours.
+func architecture(v *jsonValue) (*abi, error) {
+	s, err := v.string()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range abis {
+		if abis[i].scmp == s {
+			return &abis[i], nil
+		}
+		names = append(names, abis[i].scmp)
+	}
+	if slices.Contains(strings.Fields(otherArchitectures), s) {
+		return nil, nil
+	}
+	return nil, v.wrong("%q: not one of %s, nor another that libseccomp knows", s, strings.Join(names, ", "))
+}
+
+// i386 has sockets and System V IPC twice: as calls of their own, and behind socketcall and ipc, whose first argument says
+// which is meant. A rule for the one is a rule for the other.
+var multiplexed = []struct {
+	call  string
+	names string // in the order of their numbers, - for none
+	first uint64
+}{
+	{"socketcall", "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown " +
+		"setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg", 1},
+	{"ipc", "semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget shmctl", 1},
+}
+
+// A subcallOf is what multiplexed says of one name.
+type subcallOf struct {
+	call   string
+	number uint64
+}
+
+var subcalls = sync.OnceValue(func() map[string]subcallOf {
+	all := map[string]subcallOf{}
+	for _, m := range multiplexed {
+		for i, name := range strings.Fields(m.names) {
+			all[name] = subcallOf{m.call, m.first + uint64(i)}
+		}
+	}
+	delete(all, "-")
+	return all
+})
+
+// add gives a name's rules to every ABI that has it.
+func (b *profileReader) add(name string, then verdict, alternatives [][]cond, where string) {
+	for _, a := range b.p.abis {
+		_, there := a.abi.number(name)
+		sub, muxed := subcalls()[name]
+		muxed = muxed && a.abi.name == "x86"
+		for _, conds := range alternatives {
+			when := b.adapt(a.abi, name, conds)
+			if there {
+				a.add(name, rule{when: when, then: then, why: where})
+			}
+			if !muxed {
+				continue
+			}
+			// The arguments lie in memory, where no filter can look. As in libseccomp the subcall takes the place of what is
+			// asked of the first argument, so a profile's `socket` with conditions is one without them here.
+			behind := []cond{{op: opEQ, cut: true, value: sub.number}}
+			for _, c := range when {
+				if c.arg != 0 {
+					behind = append(behind, c)
+				}
+			}
+			a.add(sub.call, rule{when: behind, then: then, why: where + ", as " + name, loose: len(when) > 0})
+		}
+	}
+}
+
+// adapt fits conditions to an ABI: "on 32-bit architectures only the low 32 bits of both sides are compared".
+func (b *profileReader) adapt(a *abi, name string, conds []cond) []cond {
+	out := slices.Clone(conds)
+	for i := range out {
+		c := &out[i]
+		switch {
+		case a.narrow:
+			c.cut, c.value, c.mask = true, uint64(uint32(c.value)), uint64(uint32(c.mask))
+		case b.strictInts && isInt(name, c.arg):
+			c.cut = true
+			if int64(c.value) == int64(int32(c.value)) { // a negative int, written with 64 bits
+				c.value = uint64(uint32(c.value))
+			}
+			if c.op == opMaskedEQ {
+				c.value, c.mask = uint64(uint32(c.value)), uint64(uint32(c.mask))
+			}
+		}
+	}
+	return out
+}
+
+// finish orders each call's rules, warns of contradictions, and finds where the profile's knowledge of calls ends.
+func (b *profileReader) finish() {
+	for _, a := range b.p.abis {
+		for i := range a.calls {
+			c := &a.calls[i]
+			c.rules = b.settle(a, c)
+		}
+		if b.otherwise.permits() || b.otherwise == refuse(unix.ENOSYS) {
+			continue
+		}
+		for name := range b.named {
+			if nr, ok := a.abi.number(name); ok && nr < a.privateFrom() {
+				a.newer = max(a.newer, nr-a.abi.bit+1)
+			}
+		}
+	}
+	names := make([]string, 0, len(b.named))
+	for name := range b.named {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, a := range b.p.abis {
+		var unknown []string
+		for _, name := range names {
+			_, there := a.abi.number(name)
+			_, muxed := subcalls()[name]
+			if !there && !(muxed && a.abi.name == "x86") {
+				unknown = append(unknown, name)
+			}
+		}
+		if len(unknown) > 0 {
+			b.p.notes = append(b.p.notes, fmt.Sprintf("%s has no %s", a.abi.name, strings.Join(unknown, ", ")))
+		}
+	}
+}
+
+// settle puts a rule without conditions before all others and drops repetitions.
+func (b *profileReader) settle(a *abiPolicy, c *callRules) []rule {
+	var out []rule
+	for _, r := range c.rules {
+		if len(r.when) == 0 {
+			for _, s := range c.rules {
+				if len(s.when) == 0 && s.then != r.then {
+					b.warn("%s: %s (%s) and %s (%s) without conditions: the first one wins", c.name, r.then, r.why, s.then, s.why)
+				}
+			}
+			return []rule{r}
+		}
+		if !slices.ContainsFunc(out, func(s rule) bool { return s.then == r.then && slices.Equal(s.when, r.when) }) {
+			out = append(out, r)
+		}
+	}
+	if a.abi == b.native { // the other ABIs' rules are the same ones
+		for i, r := range out {
+			for _, s := range out[i+1:] {
+				if r.then != s.then && overlapping(r, s) {
+					b.warn("%s: %s (%s) and %s (%s) can both hold: the first one wins", c.name, r, r.why, s, s.why)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (b *profileReader) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(b.warnings, text) {
+		b.warnings = append(b.warnings, text)
+	}
+}
+
+// overlap says whether some arguments may satisfy both rules. It errs to yes: it looks at one pair of conditions at a time.
+func overlapping(r, s rule) bool {
+	for _, c := range r.when {
+		for _, d := range s.when {
+			if c.arg == d.arg && c.excludes(d) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// excludes says whether no value satisfies both conditions.
+func (c cond) excludes(d cond) bool {
+	if d.op == opEQ {
+		c, d = d, c
+	}
+	if c.op == opEQ {
+		return !d.holds(c.value)
+	}
+	if c.op == opMaskedEQ && d.op == opMaskedEQ {
+		return (c.value^d.value)&c.mask&d.mask != 0
+	}
+	cl, ch, cok := c.bounds()
+	dl, dh, dok := d.bounds()
+	return cok && dok && (cl > dh || dl > ch)
+}
+
+// bounds are the least and greatest value of a comparison by size; of `< 0` and `> all ones`, none.
+func (c cond) bounds() (lo, hi uint64, ok bool) {
+	switch c.op {
+	case opLT:
+		return 0, c.value - 1, c.value > 0
+	case opLE:
+		return 0, c.value, true
+	case opGE:
+		return c.value, 1<<64 - 1, true
+	case opGT:
+		return c.value + 1, 1<<64 - 1, c.value < 1<<64-1
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,186 @@
+package main
+
+// --seccomp-log: which calls the filter refused, how often, by which program.
+// man 2 seccomp_unotify, man 2 pidfd_getfd.
+//
+// The kernel's own log of refusals (SECCOMP_RET_LOG, the audit log) is the host's, is rate-limited, and does not have
+// ERRNO verdicts. So the filter is compiled with SECCOMP_RET_USER_NOTIF where it would say ERRNO: the call waits, the
+// launcher is told of it, notes it and answers with the same errno.
+//
+// Why no verdict becomes weaker:
+//   - The only answer ever given is an errno. SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which a supervisor lets a call go
+//     ahead, appears nowhere; nor does a file descriptor.
+//   - The errno comes from the policy's evaluator over the registers that the kernel hands over: there is nothing in the
+//     container's memory to change under it.
+//   - Without a listener (the launcher has died, or never fetched it) the kernel answers ENOSYS by itself: refused still.
+//   - KILL, TRAP, TRACE, LOG and ALLOW stay what they are. A kill is not in the report: the program's status shows it.
+//
+// What does change: a refused call takes microseconds instead of nothing, a signal may interrupt it while it waits (it is
+// then made and counted again), and a filter inside the container cannot have a listener of its own (EBUSY).
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// notifying is the policy with its refusals told to a listener; seccomp(2) then needs SECCOMP_FILTER_FLAG_NEW_LISTENER,
+// and returns the listener's descriptor (close-on-exec) in the process that is filtered.
+func (p *policy) notifying() *policy {
+	q := *p
+	q.notify = true
+	q.flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	return &q
+}
+
+// fetchListener takes the listener over from a child: pidfd_getfd(2) "requires PTRACE_MODE_ATTACH_REALCREDS", which a
+// parent has over its child as long as that is dumpable or lives in a user namespace of the parent's making. The child must
+// not execve before, since that closes its own.
+func fetchListener(pidfd, fd int) (int, error) {
+	n, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return -1, fmt.Errorf("pidfd_getfd(%d, %d, 0) = %w", pidfd, fd, err)
+	}
+	return n, nil
+}
+
+// A refusedCall is a line of the report.
+type refusedCall struct {
+	program string
+	abi     string
+	call    string
+	then    verdict
+	count   int
+}
+
+// struct seccomp_notif and seccomp_notif_resp of linux/seccomp.h.
+type seccompNotif struct {
+	id    uint64
+	pid   uint32
+	flags uint32
+	nr    int32
+	arch  uint32
+	ip    uint64
+	args  [6]uint64
+}
+
+type seccompNotifResp struct {
+	id    uint64
+	val   int64
+	error int32
+	flags uint32
+}
+
+const (
+	notifRecv    = 0xc0502100 // SECCOMP_IOCTL_NOTIF_RECV
+	notifSend    = 0xc0182101 // SECCOMP_IOCTL_NOTIF_SEND
+	notifIDValid = 0x40082102 // SECCOMP_IOCTL_NOTIF_ID_VALID
+)
+
+// serveRefusals answers until no process is left under the filter, and closes the listener. What it has counted is given
+// also when it ends with an error: the kernel then refuses by itself.
+func serveRefusals(fd int, p *policy) ([]refusedCall, error) {
+	defer unix.Close(fd)
+	counts := map[refusedCall]int{}
+	err := answerAll(fd, p, counts)
+	report := make([]refusedCall, 0, len(counts))
+	for c, n := range counts {
+		c.count = n
+		report = append(report, c)
+	}
+	slices.SortFunc(report, func(a, b refusedCall) int {
+		return cmp.Or(-cmp.Compare(a.count, b.count), strings.Compare(a.program, b.program), strings.Compare(a.call, b.call),
+			strings.Compare(a.abi, b.abi), cmp.Compare(a.then, b.then))
+	})
+	return report, err
+}
+
+func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
+	// "the sizes of the structures may change": the kernel writes as much as its own have, seldom more than ours.
+	var sizes struct{ notif, resp, data uint16 }
+	if _, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&sizes))); e != 0 {
+		return fmt.Errorf("seccomp(SECCOMP_GET_NOTIF_SIZES, 0, ...) = %w", e)
+	}
+	notif := make([]uint64, max(int(sizes.notif), int(unsafe.Sizeof(seccompNotif{})))/8+1)
+	resp := make([]uint64, max(int(sizes.resp), int(unsafe.Sizeof(seccompNotifResp{})))/8+1)
+	for {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("poll([{%d, POLLIN}], 1, -1) = %w", fd, err)
+		}
+		if poll[0].Revents&unix.POLLIN == 0 {
+			return nil // POLLHUP: nobody is left
+		}
+		clear(notif) // "the structure must be zeroed out"
+		n := (*seccompNotif)(unsafe.Pointer(&notif[0]))
+		if e := ioctlPointer(fd, notifRecv, unsafe.Pointer(n)); e == unix.EINTR || e == unix.ENOENT {
+			continue // the process was interrupted or killed before we could ask
+		} else if e != 0 {
+			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_RECV, ...) = %w", fd, e)
+		}
+		call := sysCall{nr: uint32(n.nr), arch: n.arch, args: n.args}
+		then, _ := p.eval(call)
+		line := refusedCall{program: programOf(n.pid), call: fmt.Sprintf("call %d", n.nr), then: then}
+		if e := ioctlPointer(fd, notifIDValid, unsafe.Pointer(&n.id)); e != 0 {
+			line.program = "a program that has ended" // its pid may be another's by now
+		}
+		if a := p.judge(call); a != nil {
+			line.call = a.abi.call(call.nr)
+			if a != p.abis[0] {
+				line.abi = a.abi.name
+			}
+		}
+		counts[line]++
+		clear(resp)
+		r := (*seccompNotifResp)(unsafe.Pointer(&resp[0]))
+		*r = seccompNotifResp{id: n.id, error: -int32(unix.EPERM)}
+		if then.action() == unix.SECCOMP_RET_ERRNO {
+			r.error = -int32(then.data())
+		}
+		if e := ioctlPointer(fd, notifSend, unsafe.Pointer(r)); e != 0 && e != unix.ENOENT {
+			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_SEND, {error=%d}) = %w", fd, r.error, e)
+		}
+	}
+}
+
+func ioctlPointer(fd int, request uint, p unsafe.Pointer) unix.Errno {
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(p))
+	return e
+}
+
+// programOf names a process by its executable, or, where that cannot be read, by its own name for itself.
+func programOf(pid uint32) string {
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+		return exe
+	}
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil {
+		return strings.TrimSpace(string(comm))
+	}
+	return fmt.Sprintf("process %d", pid)
+}
+
+// refusalReport is what is printed at the end, one line for each program, call and errno.
+func refusalReport(report []refusedCall) (lines []string) {
+	if len(report) == 0 {
+		return []string{"seccomp: the filter refused no call"}
+	}
+	for _, r := range report {
+		times := "once"
+		if r.count > 1 {
+			times = fmt.Sprintf("%d times", r.count)
+		}
+		call := r.call
+		if r.abi != "" {
+			call = r.abi + " " + call
+		}
+		lines = append(lines, fmt.Sprintf("seccomp: %s refused to %s %s, with %s", call, r.program, times, r.then.long()))
+	}
+	return lines
+}
