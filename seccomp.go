@@ -28,7 +28,7 @@ type refusal struct {
 }
 
 const (
-	denied  = unix.SECCOMP_RET_ERRNO | verdict(unix.EPERM)
+	denied      = unix.SECCOMP_RET_ERRNO | verdict(unix.EPERM)
 	unknownCall = unix.SECCOMP_RET_ERRNO | verdict(unix.ENOSYS) // as on a kernel too old to have the call: programs then take an older one
 
 	setID    = unix.S_ISUID | unix.S_ISGID
@@ -40,7 +40,7 @@ const (
 )
 
 // Conditions as the tables write them. The kernel cuts all these arguments to 32 bits, so the filter does too.
-func anyBit(arg int, mask uint64) cond     { return cond{arg: arg, op: opAnyBit, cut: true, mask: mask} }
+func anyBit(arg int, mask uint64) cond   { return cond{arg: arg, op: opAnyBit, cut: true, mask: mask} }
 func is(arg int, value uint64) cond      { return cond{arg: arg, op: opEQ, cut: true, value: value} }
 func atLeast(arg int, value uint64) cond { return cond{arg: arg, op: opGE, cut: true, value: value} }
 func atMost(arg int, value uint64) cond  { return cond{arg: arg, op: opLE, cut: true, value: value} }
