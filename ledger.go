@@ -64,6 +64,14 @@ type entry struct {
 	words []string
 }
 
+// depth is how far below the root directory a mount point is.
+func (e entry) depth() int {
+	if e.what != "made" || len(e.words) != 4 {
+		return -1
+	}
+	return strings.Count(e.words[3], "/")
+}
+
 func (e entry) String() string {
 	q := make([]string, len(e.words))
 	for i, w := range e.words {
@@ -293,6 +301,9 @@ func readEntries(f *os.File) []entry {
 // cannot be removed yet stays in the ledger for a later run.
 func (l *ledger) undo(f *os.File, others []other, own bool) error {
 	entries := readEntries(f)
+	// What was handed over comes in any order, and the directories that lead to a
+	// mount point come after it.
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.depth() - b.depth() })
 	var errs []error
 	foreign := map[string]bool{}
 	for i := len(entries) - 1; i >= 0; i-- {
@@ -331,14 +342,19 @@ func userOf(root string, others []other) *os.File {
 
 // removeGroup removes a group's directory. Its processes are dead by now, but the
 // kernel may take a moment to let go of them. In a group of this run's own whatever
-// is left is ended.
+// is left is ended. For a dead run's the wait is short: every other run waits as
+// well, for the lock. What is still busy is left to a later run.
 func removeGroup(dir string, own bool) error {
+	longest := time.Second
+	if !own {
+		longest = 10 * time.Millisecond
+	}
 	for wait := time.Millisecond; ; wait *= 2 {
 		err := unix.Rmdir(dir)
 		if err == nil || !exists(dir) { // with a read-only cgroupfs rmdir says EROFS of what is not there
 			return nil
 		}
-		if err != unix.EBUSY || wait > time.Second {
+		if err != unix.EBUSY || wait > longest {
 			return &hostError{call: "rmdir(" + quote(dir) + ")", err: err}
 		}
 		if own {
