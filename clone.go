@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -220,6 +221,9 @@ func stopDefault(group bool) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGTSTP), uintptr(unsafe.Pointer(&standard)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
 	if group {
 		unix.Kill(0, unix.SIGTSTP)
+		for pendingToAny(unix.SIGTSTP) { // any thread may take it, and must find the default action
+			time.Sleep(100 * time.Microsecond)
+		}
 	} else {
 		unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGTSTP)
 	}

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -143,4 +144,17 @@ func commandPid(l *launch) int {
 		}
 	}
 	return 0
+}
+
+// pendingToAny tells whether a signal to the launcher's process has yet to be taken by
+// one of its threads: ShdPnd of proc_pid_status(5).
+func pendingToAny(s syscall.Signal) bool {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), "\nShdPnd:\t")
+	text, _, _ := strings.Cut(rest, "\n")
+	set, err := strconv.ParseUint(text, 16, 64)
+	return err == nil && set>>(s-1)&1 == 1
 }
