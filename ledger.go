@@ -13,9 +13,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,16 +34,19 @@ var ledgerDirs = []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
 // ledgerOrder gives ledgerDirs with those in memory first. It depends on nothing
 // but the host, so that all runs agree.
 func ledgerOrder() []string {
-	inMemory := func(dir string) int {
+	inMemory := func(dir string) bool {
 		var st unix.Statfs_t
-		if unix.Statfs(path.Dir(dir), &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC) {
-			return 0
-		}
-		return 1
+		return unix.Statfs(path.Dir(dir), &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
 	}
-	dirs := slices.Clone(ledgerDirs)
-	slices.SortStableFunc(dirs, func(a, b string) int { return inMemory(a) - inMemory(b) })
-	return dirs
+	var dirs, others []string
+	for _, dir := range ledgerDirs {
+		if inMemory(dir) {
+			dirs = append(dirs, dir)
+		} else {
+			others = append(others, dir)
+		}
+	}
+	return append(dirs, others...)
 }
 
 type ledger struct {
@@ -279,8 +282,12 @@ func readEntries(f *os.File) []entry {
 		return nil
 	}
 	var out []entry
-	for s := bufio.NewScanner(f); s.Scan(); {
-		what, rest, _ := strings.Cut(s.Text(), " ")
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		what, rest, _ := strings.Cut(line, " ")
 		e := entry{what: what}
 		for rest != "" {
 			q, err := strconv.QuotedPrefix(rest)
@@ -347,7 +354,7 @@ func userOf(root string, others []other) *os.File {
 func removeGroup(dir string, own bool) error {
 	longest := time.Second
 	if !own {
-		longest = 10 * time.Millisecond
+		longest = 30 * time.Millisecond
 	}
 	for wait := time.Millisecond; ; wait *= 2 {
 		err := unix.Rmdir(dir)
