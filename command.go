@@ -87,6 +87,9 @@ func closeRest(c *config) []step {
 	if c.fds.step != 0 {
 		kept = append(kept, c.fds.step)
 	}
+	if c.policy != nil && c.policy.notify && c.fds.child != 0 {
+		kept = append(kept, c.fds.child) // for the listener, below
+	}
 	slices.Sort(kept)
 	bound := func(n int) arg {
 		if by := n - report; by == 1 || by == -1 {
@@ -144,11 +147,41 @@ func filter(c *config) ([]step, error) {
 		return nil, err
 	}
 	p := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	return []step{
-		call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(c.policy.flags), seccompFlags),
-			mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
-			because("from here on the kernel asks the filter before every call"),
+	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(c.policy.flags), seccompFlags),
+		mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
+		because("from here on the kernel asks the filter before every call")
+	if !c.policy.notify {
+		return []step{install}, nil
+	}
+	// With a listener seccomp(2) returns its descriptor. The launcher takes it from
+	// here, under a number it knows, before execve closes it.
+	install.keep = ^uintptr(0)
+	socket := fd(c.fds.child, "SOCKET")
+	return []step{install,
+		call("dup3", unix.SYS_DUP3, kept(), fd(c.fds.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC")).
+			because("--seccomp-log: the listener, where the launcher looks for it"),
+		writeBytes(socket, listenerReady).because("tells the launcher that it is there"),
+		readByte(socket).because("waits until the launcher has it"),
 	}, nil
+}
+
+// listenerReady is the message by which the launcher knows it from those before.
+const listenerReady = "\x02"
+
+// checkListener makes sure that the filter lets the calls through that come between
+// it and execve: a refusal there would wait for a listener that nobody has yet.
+func (c *config) checkListener() error {
+	native, err := abiNamed("")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"dup3", "write", "read", "execve"} {
+		nr, _ := native.number(name)
+		if v, _ := c.policy.eval(sysCall{nr: nr, arch: native.audit}); !v.permits() {
+			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, and the launcher needs it to get hold of the log", name, v)
+		}
+	}
+	return nil
 }
 
 // lastSteps come between the limits and the filter.

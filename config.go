@@ -61,6 +61,7 @@ type fds struct {
 	title         int   // what the init overwrites its command line with
 	step          int   // --step's socket, or 0
 	tty           int   // the controlling terminal
+	listener      int   // where the child puts the filter's listener (--seccomp-log)
 	group         []int // cgroup.procs of each version 1 group
 }
 
@@ -351,6 +352,15 @@ func (c *config) setRest(f *runFlags) error {
 	var err error
 	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
 		return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err)
+	}
+	if f.SeccompLog {
+		if c.policy == nil {
+			return errors.New("--seccomp-log: there is nothing to report with --seccomp=none")
+		}
+		if err := c.checkListener(); err != nil {
+			return err
+		}
+		c.policy = c.policy.notifying()
 	}
 	c.console = consolePath()
 	return nil

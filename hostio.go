@@ -96,3 +96,35 @@ func checkProc() error {
 	}
 	return nil
 }
+
+// passCredentials has the sender's process id come with each message, as the host
+// sees it: the container does not know its own (unix(7), SO_PASSCRED).
+func passCredentials(socket int) error {
+	if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return &hostError{call: "setsockopt(SOL_SOCKET, SO_PASSCRED, [1])", err: err}
+	}
+	return nil
+}
+
+// receive reads a message and its sender's process id, which is 0 at the end.
+func receive(socket int, b []byte) (n, pid int, err error) {
+	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	var on int
+	_, err = retry(func() (int, error) {
+		var err error
+		n, on, _, _, err = unix.Recvmsg(socket, b, oob, 0)
+		return n, err
+	})
+	if err != nil || n == 0 {
+		return 0, 0, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:on])
+	if err != nil || len(messages) == 0 {
+		return n, 0, err
+	}
+	cred, err := unix.ParseUnixCredentials(&messages[0])
+	if err != nil {
+		return n, 0, err
+	}
+	return n, int(cred.Pid), nil
+}

@@ -40,6 +40,7 @@ type launch struct {
 	timeout  time.Duration
 	started  time.Time
 	stepper  *stepper
+	refused  <-chan refusals // --seccomp-log: what the filter refused, at the end
 	term     *jobControl
 }
 
@@ -137,6 +138,11 @@ func (l *launch) run() (end *ending, err error) {
 	if err := l.handshake(i); err != nil {
 		return nil, l.reason(err)
 	}
+	if l.c.policy != nil && l.c.policy.notify {
+		if err := l.startLog(); err != nil {
+			return nil, l.reason(err)
+		}
+	}
 	return l.supervise()
 }
 
@@ -167,6 +173,9 @@ func (l *launch) prepare() error {
 	}
 	if alterPlan != nil {
 		alterPlan(l.plan)
+	}
+	for _, line := range c.warnings {
+		say("--seccomp: %s", line)
 	}
 	for _, line := range c.group.absent {
 		l.log(line)
@@ -208,6 +217,17 @@ func (l *launch) open() error {
 			}
 			l.closing = append(l.closing, n)
 			l.c.fds.group = append(l.c.fds.group, n)
+		}
+	}
+	if l.c.policy != nil && l.c.policy.notify {
+		n, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+		}
+		l.closing = append(l.closing, n)
+		l.c.fds.listener = n
+		if err := passCredentials(l.parent); err != nil {
+			return err
 		}
 	}
 	l.term = newJobControl()

@@ -19,7 +19,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -310,7 +310,7 @@ func (l *ledger) undo(f *os.File, others []other, own bool) error {
 	entries := readEntries(f)
 	// What was handed over comes in any order, and the directories that lead to a
 	// mount point come after it.
-	slices.SortStableFunc(entries, func(a, b entry) int { return a.depth() - b.depth() })
+	sort.SliceStable(entries, func(i, j int) bool { return entries[i].depth() < entries[j].depth() })
 	var errs []error
 	foreign := map[string]bool{}
 	for i := len(entries) - 1; i >= 0; i-- {

@@ -8,7 +8,6 @@ package main
 // gives the verdict.
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -237,7 +236,7 @@ func (p *policy) String() string {
 		groups := map[string][]string{}
 		var order []string
 		calls := slices.Clone(a.calls)
-		slices.SortStableFunc(calls, func(c, d callRules) int { return cmp.Compare(c.first(), d.first()) })
+		sort.SliceStable(calls, func(i, j int) bool { return calls[i].first() < calls[j].first() })
 		for _, c := range calls {
 			var text strings.Builder
 			for _, r := range c.rules {

@@ -19,10 +19,9 @@ package main
 // then made and counted again), and a filter inside the container cannot have a listener of its own (EBUSY).
 
 import (
-	"cmp"
 	"fmt"
 	"os"
-	"slices"
+	"sort"
 	"strings"
 	"unsafe"
 
@@ -47,6 +46,49 @@ func fetchListener(pidfd, fd int) (int, error) {
 		return -1, fmt.Errorf("pidfd_getfd(%d, %d, 0) = %w", pidfd, fd, err)
 	}
 	return n, nil
+}
+
+// refusals are what serveRefusals gives at the end.
+type refusals struct {
+	calls []refusedCall
+	err   error
+}
+
+// startLog waits until the child has its filter, takes the listener from it and
+// serves it from then on.
+func (l *launch) startLog() error {
+	var b [1]byte
+	for {
+		n, pid, err := receive(l.parent, b[:])
+		if err != nil {
+			return &hostError{call: "recvmsg(PARENT)", err: err}
+		}
+		if n == 0 {
+			return nil // the child has failed before: supervise has its report
+		}
+		if string(b[:]) != listenerReady {
+			continue
+		}
+		pidfd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return &hostError{call: fmt.Sprintf("pidfd_open(%d, 0)", pid), err: err}
+		}
+		listener, err := fetchListener(pidfd, l.c.fds.listener)
+		unix.Close(pidfd)
+		if err != nil {
+			return fmt.Errorf("--seccomp-log: %w", err)
+		}
+		done := make(chan refusals, 1)
+		l.refused = done
+		go func() {
+			calls, err := serveRefusals(listener, l.c.policy)
+			done <- refusals{calls, err}
+		}()
+		if _, err := unix.Write(l.parent, []byte{1}); err != nil {
+			return &hostError{call: "write(PARENT)", err: err}
+		}
+		return nil
+	}
 }
 
 // A refusedCall is a line of the report.
@@ -93,9 +135,12 @@ func serveRefusals(fd int, p *policy) ([]refusedCall, error) {
 		c.count = n
 		report = append(report, c)
 	}
-	slices.SortFunc(report, func(a, b refusedCall) int {
-		return cmp.Or(-cmp.Compare(a.count, b.count), strings.Compare(a.program, b.program), strings.Compare(a.call, b.call),
-			strings.Compare(a.abi, b.abi), cmp.Compare(a.then, b.then))
+	sort.Slice(report, func(i, j int) bool {
+		a, b := &report[i], &report[j]
+		if a.count != b.count {
+			return a.count > b.count
+		}
+		return a.program+" "+a.call+" "+a.abi < b.program+" "+b.call+" "+b.abi
 	})
 	return report, err
 }

@@ -45,10 +45,8 @@ func newStepper(l *launch) (*stepper, error) {
 		return nil, &hostError{call: "socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0)", err: err}
 	}
 	l.closing = append(l.closing, pair[0])
-	// The sender's process id comes with each message, as the host sees it: the
-	// container does not know its own.
-	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		return nil, &hostError{call: "setsockopt(SO_PASSCRED)", err: err}
+	if err := passCredentials(pair[0]); err != nil {
+		return nil, err
 	}
 	l.c.fds.step = pair[1]
 	return &stepper{l: l, ours: pair[0], theirs: pair[1], last: -1}, nil
@@ -93,25 +91,9 @@ func (s *stepper) begin() {
 
 // next waits for a gate: the step's number, and the process at it.
 func (s *stepper) next() (i, pid int, ok bool) {
-	b, oob := make([]byte, 4), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
-	var n, on int
-	_, err := retry(func() (int, error) {
-		var err error
-		n, on, _, _, err = unix.Recvmsg(s.ours, b, oob, 0)
-		return n, err
-	})
-	if err != nil || n != 4 {
-		return 0, 0, false
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:on])
-	if err != nil || len(messages) == 0 {
-		return 0, 0, false
-	}
-	cred, err := unix.ParseUnixCredentials(&messages[0])
-	if err != nil {
-		return 0, 0, false
-	}
-	return int(binary.LittleEndian.Uint32(b)), int(cred.Pid), true
+	var b [4]byte
+	n, pid, err := receive(s.ours, b[:])
+	return int(binary.LittleEndian.Uint32(b[:])), pid, err == nil && n == 4 && pid != 0
 }
 
 // host asks before a step of the host's.

@@ -250,6 +250,15 @@ func (l *launch) conclude(end *ending, stats *statsFile) (int, error) {
 	for _, line := range end.group.notes(end, l.c) {
 		say("%s", line)
 	}
+	if l.refused != nil {
+		r := <-l.refused // all processes are gone, so the kernel has told it the end
+		for _, line := range refusalReport(r.calls) {
+			say("%s", line)
+		}
+		if r.err != nil {
+			say("--seccomp-log: the report is not complete: %v", r.err)
+		}
+	}
 	if end.timedOut {
 		say("ended after --timeout=%s", l.f.Timeout)
 	}
