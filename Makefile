@@ -27,7 +27,7 @@ run: build ## build it and show a container at work; on a terminal, a shell in i
 # One package after the other: the tests of test/ look at what containers leave behind
 # on this machine, and would take another's for their own.
 test: ## all tests; those that need root, or a tool that is not here, are skipped by name
-	$(GO) test -count=1 -p=1 -timeout=20m ./... $(TESTFLAGS)
+	@{ $(GO) test -v -count=1 -p=1 -timeout=20m ./... $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
 check: ## what must hold before a commit: format, vet, staticcheck, race, the binary and its loop
 	@echo '== gofmt'
