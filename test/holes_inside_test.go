@@ -1,0 +1,129 @@
+// Holes 15 to 19 and 21: groups, capabilities, the launcher's memory, sockets.
+package test
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// CVE-2022-0492: a version 1 hierarchy mounted inside, for its release_agent.
+func TestHole15ReleaseAgent(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, flags := range [][]string{nil, {"--cap-add=ALL", "--seccomp=none"}, {"--cap-add=ALL", "--seccomp=none", "--no-init"}} {
+		got := attempt(t, append(append([]string{"-m", dir}, flags...), "mounts", "/tmp")...)
+		for _, a := range []string{"tmpfs", "cgroup v1", "cgroup2", "proc", "bind", "remount /", "umount /proc/sys", "mknod"} {
+			expect(t, got, a, "EPERM")
+		}
+		expect(t, got, "chroot and out", "EXDEV")
+		if flags == nil {
+			expect(t, got, "unshare(NEWNS)", "EPERM")
+			expect(t, got, "unshare(NEWCGROUP)", "EPERM")
+		}
+	}
+	// On the host, in a mount namespace of its own, the same program can mount.
+	out, err := exec.Command("unshare", "-m", "--propagation", "private", probeBin, "mounts", t.TempDir()).Output()
+	if err != nil {
+		skip(t, "unshare: %v", err)
+	}
+	expect(t, parseProbe(result{out: string(out)}), "tmpfs", "ok")
+}
+
+// CVE-2023-25809: the group changed from inside.
+func TestHole16WritableCgroup(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, flags := range [][]string{nil, {"--cap-add=ALL", "--seccomp=none"}} {
+		r := tincan(t, append(append([]string{"-m", dir}, flags...), probe("groups")...)...)
+		if !strings.Contains(r.out, "tried: true") || strings.Contains(r.out, "made") || strings.Contains(r.out, "opened") {
+			t.Errorf("%q: %v", flags, r)
+		}
+	}
+	if m := ok(t, "-m", dir, "--", "cat", "/proc/self/mountinfo"); strings.Contains(m, " - cgroup ") {
+		t.Errorf("a version 1 hierarchy inside:\n%s", m)
+	}
+}
+
+// CVE-2022-29162: what the caller has as inheritable comes in.
+func TestHole17InheritableCapabilities(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	needProgram(t, "setpriv")
+	before := []string{"setpriv", "--inh-caps=+net_raw,+sys_chroot", "--ambient-caps=+net_raw,+sys_chroot"}
+	if out, _ := exec.Command(before[0], append(before[1:], "grep", "CapInh", "/proc/self/status")...).Output(); strings.Contains(string(out), "0000000000000000") || len(out) == 0 {
+		skip(t, "a setpriv that sets inheritable capabilities: %q", out)
+	}
+	for _, uid := range []string{"0", "1000"} {
+		r := job{before: before, args: []string{"-u", uid, "-m", dir, "--", "grep", "-E", "Cap(Inh|Amb)", "/proc/self/status"}}.run(t)
+		if strings.Join(strings.Fields(r.out), " ") != "CapInh: 0000000000000000 CapAmb: 0000000000000000" {
+			t.Errorf("-u %s: %v", uid, r)
+		}
+	}
+}
+
+// Without a user namespace nothing may run.
+func TestHole18UserNamespaceFailsOpen(t *testing.T) { TestDefect01UserNamespaceFailureIgnored(t) }
+
+// The init is a copy of the launcher, with the caller's environment in its memory.
+func TestHole19LauncherMemory(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	b := make([]byte, 12)
+	rand.Read(b)
+	secret := "secret-" + hex.EncodeToString(b)
+	stats := filepath.Join(t.TempDir(), secret)
+	for _, flags := range [][]string{nil, {"--no-init"}, {"--cap-add=ALL", "--seccomp=none"}} {
+		args := append(append([]string{"--stats=" + stats, "-m", dir}, flags...), probe("search", hex.EncodeToString([]byte(secret)))...)
+		r := job{args: args, env: []string{"SECRET=" + secret}}.run(t)
+		if r.status != 0 || !strings.Contains(r.out, "tried: true") || !strings.Contains(r.out, "found: 0\n") {
+			t.Errorf("%q: %v", flags, r)
+		}
+	}
+	// The search does find what can be found.
+	r := job{args: append([]string{"-e", "SECRET", "-m", dir}, probe("search", hex.EncodeToString([]byte(secret)))...), env: []string{"SECRET=" + secret}}.run(t)
+	if !strings.Contains(r.out, "found in /proc/self/environ") && !strings.Contains(r.out, "/environ\n") {
+		t.Error("the search finds nothing:", r)
+	}
+	// Not even in the moment after the fork, made long here, is the command line seen.
+	if _, err := exec.LookPath("strace"); err != nil {
+		skip(t, "the program strace")
+	}
+	slow := []string{"strace", "-f", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:delay_exit=200000:when=1"}
+	r = job{before: slow, args: []string{"--stats=" + stats, "-m", dir, "--", "/bin/cat", "/proc/1/cmdline"}}.run(t)
+	if strings.Trim(r.out, "\x00") != "tincan-init" {
+		t.Errorf("/proc/1/cmdline: %v", r)
+	}
+}
+
+// The host's sockets, with the host's tree as root.
+func TestHole21HostSockets(t *testing.T) {
+	needRoot(t)
+	noLeaks(t)
+	name := uniqueName()
+	for _, s := range []string{"/run/" + name, "@" + name} {
+		l, err := net.Listen("unix", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if strings.HasPrefix(s, "/") {
+			os.Chmod(s, 0o777)
+		}
+	}
+	args := []string{"connect", "/run/" + name, "/var/run/" + name, "@" + name}
+	inside := []string{"-a", probeBin + ":/tmp/probe", "--", "/tmp/probe"}
+	got := parseProbe(tincan(t, append(inside, args...)...))
+	expect(t, got, "/run/"+name, "ENOENT")
+	expect(t, got, "/var/run/"+name, "ENOENT")
+	expect(t, got, "@"+name, "ECONNREFUSED")
+	open := append([]string{"--net=host", "-a", "/run/" + name + ":/run/" + name}, inside...)
+	got = parseProbe(tincan(t, append(open, args...)...))
+	expect(t, got, "/run/"+name, "ok")
+	expect(t, got, "@"+name, "ok")
+}
