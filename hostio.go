@@ -54,7 +54,8 @@ func writeFile(file, text string) error {
 	if err != nil {
 		return err
 	}
-	n, err := unix.Write(f, []byte(text))
+	// The kernel gives up on memory limits for any signal, and Go's scheduler sends its own.
+	n, err := retry(func() (int, error) { return unix.Write(f, []byte(text)) })
 	if e := unix.Close(f); err == nil {
 		err = e
 	}
