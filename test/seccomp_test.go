@@ -1,0 +1,136 @@
+// The system call filter, in a real container: holes 1 to 8, profiles, and the log of
+// what was refused. The root package's tests have the filter by itself.
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// attacks builds the program of test/holes and gives the flags that bring it in.
+func attacks(t *testing.T) []string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "holes")
+	out, err := exec.Command("cc", "-static", "-O1", "-pthread", "-o", bin, filepath.Join("holes", "holes.c")).CombinedOutput()
+	if err != nil {
+		skip(t, "a C compiler and static C library (apt-get install gcc libc6-dev): %v\n%s", err, out)
+	}
+	return []string{"-a", bin + ":/tmp/holes:ro"}
+}
+
+func attackResults(t *testing.T, r result) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for line := range strings.Lines(r.out) {
+		name, what, _ := strings.Cut(strings.TrimSpace(line), " ")
+		got[name] = what
+	}
+	if r.status != 0 || len(got) < 40 {
+		t.Fatalf("%d attacks: %v", len(got), r)
+	}
+	return got
+}
+
+// alsoByCapability are calls for which the container lacks a capability as well: for
+// these the root package's test, as real root, shows that the filter refuses them.
+const alsoByCapability = "fsmount move-mount swapon swapoff"
+
+// TestHoles1To8: refused by the filter, and by nothing else: each has another result
+// with --seccomp=none. What must work works with both.
+func TestHoles1To8(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	flags := append([]string{"-m", dir}, attacks(t)...)
+	with := attackResults(t, tincan(t, append(flags, "--", "/tmp/holes")...))
+	without := attackResults(t, tincan(t, append(flags, "--seccomp=none", "--", "/tmp/holes")...))
+	for _, h := range []struct{ names, refused string }{
+		{"tiocsti tiocsti-high tioclinux tioclinux-high", "EPERM"},
+		{"clone3-newuser openat2-suid", "ENOSYS"},
+		{"clone-newuser clone-newuser-high unshare-newuser", "EPERM"},
+		{"fchmod-suid fchmodat-suid fchmodat2-suid fchmodat2-sgid openat-suid openat-sgid mknodat-suid tmpfile-suid mq-suid", "EPERM"},
+		{"io-uring-setup io-uring-enter", "EPERM"},
+		{"fsconfig fsmount move-mount", "EPERM"},
+		{"vsock vsock-high alg alg-high key swapon swapoff setns userfaultfd-device keyctl", "EPERM"},
+	} {
+		for name := range strings.FieldsSeq(h.names) {
+			if with[name] != h.refused {
+				t.Errorf("%s: %q, want %s", name, with[name], h.refused)
+			}
+			if without[name] == "" || without[name] == h.refused && !strings.Contains(alsoByCapability, name) {
+				t.Errorf("%s: %q with --seccomp=none as well: the filter is not what refuses it", name, without[name])
+			}
+		}
+	}
+	for name := range strings.FieldsSeq("tiocgwinsz fionread fioasync thread unix inet netlink") {
+		if with[name] != "ok" || without[name] != "ok" {
+			t.Errorf("%s: %q with the filter, %q without", name, with[name], without[name])
+		}
+	}
+	for name, what := range with {
+		if strings.HasPrefix(what, "made 4") || strings.HasPrefix(what, "made 2") || strings.HasPrefix(what, "made 6") {
+			t.Errorf("%s: a set-id file: %s", name, what)
+		}
+	}
+}
+
+// TestSeccompLog: the report at the end, and the same verdicts as without it.
+func TestSeccompLog(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	flags := append([]string{"-m", dir}, attacks(t)...)
+	plain := attackResults(t, tincan(t, append(flags, "--", "/tmp/holes")...))
+	for _, init := range []string{"--init", "--no-init"} {
+		r := tincan(t, append(flags, init, "--seccomp-log", "--", "/tmp/holes")...)
+		for name, what := range attackResults(t, r) {
+			if plain[name] != what {
+				t.Errorf("%s: %s: %q with the log, %q without", init, name, what, plain[name])
+			}
+		}
+		if want := "tincan: seccomp: openat2 refused to /tmp/holes once, with ERRNO(38 ENOSYS)\n"; !strings.Contains(r.err, want) {
+			t.Errorf("%s: the report lacks %q:\n%s", init, want, r.err)
+		}
+	}
+	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "true"); r.status != 0 || r.err != "tincan: seccomp: the filter refused no call\n" {
+		t.Errorf("nothing refused: %v", r)
+	}
+	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "/nosuch"); r.status != 127 || r.out != "" {
+		t.Errorf("no such command: %v", r)
+	}
+}
+
+// TestSeccompProfiles: Docker's and podman's run ordinary programs; what is wrong in
+// a profile is said with its place, and nothing runs.
+func TestSeccompProfiles(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, name := range []string{"moby-default.json", "podman-seccomp.json"} {
+		file := filepath.Join("..", "..", "shared", "profiles", name)
+		if _, err := os.Stat(file); err != nil {
+			skip(t, "../shared/profiles/%s", name)
+		}
+		r := tincan(t, "-m", dir, "--seccomp="+file, "--", "sh", "-c", "echo $(echo works | cat)")
+		if r.status != 0 || r.out != "works\n" {
+			t.Errorf("%s: %v", name, r)
+		}
+	}
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	for text, want := range map[string]string{
+		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQUAL"}]}]}`: `syscalls[0].args[0].op: "SCMP_CMP_EQUAL"`,
+		`{"defaultAction":"SCMP_ACT_NOTIFY"}`: "not supported",
+		`{"defaultAction":`:                   "bad.json",
+	} {
+		if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := tincan(t, "-m", dir, "--seccomp="+bad, "--", "echo", "ran")
+		if r.status != 125 || r.out != "" || !strings.HasPrefix(r.err, "tincan: --seccomp="+bad+": ") || !strings.Contains(r.err, want) {
+			t.Errorf("%s: %v, want %s", text, r, want)
+		}
+	}
+}
