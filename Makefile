@@ -50,8 +50,10 @@ check: ## what must hold before a commit: format, vet, staticcheck, race, the bi
 	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \
 	else echo 'skipped: race tests: gcc is not here'; fi
 
-fuzz: ## half a minute for each fuzz target
-	@for f in $$($(GO) test -list '^Fuzz' . | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s . || exit 1; done
+FUZZTIME ?= 30s
+
+fuzz: ## half a minute for each fuzz target (FUZZTIME=10m for longer)
+	@for f in $$($(GO) test -list '^Fuzz' . | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) . || exit 1; done
 
 bench: build ## whole-process time of /bin/true, beside bwrap, unshare and runc (root)
 	$(GO) run ./test/bench -tincan ./tincan $(BENCHFLAGS)

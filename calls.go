@@ -3,6 +3,7 @@
 //
 // The calls that only take paths have ...at forms here (mkdirat for mkdir), since
 // newer architectures such as arm64 have no others; with AT_FDCWD they do the same.
+
 package main
 
 import (

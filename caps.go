@@ -11,6 +11,7 @@
 // Differs from the tutorial: it changed a local copy of the sets and never wrote
 // it to the kernel, so that its command kept everything. Three capabilities are
 // newer than it, and any that are newer than this table are dropped as well.
+
 package main
 
 import (

@@ -14,6 +14,7 @@
 // host with version 1, the command ran with no limits at all); weights are
 // converted between the versions' scales; swap is limited; the group's name is
 // nobody else's, and it goes away on every path.
+
 package main
 
 import (

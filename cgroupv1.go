@@ -4,6 +4,7 @@
 //
 // The group's directories stand below the caller's own groups, whose limits hold
 // for the container too. The child writes itself into each of them.
+
 package main
 
 import (

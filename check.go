@@ -5,6 +5,7 @@
 // Each line is one thing that a container needs; the last is a container: every
 // step of a plan is made but the command's, whose file does not exist, and all of
 // it is taken down again.
+
 package main
 
 import (

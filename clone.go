@@ -17,6 +17,7 @@
 // launcher's, who has all of Go to make it.
 //
 // Differs from the tutorial: no second start of the program, no stack of 1 MiB.
+
 package main
 
 import (

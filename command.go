@@ -9,6 +9,7 @@
 // Differs from the tutorial: the environment is not empty; the command's exit
 // status is reported, also when it could not be executed; no descriptor of the
 // caller's leaks in; the init, not the command, is PID 1.
+
 package main
 
 import (

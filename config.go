@@ -6,6 +6,7 @@
 // Differs from the tutorial: `-a /etc` and a blank command are errors and not
 // panics; -c understands quotes; paths may hold colons; the kernel's version is
 // compared number by number (there, 4.10 was older than 4.8).
+
 package main
 
 import (

@@ -7,6 +7,7 @@
 // used: a symlink there in place of `null` would otherwise be mounted over /proc.
 //
 // Differs from the tutorial: it has no /dev.
+
 package main
 
 import (

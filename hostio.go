@@ -1,4 +1,5 @@
 // The host's steps: what the launcher does from outside, in ordinary Go.
+
 package main
 
 import (

@@ -8,6 +8,7 @@
 // and the caller's shell finds it as it was. In a pipeline the neighbours may want
 // the terminal (`tincan -- ls | less`), so there the command gets it only if it
 // asks for it, by being stopped with SIGTTIN or SIGTTOU.
+
 package main
 
 import (

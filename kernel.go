@@ -1,6 +1,7 @@
 // Chapter 5: is this kernel new enough?
 //
 // Differs from the tutorial: it read "5.10" as the decimal number 5.1.
+
 package main
 
 import (

@@ -3,6 +3,7 @@
 // launch.run makes the steps of order.go's plan: the host's before the
 // clone, the clone, the handshake with the host's steps in its middle, and then the
 // wait for the end (supervise.go). Whatever was made goes away on every path.
+
 package main
 
 import (

@@ -10,6 +10,7 @@
 // Mount points in a root directory may be shared: a run that ends while another
 // uses the same root directory hands its lines over to it, since a directory that
 // is removed takes with it the mounts on it in every other namespace.
+
 package main
 
 import (

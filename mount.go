@@ -17,6 +17,7 @@
 // left behind; everything is nosuid, and nodev where devices don't belong; bind
 // mounts are recursive and may be read-only; /proc, /sys, /dev and /tmp are there;
 // destinations are resolved in the new root only.
+
 package main
 
 import (

@@ -13,6 +13,7 @@
 // before the cgroup namespace is made, so that /proc/self/cgroup says "/"; the
 // loopback interface is brought up; each side closes the other's end of the
 // socket pair, and end-of-file stops the child.
+
 package main
 
 import (

@@ -2,6 +2,7 @@
 //
 // Each line of containerPlan is a chapter's function; the plan is their
 // concatenation.
+
 package main
 
 import (

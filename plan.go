@@ -13,6 +13,7 @@
 //
 // Differs from the tutorial: it makes its calls where the program happens to be,
 // so that there is no order to be read in one place, and nothing to print.
+
 package main
 
 import (

@@ -1,4 +1,5 @@
 // `tincan plan`: the plan for a reader.
+
 package main
 
 import (

@@ -15,6 +15,7 @@
 //
 // Differs from the tutorial: it made directories on the host wherever the root
 // directory's symlinks and `..` led, as root, and left them there.
+
 package main
 
 import (

@@ -4,6 +4,7 @@
 //
 // Differs from the tutorial: it limited the launcher's open files, and not the
 // command's. All 16 limits can be set, on the command itself.
+
 package main
 
 import (

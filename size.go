@@ -1,4 +1,5 @@
 // Sizes and durations as people write them.
+
 package main
 
 import (

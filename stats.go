@@ -1,6 +1,7 @@
 // What a run has used, and which limits it hit: --stats and the lines at the end.
 //
 // cgroup-v2.rst (memory.events, memory.peak, pids.events, pids.peak), getrusage(2).
+
 package main
 
 import (

@@ -6,6 +6,7 @@
 // the plan: a write that says which call is next, and a read that waits for the
 // answer. The loop knows nothing of it. While the child waits, the launcher looks
 // at what /proc shows of it, and says what the last call has changed.
+
 package main
 
 import (

@@ -6,6 +6,7 @@
 // Differs from the tutorial: the exit status is the command's; a signal to the
 // launcher reaches the command (there, SIGTERM ended the launcher and left the
 // command and its group behind); and there is a PID 1 that reaps.
+
 package main
 
 import (

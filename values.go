@@ -1,6 +1,7 @@
 // Chapters 1 to 4, continued: the values of flags.
 //
 // Each function reads one kind of value; its error says what would be right.
+
 package main
 
 import (

@@ -7,6 +7,7 @@
 // in the container, and never outside it; but /proc would be without its masks at
 // the place where programs look. So the launcher looks before it lets the child go
 // on: the child waits for the maps of ids, with all mounts made.
+
 package main
 
 import (
