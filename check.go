@@ -175,7 +175,7 @@ func checkHost() []finding {
 func checkTrial() []finding {
 	const nothing = "/proc/self/tincan-check"
 	f := &runFlags{Net: "none", Init: true, Map: []string{"0:10000:2000"}, Seccomp: "default", Workdir: "/", Args: []string{nothing}}
-	l, err := newLaunch(f)
+	l, err := newLaunch(f, catchSignals())
 	if err == nil {
 		_, err = l.carryOut()
 	}

@@ -55,8 +55,8 @@ func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
 // runContainer is `tincan run`: it gives the exit status.
-func runContainer(f *runFlags) (int, error) {
-	l, err := newLaunch(f)
+func runContainer(f *runFlags, catching <-chan caught) (int, error) {
+	l, err := newLaunch(f, catching)
 	if err != nil {
 		return 0, err
 	}
@@ -64,8 +64,7 @@ func runContainer(f *runFlags) (int, error) {
 }
 
 // newLaunch checks what was asked for, and makes nothing yet.
-func newLaunch(f *runFlags) (*launch, error) {
-	catching := catchSignals(f.Init)
+func newLaunch(f *runFlags, catching <-chan caught) (*launch, error) {
 	timeout, err := parseDuration(f.Timeout)
 	if err != nil {
 		return nil, err

@@ -137,8 +137,9 @@ func tincan(args []string) int {
 		Run runCmd `cmd:""`
 	}
 	model := any(&c)
+	var catching <-chan caught
 	if args[0] == "run" {
-		model = &only
+		model, catching = &only, catchSignals()
 	}
 	parser, err := kong.New(model, options()...)
 	if err != nil {
@@ -150,7 +151,7 @@ func tincan(args []string) int {
 	}
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
-		status, err := runContainer(&only.Run.runFlags)
+		status, err := runContainer(&only.Run.runFlags, catching)
 		if err != nil {
 			return failed(err)
 		}

@@ -84,15 +84,16 @@ var passed = []struct {
 	{unix.SIGWINCH, "the terminal has another size"},
 	{unix.SIGALRM, "whatever the command says"},
 	{unix.SIGPWR, "lxc and machines: the power goes"},
+	{unix.SIGCHLD, "not passed on: without an init it says that the command was stopped"},
 }
 
 // catchSignals comes before anything is made, so that a signal cannot end the
 // launcher in between and leave something behind. What the caller ignores
 // (nohup(1)) stays ignored. Each signal becomes a byte in a pipe, for poll(2).
 //
-// It goes on beside the reading of the options: with each signal Go's runtime takes
+// It goes on beside the reading of the command line: with each signal Go's runtime takes
 // a few switches between threads.
-func catchSignals(init bool) <-chan caught {
+func catchSignals() <-chan caught {
 	done := make(chan caught, 1)
 	go func() {
 		var p [2]int
@@ -105,9 +106,6 @@ func catchSignals(init bool) <-chan caught {
 			if !signal.Ignored(s.signal) {
 				signal.Notify(signals, s.signal)
 			}
-		}
-		if !init {
-			signal.Notify(signals, unix.SIGCHLD) // to be told when the command is stopped
 		}
 		done <- caught{pipe: p[0]}
 		for s := range signals {
@@ -213,6 +211,9 @@ func (l *launch) passSignals() {
 
 // checkStopped is for a command without an init: nobody else says that it was stopped.
 func (l *launch) checkStopped() {
+	if l.c.init {
+		return // it reports
+	}
 	var info unix.Siginfo
 	if unix.Waitid(unix.P_PID, l.pid, &info, unix.WSTOPPED|unix.WNOHANG, nil) == nil && info.Signo == int32(unix.SIGCHLD) {
 		l.stopped(unix.SIGTSTP)
