@@ -13,14 +13,18 @@
 //	                     reads the values of flags, kernel.go the kernel's version
 //	plan.go              what a step is; calls.go has one constructor for each call
 //	order.go     5-6     the order of everything: containerPlan
-//	launch.go    5-6     carrying it out; hostio.go has the steps of the host
+//	launch.go    5-6     carrying it out; hostio.go has the steps of the host,
+//	                     report.go what the child says, verify.go a last look
 //	clone.go     8       the loop, and the init that stays behind as PID 1
 //	ns.go        7-9,11  socket pair, namespaces, hostname, ids
 //	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
 //	points.go    10,16   what is where, and what is missing there
-//	ledger.go            what goes away again, on every path
+//	ledger.go            what goes away again, on every path; mountpoints.go makes
+//	                     and removes those that are missing
 //	caps.go      12      capabilities
-//	seccomp.go   13      the system call filter
+//	seccomp.go   13      the system call filter: the lists. policy.go is the model,
+//	                     bpf.go and bpf*.go the compiler, profile*.go read JSON,
+//	                     seccompcmd.go and seccomplint.go look, seccomplog.go logs
 //	cgroupfs.go  14      the resource group; cgroupv1.go on version 1
 //	rlimit.go    14      the limits of a process
 //	command.go   15      the last steps, and execve
