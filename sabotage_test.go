@@ -31,6 +31,8 @@ func init() {
 	os.Unsetenv(sabotageEnv)
 	if n, err := strconv.Atoi(text); err == nil {
 		alterPlan = func(plan []step) { sabotage(&plan[n]) }
+	} else if text == astray {
+		alterPlan = mountProcElsewhere
 	}
 	os.Exit(tincan(os.Args[1:]))
 }

@@ -45,18 +45,21 @@ func (l *launch) verifyMounts() error {
 // mountedAt tells whether mountinfo has a mount at target, of the type kind if kind
 // is not "".
 func mountedAt(mountinfo, target, kind string) bool {
-	at := " " + escapeMount(target) + " "
-	for rest := mountinfo; ; {
-		i := strings.Index(rest, at)
-		if i < 0 {
-			return false
+	at := escapeMount(target)
+	for line := range strings.SplitSeq(mountinfo, "\n") {
+		rest := line
+		for range 4 { // id, parent's id, device, root within the file system
+			_, rest, _ = strings.Cut(rest, " ")
 		}
-		rest = rest[i+len(at)-1:]
-		line, _, _ := strings.Cut(rest, "\n")
-		if _, after, ok := strings.Cut(line, " - "); ok && (kind == "" || strings.HasPrefix(after, kind+" ")) {
+		point, rest, _ := strings.Cut(rest, " ")
+		if point != at || point == "" {
+			continue
+		}
+		if _, after, ok := strings.Cut(rest, " - "); ok && (kind == "" || strings.HasPrefix(after, kind+" ")) {
 			return true
 		}
 	}
+	return false
 }
 
 // escapeMount writes a path as mountinfo does.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// astray, in place of a step's number, has /proc mounted elsewhere than the plan says.
+const astray = "astray"
+
+// mountProcElsewhere does what a symlink put in place of /proc would: the call is
+// made and succeeds, and the mount stands on /tmp.
+func mountProcElsewhere(plan []step) {
+	for i := range plan {
+		if s := &plan[i]; s.call == "mount" && s.args[1].s == "/proc" && s.args[2].s == "proc" {
+			s.args[1].p = cstring("/tmp").p
+		}
+	}
+}
+
+// TestMountAstray: the launcher sees that a mount is not where it should be, and
+// nothing runs.
+func TestMountAstray(t *testing.T) {
+	dir := sabotageTree(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self, "run", "-m", dir, "--", "/probe")
+	c.Env = append(os.Environ(), sabotageEnv+"="+astray)
+	var out, errs strings.Builder
+	c.Stdout, c.Stderr = &out, &errs
+	c.Run()
+	if c.ProcessState.ExitCode() != statusFailed || out.String() != "" || !strings.Contains(errs.String(), `mount("proc", "/proc", "proc"`) ||
+		!strings.Contains(errs.String(), "shows it elsewhere") {
+		t.Errorf("status %d, stdout %q, stderr %s", c.ProcessState.ExitCode(), out.String(), errs.String())
+	}
+}
+
+func TestMountedAt(t *testing.T) {
+	const info = "43 64 0:51 / /proc rw,nosuid - proc proc rw\n" +
+		"44 43 0:6 /null /proc/kcore rw - devtmpfs devtmpfs rw\n" +
+		"45 64 0:41 / /a\\040b rw,relatime shared:1 - tmpfs tmpfs rw\n"
+	for _, c := range []struct {
+		target, kind string
+		want         bool
+	}{
+		{"/proc", "proc", true}, {"/proc", "", true}, {"/proc", "tmpfs", false}, {"/pro", "", false}, {"/proc/kcore", "", true},
+		{"/kcore", "", false}, {"/a b", "tmpfs", true}, {"/a", "tmpfs", false}, {"/null", "", false}, {"/", "", false}, {"", "", false},
+	} {
+		if got := mountedAt(info, c.target, c.kind); got != c.want {
+			t.Errorf("mountedAt(%q, %q) = %v", c.target, c.kind, got)
+		}
+	}
+}
