@@ -43,7 +43,7 @@ func optional(s string) arg {
 
 var mountFlags = []flagName{
 	{unix.MS_RDONLY, "MS_RDONLY"}, {unix.MS_NOSUID, "MS_NOSUID"}, {unix.MS_NODEV, "MS_NODEV"},
-	{unix.MS_NOEXEC, "MS_NOEXEC"}, {unix.MS_REMOUNT, "MS_REMOUNT"}, {unix.MS_BIND, "MS_BIND"},
+	{unix.MS_NOEXEC, "MS_NOEXEC"}, {unix.MS_REMOUNT, "MS_REMOUNT"}, {unix.MS_BIND, "MS_BIND"}, {unix.MS_MOVE, "MS_MOVE"},
 	{unix.MS_REC, "MS_REC"}, {unix.MS_PRIVATE, "MS_PRIVATE"},
 }
 
@@ -73,6 +73,16 @@ func mountSetattr(target string, at int, set uint64) step {
 
 func umount(target string) step {
 	return call("umount2", unix.SYS_UMOUNT2, cstring(target), name(unix.MNT_DETACH, "MNT_DETACH"))
+}
+
+func umountFlags(target string, f uintptr) step {
+	return call("umount2", unix.SYS_UMOUNT2, cstring(target), num(f))
+}
+
+func chroot(dir string) step { return call("chroot", unix.SYS_CHROOT, cstring(dir)) }
+
+func rmdir(dir string) step {
+	return call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(dir), name(unix.AT_REMOVEDIR, "AT_REMOVEDIR"))
 }
 
 func pivotRoot(newRoot, putOld string) step {

@@ -92,6 +92,25 @@ func walk(steps []step, base int32, to uintptr) uintptr {
 	return kept
 }
 
+// make makes one step in ordinary Go, as PID 1 of a machine does (machine.go): for
+// calls that do not wait.
+func (s *step) make(kept uintptr) (uintptr, error) {
+	var v [6]uintptr
+	for i, a := range s.args {
+		v[i] = a.n | uintptr(a.p) | a.kept&kept
+	}
+	r, _, e := syscall.RawSyscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
+	runtime.KeepAlive(s)
+	if e == 0 && r >= s.least || e != 0 && e == s.may {
+		return r, nil
+	}
+	he := &hostError{call: s.String(), err: e}
+	if s.hint != nil {
+		he.hint = s.hint(e)
+	}
+	return r, he
+}
+
 // fail reports and ends the process.
 //
 //go:noinline
@@ -229,6 +248,12 @@ func stopDefault(group bool) {
 		unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGTSTP)
 	}
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGTSTP), uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+}
+
+// defaultAction gives a signal its default action, past Go's os/signal.
+func defaultAction(s syscall.Signal) {
+	var standard [4]uint64 // struct kernel_sigaction: all 0 is SIG_DFL
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&standard)), 0, 8, 0, 0)
 }
 
 func hintClone(e syscall.Errno) string {

@@ -33,10 +33,13 @@ type launch struct {
 	closing []int
 	pid     int
 	pidfd   int
+	reaped  *ending // status and usage of pid, if reapOrphans met it
 
 	catching <-chan caught
 	signals  int // a pipe with a byte for each signal that was caught
 	timeout  time.Duration
+	deadline time.Time // when endSoon is due; zero is never
+	ending   bool      // SIGTERM was sent
 	started  time.Time
 	stepper  *stepper
 	refused  <-chan refusals // --seccomp-log: what the filter refused, at the end
@@ -357,10 +360,28 @@ func (l *launch) kill() {
 func (l *launch) reap() (unix.WaitStatus, unix.Rusage) {
 	var status unix.WaitStatus
 	var usage unix.Rusage
+	if l.reaped != nil {
+		return l.reaped.status, l.reaped.usage
+	}
 	for {
 		n, err := retry(func() (int, error) { return unix.Wait4(l.pid, &status, 0, &usage) })
 		if err != nil || n == l.pid {
 			return status, usage
+		}
+	}
+}
+
+// reapOrphans reaps, in PID 1 of a machine, whatever has ended. That may be the
+// container's first process, whose status is kept.
+func (l *launch) reapOrphans() {
+	for {
+		e := ending{}
+		pid, err := unix.Wait4(-1, &e.status, unix.WNOHANG, &e.usage)
+		if err != nil || pid == 0 {
+			return
+		}
+		if pid == l.pid {
+			l.reaped = &e
 		}
 	}
 }

@@ -30,11 +30,15 @@
 //	command.go   15      the last steps, and execve
 //	supervise.go         signals, time limit, the end; jobcontrol.go has the
 //	                     terminal, stats.go what was used
+//	pid1.go              PID 1 of a machine: machine.go sets the machine up,
+//	                     pid1end.go reports and powers off; initramfs.go, image.go
+//	                     and cpio.go write the image that it boots from
 //	planprint.go         tincan plan; check.go has tincan check, stepper.go --step
 package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -50,6 +54,9 @@ func main() {
 	// it frees. The limit brings it back if ever there is something to collect.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
+	if args := os.Args[1:]; machinePID1(args) {
+		runMachine(args)
+	}
 	os.Exit(tincan(os.Args[1:]))
 }
 
@@ -59,6 +66,9 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Print every system call that run would make, in order, and make none."`
 	Seccomp seccompCmd `cmd:"" help:"Look at a system call filter, compile it, or ask it."`
 	Check   checkCmd   `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
+
+	Initramfs initramfsCmd `cmd:"" help:"Write an initramfs with tincan as its /init, and the files given."`
+	Init      initCmd      `cmd:"" help:"Do the duties of a machine's PID 1 (automatic as PID 1)."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
@@ -143,7 +153,7 @@ func tincan(args []string) int {
 	model := any(&c)
 	var catching <-chan caught
 	if args[0] == "run" {
-		model, catching = &only, catchSignals()
+		model, catching = &only, startSignals()
 	}
 	parser, err := kong.New(model, options()...)
 	if err != nil {
@@ -166,6 +176,10 @@ func tincan(args []string) int {
 		return c.Check.print(os.Stdout)
 	case "seccomp":
 		err = ctx.Run()
+	case "initramfs":
+		err = c.Initramfs.write()
+	case "init":
+		err = fmt.Errorf("init: this is process %d, and no machine's PID 1: for rdinit= or init= on the kernel's command line, or for exec at the end of a script that is /init", os.Getpid())
 	}
 	if err != nil {
 		return failed(err)
@@ -188,7 +202,7 @@ func options() []kong.Option {
 func withDefaultCommand(args []string) []string {
 	if len(args) > 0 {
 		switch args[0] {
-		case "run", "plan", "check", "seccomp", "--help", "-h", "--version":
+		case "run", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
 			return args
 		}
 	}
@@ -217,6 +231,9 @@ func explainUsage(err error) error {
 // could not be executed.
 func failed(err error) int {
 	say("%v", err)
+	if theMachine != nil {
+		theMachine.failure = err.Error()
+	}
 	var e *exitError
 	if errors.As(err, &e) {
 		return e.status

@@ -129,7 +129,9 @@ func (l *launch) supervise() (*ending, error) {
 	end := &ending{}
 	var failed error
 	told := false
-	deadline := l.started.Add(l.timeout)
+	if l.timeout > 0 {
+		l.deadline = l.started.Add(l.timeout)
+	}
 	fds := []unix.PollFd{
 		{Fd: int32(l.signals), Events: unix.POLLIN},
 		{Fd: int32(l.reports), Events: unix.POLLIN},
@@ -137,16 +139,16 @@ func (l *launch) supervise() (*ending, error) {
 	}
 	for {
 		wait := -1
-		if l.timeout > 0 {
-			wait = max(0, int(time.Until(deadline).Milliseconds())+1)
+		if !l.deadline.IsZero() {
+			wait = max(0, int(time.Until(l.deadline).Milliseconds())+1)
 		}
 		n, err := retry(func() (int, error) { return unix.Poll(fds, wait) })
 		if err != nil {
 			return nil, &hostError{call: "poll", err: err}
 		}
-		if n == 0 && l.timeout > 0 && !time.Now().Before(deadline) {
-			end.timedOut = l.timeUp(end.timedOut)
-			deadline = time.Now().Add(killAfter)
+		if n == 0 && !l.deadline.IsZero() && !time.Now().Before(l.deadline) {
+			end.timedOut = end.timedOut || !l.ending
+			l.endSoon()
 		}
 		if fds[0].Revents != 0 {
 			l.passSignals()
@@ -185,15 +187,17 @@ func (l *launch) supervise() (*ending, error) {
 	}
 }
 
-// timeUp ends the command: SIGTERM the first time, SIGKILL for all the second.
-func (l *launch) timeUp(again bool) bool {
-	if again {
+// endSoon ends the command: SIGTERM the first time, SIGKILL for all the second, which
+// comes by itself.
+func (l *launch) endSoon() {
+	l.deadline = time.Now().Add(killAfter)
+	if l.ending {
 		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
-		return true
+		return
 	}
+	l.ending = true
 	l.send(unix.SIGTERM)
 	l.send(unix.SIGCONT) // a stopped command does not see SIGTERM
-	return true
 }
 
 // passSignals passes on whatever has been caught.
@@ -201,9 +205,15 @@ func (l *launch) passSignals() {
 	var b [64]byte
 	n, _ := unix.Read(l.signals, b[:])
 	for _, s := range b[:max(n, 0)] {
-		if s := syscall.Signal(s); s == unix.SIGCHLD {
+		switch s := syscall.Signal(s); {
+		case s == unix.SIGCHLD && theMachine != nil:
+			l.reapOrphans()
 			l.checkStopped()
-		} else {
+		case s == unix.SIGCHLD:
+			l.checkStopped()
+		case theMachine != nil && endsMachine(s):
+			l.endSoon()
+		default:
 			l.pass(s)
 		}
 	}
@@ -240,6 +250,10 @@ func (l *launch) stopped(s syscall.Signal) {
 		l.send(unix.SIGCONT)
 		return
 	}
+	if theMachine != nil { // nobody has a shell's `fg` there
+		l.send(unix.SIGCONT)
+		return
+	}
 	lent := l.term != nil && l.term.lent
 	l.term.takeBack()
 	// Ctrl-Z is for the whole job; where the terminal told the command only, the
@@ -249,6 +263,9 @@ func (l *launch) stopped(s syscall.Signal) {
 
 // conclude says what there is to say at the end, and gives the exit status.
 func (l *launch) conclude(end *ending, stats *statsFile) (int, error) {
+	if theMachine != nil {
+		theMachine.ending = end
+	}
 	for _, line := range end.group.notes(end, l.c) {
 		say("%s", line)
 	}

@@ -1,0 +1,191 @@
+// What goes into an initramfs: files and trees of the host, under their names in the
+// machine.
+//
+// Hard links stay hard links. Owners stay, but for the caller's own files, which are
+// root's in the machine, so that no root is needed to make an image.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// image is what an archive is made of.
+type image struct {
+	entries map[string]*cpioEntry // by path
+	inodes  map[[2]uint64]uint32  // a number for each file with several names, by device and inode
+	output  [2]uint64             // the archive itself, which must not be in it
+}
+
+// add adds what HOST:PATH says.
+func (m *image) add(s string) error {
+	parts := splitColons(s)
+	if len(parts) != 2 || parts[0] == "" {
+		return fmt.Errorf("not HOST:PATH, for instance %s:/rootfs (a colon in a name is written \\:)", parts[0])
+	}
+	to := path.Clean(parts[1])
+	switch {
+	case !path.IsAbs(to):
+		return fmt.Errorf("%q in the machine is not an absolute path: it begins with /", parts[1])
+	case strings.Contains("/"+parts[1]+"/", "/../"):
+		return fmt.Errorf("%q in the machine: no `..` here", parts[1])
+	}
+	for _, dir := range hidden {
+		if _, ok := below(to, dir); ok {
+			return fmt.Errorf("/init mounts a file system of its own on %s, and nothing below it can be seen: choose another place", dir)
+		}
+	}
+	from, err := filepath.EvalSymlinks(parts[0])
+	if err != nil {
+		return err
+	}
+	fi, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		if to == "/" {
+			return errors.New("a file cannot be the machine's root directory: give it a name")
+		}
+		return m.addFile(from, to[1:])
+	}
+	return filepath.WalkDir(from, func(p string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(from, p)
+		if name := path.Join(to, rel); name != "/" {
+			return m.addFile(p, name[1:])
+		}
+		return nil
+	})
+}
+
+// addFile adds one file, of whatever type, without what may be in it. The file
+// itself may be named by a symlink only if it is /proc/self/exe.
+func (m *image) addFile(from, to string) error {
+	var st unix.Stat_t
+	stat := unix.Lstat
+	if from == "/proc/self/exe" {
+		stat = unix.Stat
+	}
+	if err := stat(from, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: from, Err: err}
+	}
+	id := [2]uint64{st.Dev, st.Ino}
+	if id == m.output {
+		return fmt.Errorf("%s is the archive that is being written: choose a place for it outside", from)
+	}
+	e := &cpioEntry{path: to, mode: st.Mode, uid: rootFor(st.Uid, os.Getuid()), gid: rootFor(st.Gid, os.Getgid()), rdev: st.Rdev}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		if st.Size > math.MaxUint32 {
+			return fmt.Errorf("%s: %d bytes, and a file in such an archive has 4 GiB at most", from, st.Size)
+		}
+		e.rdev, e.size = 0, st.Size
+		e.body = func(w io.Writer) error { return copyFrom(from, w) }
+		if st.Nlink > 1 {
+			m.link(id, e)
+		}
+	case unix.S_IFLNK:
+		target, err := os.Readlink(from)
+		if err != nil {
+			return err
+		}
+		e.rdev, e.size = 0, int64(len(target))
+		e.body = func(w io.Writer) error { _, err := io.WriteString(w, target); return err }
+	case unix.S_IFDIR:
+		e.rdev = 0
+	}
+	return m.put(e)
+}
+
+// rootFor: what belongs to the caller belongs to root in the machine.
+func rootFor(id uint32, caller int) uint32 {
+	if int(id) == caller {
+		return 0
+	}
+	return id
+}
+
+// link gives e the number that it shares with the file's other names.
+func (m *image) link(id [2]uint64, e *cpioEntry) {
+	if m.inodes[id] == 0 {
+		m.inodes[id] = uint32(len(m.inodes) + 1)
+	}
+	e.ino = m.inodes[id]
+}
+
+// put enters e, with the directories that lead to it. Of two with one path the later
+// stays, unless one is a directory and the other is not.
+func (m *image) put(e *cpioEntry) error {
+	const dir = unix.S_IFDIR
+	if old := m.entries[e.path]; old != nil && (old.mode&unix.S_IFMT == dir) != (e.mode&unix.S_IFMT == dir) {
+		return fmt.Errorf("/%s is to be a directory and a file", e.path)
+	}
+	m.entries[e.path] = e
+	for up := path.Dir(e.path); up != "."; up = path.Dir(up) {
+		switch old := m.entries[up]; {
+		case old == nil:
+			m.entries[up] = &cpioEntry{path: up, mode: dir | 0o755}
+		case old.mode&unix.S_IFMT == unix.S_IFLNK:
+			return fmt.Errorf("/%s is a symlink in the image, and /%s would be behind it: use the real path", up, e.path)
+		case old.mode&unix.S_IFMT != dir:
+			return fmt.Errorf("/%s is to be a file, and a directory with %s in it", up, path.Base(e.path))
+		}
+	}
+	return nil
+}
+
+// write writes the archive, in the order of the paths: a directory before what is in it.
+func (m *image) write(w io.Writer) error {
+	paths := make([]string, 0, len(m.entries))
+	links := map[uint32]uint32{} // how often each number is there
+	for p, e := range m.entries {
+		paths = append(paths, p)
+		if e.ino != 0 {
+			links[e.ino]++
+		}
+	}
+	sort.Strings(paths)
+	c := &cpioWriter{w: w}
+	number := map[uint32]uint32{} // by the shared number
+	for i, p := range paths {
+		e := m.entries[p]
+		shared := e.ino
+		e.ino, e.nlink = uint32(i+1), 1
+		if shared != 0 {
+			e.nlink = links[shared]
+			if first := number[shared]; first != 0 {
+				e.ino, e.size = first, 0 // the contents came with the first name
+			} else {
+				number[shared] = e.ino
+			}
+		}
+		if err := c.add(e); err != nil {
+			return err
+		}
+	}
+	return c.close()
+}
+
+func copyFrom(file string, w io.Writer) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(struct{ io.Writer }{w}, f)
+	return err
+}

@@ -1,0 +1,145 @@
+// `tincan initramfs`: an initramfs with tincan as its /init, in one command.
+//
+// Documentation/filesystems/ramfs-rootfs-initramfs.rst, bootparam(7).
+//
+// The kernel unpacks the archive into its first file system and starts /init there;
+// pid1.go says what tincan does then. Besides /init the archive has the two devices
+// that a program needs to start at all where the kernel has mounted nothing yet, and
+// what was asked for. The same files give the same bytes, wherever and whenever.
+//
+// Differs from the tutorial: it knows no machine but the one it runs on.
+
+package main
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+type initramfsCmd struct {
+	Output   string   `short:"o" required:"" placeholder:"FILE" help:"The archive to write; compressed if the name ends in .gz; '-' is standard output."`
+	Add      []string `sep:"none" placeholder:"HOST:PATH" help:"A file, or a directory with everything in it, to be PATH in the machine (repeatable; \\: is a colon in a name)."`
+	ArgsFile string   `placeholder:"FILE" help:"tincan's arguments in the machine, one a line, for want of others on the kernel's command line."`
+}
+
+func (initramfsCmd) Help() string {
+	return `The archive holds this program as /init, and the files. In the machine tincan mounts what programs expect, takes its arguments from the kernel's command line behind -- (see tincan init --help), says how the command ended, and powers off.
+
+Modules of the kernel that are to be loaded first: --add MODULE:/etc/tincan/modules/10-NAME.ko, in the order of their names. A program for another processor: --add PROGRAM:/init. What belongs to the caller belongs to root in the machine; other owners stay.
+
+Example:
+
+  tincan initramfs -o vm.cpio.gz --add ./rootfs:/rootfs
+  qemu-system-x86_64 -kernel vmlinuz -initrd vm.cpio.gz -nographic -no-reboot -append "console=ttyS0 quiet panic=-1 -- -m /rootfs -- /bin/true"`
+}
+
+// argsFile is where the machine's tincan finds its arguments, and modulesDir where
+// it finds modules.
+const (
+	argsFile   = "/etc/tincan/args"
+	modulesDir = "/etc/tincan/modules"
+)
+
+// hidden are the directories of the machine that /init mounts something on.
+var hidden = []string{"/proc", "/sys", "/dev", "/tmp", "/run"}
+
+func (c *initramfsCmd) write() (err error) {
+	m := &image{entries: map[string]*cpioEntry{}, inodes: map[[2]uint64]uint32{}}
+	m.put(&cpioEntry{path: "dev/console", mode: unix.S_IFCHR | 0o600, rdev: unix.Mkdev(5, 1)})
+	m.put(&cpioEntry{path: "dev/null", mode: unix.S_IFCHR | 0o666, rdev: unix.Mkdev(1, 3)})
+	if err := m.addFile("/proc/self/exe", "init"); err != nil {
+		return err
+	}
+	m.entries["init"].mode = unix.S_IFREG | 0o755
+	if c.ArgsFile != "" {
+		if err := checkArgs(c.ArgsFile); err != nil {
+			return err
+		}
+		if err := m.addFile(c.ArgsFile, argsFile[1:]); err != nil {
+			return fmt.Errorf("--args-file=%s: %w", c.ArgsFile, err)
+		}
+	}
+	out, done, err := createOutput(c.Output)
+	if err != nil {
+		return fmt.Errorf("-o %s: %w", c.Output, err)
+	}
+	defer func() { err = errors.Join(err, done(err == nil)) }()
+	var st unix.Stat_t
+	if unix.Fstat(int(out.Fd()), &st) == nil {
+		m.output = [2]uint64{st.Dev, st.Ino}
+	}
+	for _, s := range c.Add {
+		if err := m.add(s); err != nil {
+			return fmt.Errorf("--add %s: %w", s, err)
+		}
+	}
+	if e := m.entries["init"]; e.mode&unix.S_IFMT != unix.S_IFREG && e.mode&unix.S_IFMT != unix.S_IFLNK || e.mode&unix.S_IFMT == unix.S_IFREG && e.mode&0o111 == 0 {
+		return errors.New("--add ...:/init: the kernel starts /init, so it must be a program, and executable")
+	}
+	var w io.Writer = out
+	if strings.HasSuffix(c.Output, ".gz") {
+		z := gzip.NewWriter(out)
+		if err := m.write(z); err != nil {
+			return fmt.Errorf("-o %s: %w", c.Output, err)
+		}
+		return z.Close()
+	}
+	return m.write(w)
+}
+
+// createOutput opens the archive under a name of its own, which becomes FILE at the
+// end if all went well.
+func createOutput(name string) (f *os.File, done func(ok bool) error, err error) {
+	if name == "-" {
+		return os.Stdout, func(bool) error { return nil }, nil
+	}
+	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
+		if fi.IsDir() {
+			return nil, nil, errors.New("is a directory")
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		return f, func(bool) error { return f.Close() }, err
+	}
+	part := fmt.Sprintf("%s.%d", name, os.Getpid())
+	if f, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
+		return nil, nil, err
+	}
+	return f, func(ok bool) error {
+		err := f.Close()
+		if ok && err == nil {
+			return os.Rename(part, name)
+		}
+		return errors.Join(err, os.Remove(part))
+	}, nil
+}
+
+// checkArgs finds a mistake in an arguments file while there is somebody to read of it.
+func checkArgs(file string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("--args-file=%s: %w", file, err)
+	}
+	if len(argLines(string(b))) == 0 {
+		return fmt.Errorf("--args-file=%s: no arguments in it: one a line, for instance run, -m, /rootfs, --, /bin/true", file)
+	}
+	if i := strings.IndexByte(string(b), 0); i >= 0 {
+		return fmt.Errorf("--args-file=%s: line %d: a zero byte", file, 1+strings.Count(string(b[:i]), "\n"))
+	}
+	return nil
+}
+
+// argLines reads an arguments file: one argument a line, as it stands. An empty line
+// is an empty argument, but for the last.
+func argLines(text string) []string {
+	text = strings.TrimSuffix(text, "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}

@@ -1,0 +1,364 @@
+// The duties of a machine's PID 1: tincan as the only program of a virtual machine.
+//
+// Documentation/filesystems/ramfs-rootfs-initramfs.rst, bootparam(7), reboot(2),
+// signal(7), waitpid(2).
+//
+// The kernel starts /init with the words behind -- on its command line. tincan mounts
+// what programs expect (machine.go), runs the container or the command that those
+// words or /etc/tincan/args ask for, reports how it ended, and powers off. It is one
+// process and one program: the container is cloned from PID 1 itself.
+//
+// From here on there is nobody to fail to: an init that ends is a kernel that panics.
+// So a duty that cannot be done is said on the console and the next one is done, while
+// the run itself fails closed as ever; and whatever happens ends in report and end.
+//
+// Differs from the tutorial: it has no such part.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// initCmd is `tincan init`. As PID 1 the words are read by parseInit; kong reads them
+// for --help, and where the process is not PID 1.
+type initCmd struct {
+	NoContainer bool     `help:"Run the command itself, without a container around it."`
+	Poweroff    string   `default:"always" enum:"never,always,on-success" placeholder:"never|always|on-success" help:"What to do at the end (${default})."`
+	DebugExit   string   `placeholder:"[PORT]" optional:"" help:"Tell QEMU's isa-debug-exit device the status: QEMU then exits with 2*STATUS+1, modulo 256 (amd64; port 0x501)."`
+	Args        []string `arg:"" optional:"" passthrough:"all" help:"tincan's arguments, 'run' being the default command; with --no-container the command and its own."`
+}
+
+func (initCmd) Help() string {
+	return `This is what tincan does by itself when it is process 1 of a machine and /proc is not mounted yet: rdinit=/init or init=/tincan on the kernel's command line, and these arguments behind -- there. It mounts /proc, /sys, /dev, /tmp, /run and the control groups, loads /etc/tincan/modules/*.ko*, brings the loopback interface up, runs the command, prints 'tincan: exit status N', writes {"status": N, "signal": ..., "oom_killed": ..., "duration": ...} to the virtio-serial port named 'result' if there is one, and powers off. SIGTERM, SIGINT and SIGPWR (and Ctrl-Alt-Del) end the command first.
+
+Without a command here the lines of /etc/tincan/args are the arguments; without that file a shell on the console is.
+
+Example, on a kernel's command line:
+
+  console=ttyS0 quiet panic=-1 -- -m /rootfs --memory=64M -- /bin/test`
+}
+
+// machinePID1 tells whether this is the first process of a machine. A container's has
+// its /proc.
+func machinePID1(args []string) bool {
+	return os.Getpid() == 1 && (len(args) > 0 && args[0] == "init" || !exists("/proc/self"))
+}
+
+// theMachine is not nil in PID 1 of a machine.
+var theMachine *machine
+
+// machine is PID 1's state.
+type machine struct {
+	opt      initOptions
+	started  time.Time
+	oomKills int64 // of the whole machine, when the command started
+	ending   *ending
+	failure  string // why nothing ran, or the crash
+	catching <-chan caught
+	signals  sync.Once
+	caught   caught
+}
+
+// initOptions are initCmd's, read.
+type initOptions struct {
+	noContainer bool
+	poweroff    string
+	debugExit   int // a port, or 0
+	args        []string
+}
+
+// runMachine is process 1's whole life. It returns only if this is a container's.
+func runMachine(args []string) {
+	m := &machine{opt: initOptions{poweroff: "always"}}
+	status := statusFailed
+	theMachine = m
+	defer func() { m.end(status) }()
+	defer m.recover()
+	if !m.setUp() {
+		theMachine = nil
+		return
+	}
+	words, err := machineArgs(args)
+	if err == nil {
+		m.opt, err = parseInit(words)
+	}
+	if err != nil {
+		m.fail(err)
+		return
+	}
+	status = m.run()
+}
+
+// fail says why, on the console and to the port.
+func (m *machine) fail(err error) {
+	m.failure = err.Error()
+	say("%v", err)
+}
+
+// recover makes a crash of tincan a report. It is deferred in every goroutine.
+func (m *machine) recover() {
+	if m == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		m.fail(fmt.Errorf("tincan itself crashed: %v\n%s", r, debug.Stack()))
+		m.end(statusFailed)
+	}
+}
+
+// machineArgs gives the words that are meant for tincan: those behind -- on the
+// kernel's command line, or, without a command there, the lines of /etc/tincan/args.
+func machineArgs(args []string) ([]string, error) {
+	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
+		args = kernelArgs(string(b), args)
+	}
+	args = withoutInit(args)
+	opt, err := parseInit(args)
+	if err != nil || len(opt.args) > 0 {
+		return args, err
+	}
+	b, err := os.ReadFile(argsFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return args, nil
+	}
+	return append(args, withoutInit(argLines(string(b)))...), err
+}
+
+func withoutInit(args []string) []string {
+	if len(args) > 0 && args[0] == "init" {
+		return args[1:]
+	}
+	return args
+}
+
+// kernelArgs gives the words behind the first -- of the kernel's command line. The
+// arguments that the kernel itself has passed, given, are not enough: it leaves out a
+// second -- and what comes behind it, and puts in front what it does not know of the
+// words before the first. If given was not made from line, it is right as it is.
+func kernelArgs(line string, given []string) []string {
+	words := kernelWords(line)
+	first := slices.Index(words, "--")
+	if first < 0 {
+		return given
+	}
+	words = words[first+1:]
+	passed := words
+	if second := slices.Index(words, "--"); second >= 0 {
+		passed = words[:second]
+	}
+	if n := len(given) - len(passed); n < 0 || !slices.Equal(given[n:], passed) {
+		return given
+	}
+	return words
+}
+
+// kernelWords splits a command line as the kernel's next_arg (lib/cmdline.c) does:
+// double quotes group, and go away at the beginning and end of a word or of a value.
+func kernelWords(line string) []string {
+	var words []string
+	for line = strings.TrimLeft(line, " \t\n"); line != ""; line = strings.TrimLeft(line, " \t\n") {
+		quoted, n := false, 0
+		for ; n < len(line) && (quoted || !strings.ContainsRune(" \t\n", rune(line[n]))); n++ {
+			if line[n] == '"' {
+				quoted = !quoted
+			}
+		}
+		word := line[:n]
+		line = line[n:]
+		if rest, ok := strings.CutPrefix(word, `"`); ok {
+			word = strings.TrimSuffix(rest, `"`)
+		} else if name, value, ok := strings.Cut(word, `="`); ok && !strings.ContainsAny(name, `="`) {
+			word = name + "=" + strings.TrimSuffix(value, `"`)
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+// parseInit reads init's own flags, which come first; what follows them is for tincan,
+// or the command.
+func parseInit(words []string) (initOptions, error) {
+	o := initOptions{poweroff: "always"}
+	for i, w := range words {
+		flag, value, given := strings.Cut(w, "=")
+		switch {
+		case w == "--no-container":
+			o.noContainer = true
+		case flag == "--poweroff":
+			if value != "never" && value != "always" && value != "on-success" {
+				return o, fmt.Errorf("%s: not one of --poweroff=never, --poweroff=always and --poweroff=on-success", w)
+			}
+			o.poweroff = value
+		case flag == "--debug-exit":
+			o.debugExit = 0x501 // QEMU's own default
+			if given {
+				if n, err := fmt.Sscanf(value, "%v", &o.debugExit); n != 1 || err != nil || o.debugExit < 1 || o.debugExit > 0xffff {
+					return o, fmt.Errorf("%s: not a port: 1 to 0xffff, the iobase of QEMU's isa-debug-exit", w)
+				}
+			}
+			if !haveDebugExit {
+				return o, fmt.Errorf("%s: only machines with I/O ports have the device: amd64", w)
+			}
+		default:
+			o.args = words[i:]
+			if o.noContainer && o.args[0] == "--" {
+				o.args = o.args[1:]
+			}
+			return o, nil
+		}
+	}
+	return o, nil
+}
+
+// run runs what was asked for, and gives its status.
+func (m *machine) run() int {
+	m.started, m.oomKills = time.Now(), vmOOMKills()
+	switch {
+	case len(m.opt.args) == 0 && !m.opt.noContainer:
+		return m.shell()
+	case len(m.opt.args) == 0:
+		m.fail(errors.New("--no-container: no command to run behind it"))
+		return statusFailed
+	case m.opt.noContainer:
+		return m.direct(m.opt.args)
+	}
+	return tincan(m.opt.args)
+}
+
+// shell is for a machine that nobody told what to do.
+func (m *machine) shell() int {
+	const shell = "/bin/sh"
+	if !isTerminal(0) || !exists(shell) {
+		m.fail(fmt.Errorf("nothing to run: no arguments behind -- on the kernel's command line, no %s, and no %s with a console for it\ntry: -- run -m /rootfs -- /bin/true", argsFile, shell))
+		return statusFailed
+	}
+	say("no arguments behind -- on the kernel's command line, and no %s: a shell; its end is the machine's", argsFile)
+	return m.direct([]string{shell})
+}
+
+// direct runs a command without a container.
+func (m *machine) direct(argv []string) int {
+	env := os.Environ() // what stands before the -- as NAME=VALUE
+	if os.Getenv("PATH") == "" {
+		env = append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	}
+	c := &config{argv: argv, env: env, workdir: "/", root: root{dir: "/"}}
+	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	if isTerminal(0) {
+		attr.Sys.Foreground, attr.Sys.Ctty = true, 0
+	}
+	for _, file := range c.candidates() {
+		pid, err := syscall.ForkExec(file, argv, attr)
+		if err == nil {
+			return m.await(pid)
+		}
+		e := errnoOf(err)
+		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != c.candidates()[len(c.candidates())-1] {
+			continue
+		}
+		m.fail(&hostError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: c.hintExec(file)(e)})
+		return c.execStatus(file, e)
+	}
+	return statusFailed // not reached: there is always a candidate
+}
+
+// await reaps whatever ends until the command does, and passes signals on.
+func (m *machine) await(command int) int {
+	caught := m.pipe()
+	if caught.err != nil {
+		say("%v", caught.err)
+	}
+	go func() {
+		defer m.recover()
+		m.passOn(caught.pipe, command)
+	}()
+	for {
+		var status unix.WaitStatus
+		pid, err := retry(func() (int, error) { return unix.Wait4(-1, &status, unix.WUNTRACED, nil) })
+		if err != nil {
+			m.fail(&hostError{call: "wait4(-1)", err: err})
+			return statusFailed
+		}
+		switch {
+		case pid != command:
+		case status.Stopped(): // nobody here has a shell's `fg`
+			unix.Kill(-command, unix.SIGCONT)
+		default:
+			m.ending = &ending{status: status, wall: time.Since(m.started)}
+			return m.ending.exitStatus()
+		}
+	}
+}
+
+// passOn passes signals on to the command; those that are to end the machine end the command first.
+func (m *machine) passOn(pipe, command int) {
+	for {
+		fds := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}
+		if _, err := retry(func() (int, error) { return unix.Poll(fds, -1) }); err != nil {
+			return
+		}
+		var b [1]byte
+		if n, _ := unix.Read(pipe, b[:]); n != 1 {
+			continue
+		}
+		switch s := syscall.Signal(b[0]); {
+		case s == unix.SIGCHLD:
+		case endsMachine(s):
+			unix.Kill(-command, unix.SIGTERM)
+			unix.Kill(-command, unix.SIGCONT)
+			time.AfterFunc(killAfter, func() { unix.Kill(-command, unix.SIGKILL) })
+		default:
+			unix.Kill(-command, s)
+		}
+	}
+}
+
+// endsMachine tells whether a signal to PID 1 asks for the end: kill(1), Ctrl-Alt-Del,
+// a power failure.
+func endsMachine(s syscall.Signal) bool {
+	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGPWR
+}
+
+// pipe is where the signals come out; it waits until they are caught.
+func (m *machine) pipe() caught {
+	m.signals.Do(func() { m.caught = <-m.catching })
+	return m.caught
+}
+
+// startSignals is catchSignals, but in a machine's PID 1 they are caught already.
+func startSignals() <-chan caught {
+	if theMachine == nil {
+		return catchSignals()
+	}
+	ready := make(chan caught, 1)
+	ready <- theMachine.pipe()
+	return ready
+}
+
+// ownSignals gives every signal that neither Go nor tincan needs its default action,
+// which for PID 1 is none (pid_namespaces(7)); Go's own would be to end, and the
+// kernel would panic.
+func ownSignals() {
+	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true, unix.SIGPIPE: true}
+	for _, s := range passed {
+		needed[s.signal] = true
+	}
+	for s := syscall.Signal(1); s <= 64; s++ {
+		if !needed[s] {
+			defaultAction(s)
+		}
+	}
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // and not ignored: the command would inherit that
+}

@@ -1,0 +1,141 @@
+// The duties of a machine's PID 1, at the end: the report, and the power.
+//
+// reboot(2), virtio-console, QEMU's isa-debug-exit, tcdrain(3).
+//
+// qemu exits with 0 whatever happened in the machine, so the status is told three
+// ways: to people on the console, to programs over the virtio-serial port `result`,
+// and, if wanted, to qemu itself.
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// resultPort is the name of the virtio-serial port for the report.
+const resultPort = "result"
+
+// machineReport is what the port is told: one line.
+type machineReport struct {
+	Status    int     `json:"status"`
+	Signal    *string `json:"signal"`
+	TimedOut  bool    `json:"timed_out"`
+	OOMKilled bool    `json:"oom_killed"`
+	Duration  float64 `json:"duration"`        // seconds, from the command's beginning
+	Error     string  `json:"error,omitempty"` // tincan's own, if nothing ran or it crashed
+}
+
+// ending is told once, whoever comes first.
+var machineEnds sync.Mutex
+
+// end reports and ends the machine, and does not return.
+func (m *machine) end(status int) {
+	if theMachine == nil {
+		return // a container's PID 1 after all
+	}
+	machineEnds.Lock()
+	r := machineReport{Status: status, Error: m.failure}
+	if !m.started.IsZero() {
+		r.Duration = time.Since(m.started).Seconds()
+	}
+	r.OOMKilled = vmOOMKills() > m.oomKills
+	if e := m.ending; e != nil {
+		r.TimedOut, r.Duration = e.timedOut, e.wall.Seconds()
+		r.OOMKilled = r.OOMKilled || e.group.oomKilled > 0
+		if e.status.Signaled() {
+			n := signalName(e.status.Signal())
+			r.Signal = &n
+			say("the command was ended by %s", n)
+		}
+	}
+	if r.OOMKilled && (m.ending == nil || m.ending.group.oomKilled <= 0) {
+		say("out of memory: the kernel killed a process; give the machine more (qemu -m)")
+	}
+	stays := m.opt.poweroff == "never" || m.opt.poweroff == "on-success" && status != 0
+	if !stays {
+		unix.Kill(-1, unix.SIGKILL) // nothing writes while the disks are synced
+	}
+	say("exit status %d", status)
+	if err := tell(&r); err != nil {
+		say("the virtio-serial port %s: %v", resultPort, err)
+	}
+	unix.IoctlSetInt(2, unix.TCSBRK, 1) // tcdrain: wait until the console has said it all
+	unix.Sync()
+	if m.opt.debugExit != 0 {
+		if err := debugExit(m.opt.debugExit, status); err != nil {
+			say("--debug-exit: %v", err)
+		}
+	}
+	if stays {
+		m.stay()
+	}
+	unix.Sync()
+	err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	say("reboot(LINUX_REBOOT_CMD_POWER_OFF): %v; this machine has to be switched off", err)
+	for {
+		unix.Pause()
+	}
+}
+
+// tell writes the report to the port, if there is one.
+func tell(r *machineReport) error {
+	names, _ := filepath.Glob("/sys/class/virtio-ports/*/name")
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil || strings.TrimSpace(string(b)) != resultPort {
+			continue
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		// Without anybody on the other side a write would wait for ever.
+		fd, err := unix.Open("/dev/"+filepath.Base(filepath.Dir(n)), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		retry(func() (int, error) { return unix.Poll(wait, 2000) })
+		_, err = retry(func() (int, error) { return unix.Write(fd, append(text, '\n')) })
+		return err
+	}
+	return nil
+}
+
+// stay keeps the machine running until somebody asks for its end.
+func (m *machine) stay() {
+	say("the machine stays on (--poweroff=%s); SIGTERM to process 1 or Ctrl-Alt-Del ends it", m.opt.poweroff)
+	fds := []unix.PollFd{{Fd: int32(m.pipe().pipe), Events: unix.POLLIN}}
+	for {
+		reapAll()
+		retry(func() (int, error) { return unix.Poll(fds, -1) })
+		var b [64]byte
+		n, _ := unix.Read(int(fds[0].Fd), b[:])
+		for _, s := range b[:max(n, 0)] {
+			if endsMachine(unix.Signal(s)) {
+				unix.Kill(-1, unix.SIGKILL)
+				return
+			}
+		}
+	}
+}
+
+// reapAll reaps every child that has ended.
+func reapAll() {
+	for {
+		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid == 0 {
+			return
+		}
+	}
+}
+
+// vmOOMKills is how many processes the kernel has killed for want of memory: proc_vmstat(5).
+func vmOOMKills() int64 { return readKey("/proc/vmstat", "oom_kill") }
