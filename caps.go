@@ -161,8 +161,8 @@ func parseCap(flag, s string, last int) (capSet, error) {
 
 // bounding drops from the bounding set whatever is not kept, so that no execve can
 // give it back.
-func bounding(c *config) []step {
-	var steps []step
+func bounding(c *config) []*step {
+	var steps []*step
 	for n := 0; n <= c.lastCap; n++ {
 		if c.keep.has(n) {
 			continue
@@ -181,12 +181,12 @@ func bounding(c *config) []step {
 
 // caps sets the other four sets, and closes the last door: no execve gives any
 // privilege that the process does not have by now.
-func caps(c *config) []step {
+func caps(c *config) []*step {
 	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	low, high := uint32(c.keep), uint32(c.keep>>32)
 	data := &[2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}}
 	text := c.keep.text()
-	return []step{
+	return []*step{
 		prctl5(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT", name(unix.PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL")).
 			because("ambient capabilities would pass to programs of any user"),
 		call("capset", unix.SYS_CAPSET,

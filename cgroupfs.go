@@ -180,12 +180,12 @@ func noFile(flag, controller, file string) error {
 }
 
 // resources are the host's steps: they come before the clone.
-func resources(c *config) []step {
+func resources(c *config) []*step {
 	g := &c.group
 	if g.none {
 		return nil
 	}
-	var steps []step
+	var steps []*step
 	steps = append(steps, hostStep("mkdir", func(l *launch) error { return l.makeGroup() }, quoteAll(g.dirs())...).
 		because("made exclusively: if the name is taken, another is found"))
 	if g.v2 {
@@ -219,7 +219,7 @@ func (g *group) parentOf(controller string) string {
 
 // enableControllers lets the group have the controllers' files. Only what is not
 // enabled yet is written.
-func enableControllers(g *group) []step {
+func enableControllers(g *group) []*step {
 	file := filepath.Join(cgroupRoot, "cgroup.subtree_control")
 	b, _ := os.ReadFile(file)
 	enabled := strings.Fields(string(b))
@@ -234,7 +234,7 @@ func enableControllers(g *group) []step {
 		return nil
 	}
 	text := strings.Join(missing, " ")
-	return []step{hostWrite(file, text, func(*launch) error { return writeFile(file, text) }).
+	return []*step{hostWrite(file, text, func(*launch) error { return writeFile(file, text) }).
 		because("a group has only the controllers that the one above it enables").hinted(hintSubtree)}
 }
 
@@ -305,8 +305,8 @@ func (g *group) mkdirs() error {
 
 // leave is the host's last step: it is shown here and done by the ledger, on every
 // path.
-func leave(c *config) []step {
-	var steps []step
+func leave(c *config) []*step {
+	var steps []*step
 	if !c.group.none {
 		for _, dir := range c.group.dirs() {
 			steps = append(steps, hostStep("rmdir", nil, quote(dir)).because("the group goes; if processes were left in it, cgroup.kill ends them first"))

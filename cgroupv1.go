@@ -136,11 +136,11 @@ func ownGroups() (map[string]string, error) {
 
 // join is how the child gets into its groups on version 1, and into a cgroup
 // namespace rooted there. On version 2 clone3 has done both.
-func join(c *config) []step {
+func join(c *config) []*step {
 	if c.group.version() != 1 {
 		return nil
 	}
-	var steps []step
+	var steps []*step
 	for i, p := range c.group.parents {
 		steps = append(steps, writeBytes(fd(c.fds.group[i], strings.ToUpper(p.controller)), "0").
 			because("0 is the process that writes: into the group of "+p.controller))

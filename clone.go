@@ -32,10 +32,10 @@ import (
 
 // childPlan is what the child needs, all of it made by the launcher.
 type childPlan struct {
-	setup   []step // up to and including the fork, or all of it without an init
-	pid1    []step // by the init, once it has forked
-	command []step // by the command's process
-	init    bool   // the last step of setup is a fork
+	setup   []*step // up to and including the fork, or all of it without an init
+	pid1    []*step // by the init, once it has forked
+	command []*step // by the command's process
+	init    bool    // the last step of setup is a fork
 	report  uintptr
 	pidfd   int32  // filled in by the clone
 	all     uint64 // every signal, for sigtimedwait
@@ -73,10 +73,10 @@ const failedStatus = 125
 //go:noinline
 //go:norace
 //go:nosplit
-func walk(steps []step, base int32, to uintptr) uintptr {
+func walk(steps []*step, base int32, to uintptr) uintptr {
 	var kept uintptr
 	for i := range steps {
-		s := &steps[i]
+		s := steps[i]
 		r, _, e := syscall.RawSyscall6(s.nr,
 			s.args[0].n|uintptr(s.args[0].p)|s.args[0].kept&kept,
 			s.args[1].n|uintptr(s.args[1].p)|s.args[1].kept&kept,

@@ -29,7 +29,7 @@ import (
 
 // forkInit is the step at which one process becomes two: PID 1 stays behind as the
 // init, and PID 2 goes on to be the command.
-func forkInit(c *config) []step {
+func forkInit(c *config) []*step {
 	if !c.init {
 		return nil
 	}
@@ -37,7 +37,7 @@ func forkInit(c *config) []step {
 	title := mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV")
 	r := call("read", unix.SYS_READ, fd(c.fds.title, "TITLE"), title, arg{n: uintptr(len(area)), s: "LEN", show: showText})
 	r.least = uintptr(len(area))
-	return []step{
+	return []*step{
 		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
 		r.because("the launcher's command line, with whatever stands in it, is not to be seen in /proc/1/cmdline, which anybody may read: so before there is anybody"),
@@ -52,13 +52,13 @@ func forkInit(c *config) []step {
 
 // initSteps are the init's own, after the fork. The command is on its way by then,
 // so nothing stands here that can fail or that the command must not come before.
-func initSteps(c *config) []step {
+func initSteps(c *config) []*step {
 	if !c.init {
 		return nil
 	}
 	const why = "the init keeps the pipe to the launcher, and nothing else"
 	below, above := uintptr(c.fds.report-1), uintptr(c.fds.report+1) // never 3: the root directory was opened before
-	return []step{
+	return []*step{
 		call("close_range", unix.SYS_CLOSE_RANGE, num(3), arg{n: below, s: "REPORT-1", show: showText}, num(0)).because(why),
 		call("close_range", unix.SYS_CLOSE_RANGE, arg{n: above, s: "REPORT+1", show: showText}, num(math.MaxUint32), num(0)).because(why),
 	}
@@ -79,7 +79,7 @@ func argvArea() []byte {
 // launcher, which closes at execve. To let all of them close at execve would be too
 // late: --workdir=/proc/self/fd/7, or a command of such a name, would lead out to a
 // directory that the caller has open.
-func closeRest(c *config) []step {
+func closeRest(c *config) []*step {
 	report := c.fds.report
 	if report == 0 { // of a plan that is only printed
 		report = firstReport(c.passFDs)
@@ -98,7 +98,7 @@ func closeRest(c *config) []step {
 		}
 		return num(uintptr(n))
 	}
-	var steps []step
+	var steps []*step
 	from := 3
 	for _, k := range append(kept, math.MaxUint32+1) {
 		if k > from {
@@ -116,8 +116,8 @@ func firstReport(passFDs []int) int { return max(3, slices.Max(append([]int{0}, 
 
 // terminal gives the command a process group of its own, which a signal meant for
 // the caller's does not reach, and makes it the terminal's foreground group.
-func terminal(c *config) []step {
-	steps := []step{setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command")}
+func terminal(c *config) []*step {
+	steps := []*step{setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command")}
 	if c.tty {
 		pid := new(int32)
 		*pid = 2
@@ -139,7 +139,7 @@ var seccompFlags = []flagName{
 }
 
 // filter is step 13: nothing comes after it but execve.
-func filter(c *config) ([]step, error) {
+func filter(c *config) ([]*step, error) {
 	if c.policy == nil {
 		return nil, nil
 	}
@@ -152,13 +152,13 @@ func filter(c *config) ([]step, error) {
 		mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
 		because("from here on the kernel asks the filter before every call")
 	if !c.policy.notify {
-		return []step{install}, nil
+		return []*step{install}, nil
 	}
 	// With a listener seccomp(2) returns its descriptor. The launcher takes it from
 	// here, under a number it knows, before execve closes it.
 	install.keep = ^uintptr(0)
 	socket := fd(c.fds.child, "SOCKET")
-	return []step{install,
+	return []*step{install,
 		call("dup3", unix.SYS_DUP3, kept(), fd(c.fds.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC")).
 			because("--seccomp-log: the listener, where the launcher looks for it"),
 		writeBytes(socket, listenerReady).because("tells the launcher that it is there"),
@@ -186,7 +186,7 @@ func (c *config) checkListener() error {
 }
 
 // lastSteps come between the limits and the filter.
-func lastSteps(c *config) []step {
+func lastSteps(c *config) []*step {
 	steps := append(closeRest(c), umask(0o022).because("the usual one"))
 	if c.workdir != "/" {
 		steps = append(steps, chdir(c.workdir).because("--workdir").hinted(func(e syscall.Errno) string {
@@ -204,10 +204,10 @@ func lastSteps(c *config) []step {
 
 // execute is step 15: one execve for a path, one for each directory of PATH for a
 // name without a slash.
-func execute(c *config) []step {
+func execute(c *config) []*step {
 	argv, envp := cstrings(c.argv), cstrings(c.env)
 	files := c.candidates()
-	var steps []step
+	var steps []*step
 	for i, f := range files {
 		s := execve(f, argv, envp, c.argv).hinted(c.hintExec(f))
 		if i < len(files)-1 {

@@ -44,8 +44,8 @@ var devLinks = []struct{ link, target string }{
 // ttyGroup is the group of terminals: 5 in every distribution.
 const ttyGroup = 5
 
-func devices(c *config) []step {
-	steps := []step{
+func devices(c *config) []*step {
+	steps := []*step{
 		mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
 			because("a /dev with what a program needs and nothing of the machine's hardware"),
 	}

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 // goldenSet is a set of options and its plan.
 type goldenSet struct {
 	name, about string
-	plan        []step
+	plan        []*step
 	tmp         string // shown as /srv
 }
 
@@ -203,7 +203,7 @@ func (g goldenSet) String() string {
 	fmt.Fprintf(&b, "# %s\n", g.about)
 	last, n := 0, 0
 	for i := range g.plan {
-		s := &g.plan[i]
+		s := g.plan[i]
 		if strings.HasPrefix(s.String(), `write("/sys/fs/cgroup/cgroup.subtree_control"`) {
 			continue // this host's: only what is not enabled yet is written
 		}
@@ -263,7 +263,7 @@ func TestPlansInvariants(t *testing.T) {
 		t.Run(set.name, func(t *testing.T) {
 			where := map[string]int{}
 			for i := range set.plan {
-				s := &set.plan[i]
+				s := set.plan[i]
 				text := s.String()
 				if _, ok := chapters[s.chapter]; !ok {
 					t.Errorf("%s: chapter %d has no title", text, s.chapter)

@@ -12,8 +12,8 @@ import (
 )
 
 // hostStep is a step of the launcher's. Its text looks like the others'.
-func hostStep(call string, do func(*launch) error, args ...string) step {
-	s := step{call: call, actor: host, do: do}
+func hostStep(call string, do func(*launch) error, args ...string) *step {
+	s := &step{call: call, actor: host, do: do}
 	for i, a := range args {
 		if i < len(s.args) {
 			s.args[i] = arg{s: a, show: showText}
@@ -23,12 +23,12 @@ func hostStep(call string, do func(*launch) error, args ...string) step {
 }
 
 // hostWrite is a write of text to a file: open, write, close.
-func hostWrite(file, text string, do func(*launch) error) step {
+func hostWrite(file, text string, do func(*launch) error) *step {
 	return hostStep("write", do, quote(file), quote(text))
 }
 
 // asFlag adds the flag to the hint of a failing write.
-func (s step) asFlag(flag string) step {
+func (s *step) asFlag(flag string) *step {
 	return s.hinted(func(e syscall.Errno) string {
 		if e == unix.EINVAL || e == unix.ERANGE {
 			return "the kernel does not take this value for " + flag

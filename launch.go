@@ -18,13 +18,13 @@ import (
 )
 
 // alterPlan is nil except in tests, which make steps fail with it.
-var alterPlan func([]step)
+var alterPlan func([]*step)
 
 // launch is one run.
 type launch struct {
 	c      *config
 	f      *runFlags
-	plan   []step
+	plan   []*step
 	ledger *ledger
 	debug  bool
 
@@ -257,7 +257,7 @@ func (l *launch) openTitle() error {
 
 // hostDo makes the plan's step i, which is the host's.
 func (l *launch) hostDo(i int) error {
-	s := &l.plan[i]
+	s := l.plan[i]
 	if l.debug {
 		l.log(s.String())
 	}

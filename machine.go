@@ -41,14 +41,14 @@ var machineMounts = []struct {
 }
 
 // duty makes steps; one that fails is said.
-func duty(steps ...step) {
+func duty(steps ...*step) {
 	var kept uintptr
-	for i := range steps {
-		r, err := steps[i].make(kept)
+	for _, s := range steps {
+		r, err := s.make(kept)
 		if err != nil {
 			say("%v", err)
 		}
-		kept = kept&^steps[i].keep | r&steps[i].keep
+		kept = kept&^s.keep | r&s.keep
 	}
 }
 
@@ -114,9 +114,9 @@ func rootOfAll() bool {
 }
 
 // coverRoot mounts the root on a directory of its own and moves that over the root.
-func coverRoot() []step {
+func coverRoot() []*step {
 	const cover = "/.root"
-	return []step{
+	return []*step{
 		mkdir(cover, 0o700).or(unix.EEXIST),
 		mount("/", cover, "", unix.MS_BIND, ""),
 		chdir(cover),

@@ -36,8 +36,8 @@ const (
 )
 
 // mounts is step 10, with step 16 at the place where the host is still in reach.
-func mounts(c *config) []step {
-	steps := []step{
+func mounts(c *config) []*step {
+	steps := []*step{
 		mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
 			because("mounts made from here on do not spread to the host, nor the host's to us"),
 	}
@@ -50,7 +50,7 @@ func mounts(c *config) []step {
 	steps = append(steps, devices(c)...)
 	steps = append(steps, sysfs(c)...)
 	steps = in(16, steps, added(c))
-	return append(steps, in(10, []step{
+	return append(steps, in(10, []*step{
 		umount("..").because("the host's whole tree goes"),
 		chdir("/").because("the working directory was the last way out"),
 	}, procfs())...)
@@ -58,8 +58,8 @@ func mounts(c *config) []step {
 
 // plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount
 // point, and pivots.
-func plainRoot(c *config) []step {
-	return []step{
+func plainRoot(c *config) []*step {
+	return []*step{
 		mount(c.root.dir, c.root.dir, "", unix.MS_BIND|unix.MS_REC, "").
 			because("pivot_root needs a mount point: the root directory, mounted on itself"),
 		c.rootAttributes(c.root.dir),
@@ -76,8 +76,8 @@ const assembly = "/proc"
 // directory, mounted one by one, and the mount points that are missing there. The
 // attributes are set before the pivot: after it the host's tree is mounted on the
 // new root, and a recursive change would reach it too.
-func assembledRoot(c *config) []step {
-	steps := []step{
+func assembledRoot(c *config) []*step {
+	steps := []*step{
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
 		mount("tmpfs", assembly, "tmpfs", nosuidnodev, "mode=0755").
 			because("an empty root, put together below"),
@@ -98,7 +98,7 @@ func assembledRoot(c *config) []step {
 	for _, p := range c.root.missing {
 		make := mkfile
 		if p.dir {
-			make = func(dir string) step { return mkdir(dir, 0o755) }
+			make = func(dir string) *step { return mkdir(dir, 0o755) }
 		}
 		steps = append(steps, make(assembly+p.target).because("a mount point"))
 	}
@@ -112,7 +112,7 @@ func assembledRoot(c *config) []step {
 }
 
 // rootAttributes sets them for the new root and all below it.
-func (c *config) rootAttributes(dir string) step {
+func (c *config) rootAttributes(dir string) *step {
 	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
 	if c.readOnly {
 		attr |= unix.MOUNT_ATTR_RDONLY
@@ -121,7 +121,7 @@ func (c *config) rootAttributes(dir string) step {
 		because("no set-user-ID program and no device of the root directory works")
 }
 
-func pivot(dir string) step {
+func pivot(dir string) *step {
 	return pivotRoot(dir, dir).hinted(hintPivot).
 		because("`/` is the container now; the working directory stays on the host's side")
 }
@@ -130,8 +130,8 @@ func pivot(dir string) step {
 func hostPath(p string) string { return strings.TrimSuffix(".."+p, "/") }
 
 // private mounts an empty tmpfs on each directory that is the container's own.
-func private(c *config) []step {
-	var steps []step
+func private(c *config) []*step {
+	var steps []*step
 	for _, t := range c.private {
 		steps = append(steps, t.parents()...)
 		steps = append(steps, mount("tmpfs", t.target, "tmpfs", nosuidnodev, c.tmpfsOptions(t.mode, "")).because(t.why))
@@ -151,8 +151,8 @@ func (c *config) tmpfsOptions(mode, size string) string {
 
 // sysfs is read-only, and so is the view of the resource group in it. On cgroup v1
 // /sys/fs/cgroup stays the empty directory that sysfs has there.
-func sysfs(c *config) []step {
-	steps := []step{mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
+func sysfs(c *config) []*step {
+	steps := []*step{mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
 		because("programs look here for processors and devices; read-only")}
 	if c.group.version() == 2 {
 		steps = append(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").
@@ -162,8 +162,8 @@ func sysfs(c *config) []step {
 }
 
 // procfs is mounted last. Its parts that belong to the whole machine are covered.
-func procfs() []step {
-	steps := []step{mount("proc", "/proc", "proc", plainFlags, "").
+func procfs() []*step {
+	steps := []*step{mount("proc", "/proc", "proc", plainFlags, "").
 		because("the processes of the new PID namespace, and no others").hinted(hintProc)}
 	return append(steps, masks("/proc")...)
 }
@@ -207,8 +207,8 @@ var maskTable = []mask{
 	{"/sys/devices/virtual/powercap", hideDir, "power readings fine enough to spy by"},
 }
 
-func masks(below string) []step {
-	var steps []step
+func masks(below string) []*step {
+	var steps []*step
 	for _, m := range maskTable {
 		if !strings.HasPrefix(m.path, below) {
 			continue
@@ -227,8 +227,8 @@ func masks(below string) []step {
 }
 
 // added is step 16: the -a and --tmpfs paths.
-func added(c *config) []step {
-	var steps []step
+func added(c *config) []*step {
+	var steps []*step
 	for _, a := range c.adds {
 		steps = append(steps, a.parents()...)
 		if a.tmpfs {
@@ -257,8 +257,8 @@ type mountPoint struct {
 	make   []string // directories, and last the point itself, to be made by the child
 }
 
-func (p *mountPoint) parents() []step {
-	var steps []step
+func (p *mountPoint) parents() []*step {
+	var steps []*step
 	for i, d := range p.make {
 		if i == len(p.make)-1 && !p.dir {
 			steps = append(steps, mkfile(d).or(unix.EEXIST))

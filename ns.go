@@ -73,8 +73,8 @@ func randomHostname() string {
 
 // beginning is what must come before everything else: the child dies with the
 // launcher, and waits for nobody who is gone.
-func beginning(c *config) []step {
-	return []step{
+func beginning(c *config) []*step {
+	return []*step{
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 			because("if the launcher dies, so does the container"),
 		closeFD(fd(c.fds.parent, "PARENT")).
@@ -84,14 +84,14 @@ func beginning(c *config) []step {
 }
 
 // hostname is step 9.
-func hostname(c *config) []step {
-	return []step{sethostname(c.hostname).because("its own UTS namespace: the host keeps its name")}
+func hostname(c *config) []*step {
+	return []*step{sethostname(c.hostname).because("its own UTS namespace: the host keeps its name")}
 }
 
 // loopback brings the interface lo up. A new network namespace holds it, but down,
 // and programs that talk to themselves over 127.0.0.1 expect it. The ioctl needs a
 // socket of the new namespace, which only the child can open: hence the kept result.
-func loopback(c *config) []step {
+func loopback(c *config) []*step {
 	if c.net != "none" {
 		return nil
 	}
@@ -103,7 +103,7 @@ func loopback(c *config) []step {
 	req.flags = unix.IFF_UP | unix.IFF_RUNNING
 	up := call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"),
 		mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`))
-	return []step{
+	return []*step{
 		open.because("any socket of the new network namespace: interfaces are set up through one"),
 		up.because("127.0.0.1 works, and nothing else is reachable"),
 		closeFD(kept()),
@@ -135,14 +135,14 @@ func hostID(maps []idMap, id int) (int, bool) {
 
 // userns is step 11: a user namespace of its own, the handshake in which the
 // launcher writes the maps, and the ids.
-func userns(c *config) []step {
+func userns(c *config) []*step {
 	var lines []string
 	for _, m := range c.maps {
 		lines = append(lines, m.String()+"\n")
 	}
 	text := strings.Join(lines, "")
 	socket := fd(c.fds.child, "SOCKET")
-	return []step{
+	return []*step{
 		unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns),
 		writeBytes(socket, "\x01").because("tells the launcher that the namespace is there"),
 		mapStep("uid_map", text, "the maps can only be written from the namespace above"),
@@ -155,8 +155,8 @@ func userns(c *config) []step {
 
 // ids come after the bounding set, whose drop needs a capability that a change of
 // ids may take.
-func ids(c *config) []step {
-	steps := []step{setresgid(c.gid).because("the group inside")}
+func ids(c *config) []*step {
+	steps := []*step{setresgid(c.gid).because("the group inside")}
 	if root, ok := hostID(c.maps, 0); ok && root == 0 && c.uid != 0 {
 		steps = append(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
 			because("the host's root is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
@@ -172,7 +172,7 @@ func ids(c *config) []step {
 	)
 }
 
-func mapStep(file, text, why string) step {
+func mapStep(file, text, why string) *step {
 	s := hostWrite("/proc/PID/"+file, text, func(l *launch) error {
 		return writeFile(fmt.Sprintf("/proc/%d/%s", l.pid, file), text)
 	})
@@ -189,8 +189,8 @@ func hintUserns(e syscall.Errno) string {
 	return ""
 }
 
-func goStep() step {
-	s := step{call: "write", actor: host, args: [6]arg{fd(0, "PARENT"), cstring("\x01"), num(1)}, do: func(l *launch) error {
+func goStep() *step {
+	s := &step{call: "write", actor: host, args: [6]arg{fd(0, "PARENT"), cstring("\x01"), num(1)}, do: func(l *launch) error {
 		_, err := unix.Write(l.parent, []byte{1})
 		return err
 	}}

@@ -13,13 +13,13 @@ import (
 
 // containerPlan is a container, from nothing to the command. This is the order of
 // the tutorial, with the exceptions that each file's comment gives reasons for.
-func containerPlan(c *config) ([]step, error) {
+func containerPlan(c *config) ([]*step, error) {
 	filter, err := filter(c)
 	if err != nil {
 		return nil, err
 	}
-	var plan []step
-	add := func(chapter int, a actor, steps []step) {
+	var plan []*step
+	add := func(chapter int, a actor, steps []*step) {
 		for _, s := range steps {
 			if s.chapter == 0 {
 				s.chapter = chapter
@@ -54,7 +54,7 @@ func containerPlan(c *config) ([]step, error) {
 }
 
 // in appends steps that belong to a chapter of their own.
-func in(chapter int, plan []step, more []step) []step {
+func in(chapter int, plan []*step, more []*step) []*step {
 	for _, s := range more {
 		s.chapter = chapter
 		plan = append(plan, s)
@@ -63,8 +63,8 @@ func in(chapter int, plan []step, more []step) []step {
 }
 
 // cloneStep is the host's: the flags of step 8.
-func cloneStep(c *config) []step {
-	return []step{hostStep("clone3", (*launch).clone, fmt.Sprintf("{flags=%s, exit_signal=SIGCHLD}", flagText(c.cloneFlags(), cloneFlags)), "88").
+func cloneStep(c *config) []*step {
+	return []*step{hostStep("clone3", (*launch).clone, fmt.Sprintf("{flags=%s, exit_signal=SIGCHLD}", flagText(c.cloneFlags(), cloneFlags)), "88").
 		because("the container's first process, in its new namespaces: from here on it makes the calls")}
 }
 
@@ -77,11 +77,11 @@ func (c *config) cloneFlags() uintptr {
 }
 
 // mountPoints are the host's steps for what is missing in a root directory.
-func mountPoints(c *config) []step {
+func mountPoints(c *config) []*step {
 	if c.root.assembled {
 		return nil
 	}
-	var steps []step
+	var steps []*step
 	for _, p := range c.root.missing {
 		call, mode := "mkdir", "0755"
 		if !p.dir {
@@ -97,16 +97,15 @@ func mountPoints(c *config) []step {
 // in between: they are steps themselves, so that the loop knows nothing of them.
 func (l *launch) childPlan() *childPlan {
 	p := &childPlan{init: l.c.init, report: uintptr(l.c.fds.report)}
-	lists := map[actor]*[]step{child: &p.setup, pid1: &p.pid1, command: &p.command}
-	for i := range l.plan {
-		s := l.plan[i]
+	lists := map[actor]*[]*step{child: &p.setup, pid1: &p.pid1, command: &p.command}
+	for i, s := range l.plan {
 		list := lists[s.actor]
 		if list == nil {
 			continue
 		}
 		s.index = i
 		if l.debug {
-			*list = append(*list, l.logStep(&s))
+			*list = append(*list, l.logStep(s))
 		}
 		if l.stepper != nil && s.actor != pid1 {
 			*list = append(*list, l.stepper.gate(i)...)
@@ -118,7 +117,7 @@ func (l *launch) childPlan() *childPlan {
 
 // logStep is the step that logs another: the child's write to standard error. That
 // nobody reads there is no reason to stop.
-func (l *launch) logStep(s *step) step {
+func (l *launch) logStep(s *step) *step {
 	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
 	w.least, w.may = 0, unix.EPIPE
 	w.actor, w.index = s.actor, s.index

@@ -73,8 +73,7 @@ func (p *planCmd) print(w io.Writer) error {
 		fmt.Fprintf(&b, "# %s\n", line)
 	}
 	last := 0
-	for i := range plan {
-		s := &plan[i]
+	for i, s := range plan {
 		if p.Chapter != 0 && s.chapter != p.Chapter {
 			continue
 		}
@@ -110,10 +109,9 @@ type planLine struct {
 	Why       string `json:"why,omitempty"`
 }
 
-func printJSON(w io.Writer, plan []step, chapter int) error {
+func printJSON(w io.Writer, plan []*step, chapter int) error {
 	lines := []planLine{}
-	for i := range plan {
-		s := &plan[i]
+	for i, s := range plan {
 		if chapter != 0 && s.chapter != chapter {
 			continue
 		}

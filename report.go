@@ -52,7 +52,7 @@ func (l *launch) stepFailed(r report) error {
 	if r.index < 0 || int(r.index) >= len(all) {
 		return fmt.Errorf("the container's process reports a step that is not in the plan: %d", r.index)
 	}
-	s := &all[r.index]
+	s := all[r.index]
 	e := &stepError{step: s, index: s.index + 1, total: len(l.plan), errno: syscall.Errno(r.value)}
 	if s.call == "execve" {
 		return &exitError{l.c.execStatus(s.args[0].s, e.errno), e}

@@ -104,8 +104,8 @@ func rlimitValue(s string) (uint64, error) {
 }
 
 // rlimits sets the limits of the process that becomes the command.
-func rlimits(c *config) []step {
-	var steps []step
+func rlimits(c *config) []*step {
+	var steps []*step
 	for _, r := range c.rlimits {
 		row := rlimitTable[r.resource]
 		v := &unix.Rlimit{Cur: r.cur, Max: r.max}

@@ -30,7 +30,7 @@ func init() {
 	}
 	os.Unsetenv(sabotageEnv)
 	if n, err := strconv.Atoi(text); err == nil {
-		alterPlan = func(plan []step) { sabotage(&plan[n]) }
+		alterPlan = func(plan []*step) { sabotage(plan[n]) }
 	} else if text == astray {
 		alterPlan = mountProcElsewhere
 	}

@@ -54,7 +54,7 @@ func newStepper(l *launch) (*stepper, error) {
 }
 
 // gate gives the two steps before the plan's step i.
-func (s *stepper) gate(i int) []step {
+func (s *stepper) gate(i int) []*step {
 	if s.l.plan[i].call == "execve" {
 		return nil // the filter may not allow it, and there is nothing more to show
 	}
@@ -64,7 +64,7 @@ func (s *stepper) gate(i int) []step {
 	w.index = i
 	r := readByte(fd(s.theirs, "STEP"))
 	r.index = i
-	return []step{w, r}
+	return []*step{w, r}
 }
 
 // begin answers the child's gates until it has none left.
@@ -109,7 +109,7 @@ func (s *stepper) ask(i int) error {
 	if s.quit {
 		return errQuit
 	}
-	st := &s.l.plan[i]
+	st := s.l.plan[i]
 	say("%d/%d %s  %s%s", i+1, len(s.l.plan), st.actor, st, tolerated(st))
 	say("      step %d: %s", st.chapter, chapters[st.chapter].title)
 	if st.why != "" {

@@ -294,22 +294,22 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 				continue // ordinary Go
 			}
 			if n, ok := callNumbers[s.call]; !ok || n != s.nr {
-				t.Errorf("%s: number %d, x/sys says %d", &s, s.nr, n)
+				t.Errorf("%s: number %d, x/sys says %d", s, s.nr, n)
 			}
 			if n, ok := header["__NR_"+s.call]; ok && n != int(s.nr) {
-				t.Errorf("%s: number %d, the kernel's header says %d", &s, s.nr, n)
+				t.Errorf("%s: number %d, the kernel's header says %d", s, s.nr, n)
 			}
 			for i, a := range s.args {
 				if a.show == nil {
 					if a.n != 0 || a.p != nil || a.kept != 0 {
-						t.Errorf("%s: argument %d is not shown, and is not 0", &s, i)
+						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)
 					}
 					continue
 				}
-				if why := checkArg(&s, a); why == "opaque" {
+				if why := checkArg(s, a); why == "opaque" {
 					opaque[a.show(a)]++
 				} else if why != "" {
-					t.Errorf("%s: argument %d: %s", &s, i, why)
+					t.Errorf("%s: argument %d: %s", s, i, why)
 				} else {
 					checked++
 				}

@@ -27,8 +27,7 @@ func (l *launch) verifyMounts() error {
 	}
 	shown := string(b)
 	pivoted := false
-	for i := range l.plan {
-		s := &l.plan[i]
+	for _, s := range l.plan {
 		pivoted = pivoted || s.call == "pivot_root"
 		if !pivoted || s.actor != child || s.call != "mount" {
 			continue

@@ -12,9 +12,9 @@ const astray = "astray"
 
 // mountProcElsewhere does what a symlink put in place of /proc would: the call is
 // made and succeeds, and the mount stands on /tmp.
-func mountProcElsewhere(plan []step) {
+func mountProcElsewhere(plan []*step) {
 	for i := range plan {
-		if s := &plan[i]; s.call == "mount" && s.args[1].s == "/proc" && s.args[2].s == "proc" {
+		if s := plan[i]; s.call == "mount" && s.args[1].s == "/proc" && s.args[2].s == "proc" {
 			s.args[1].p = cstring("/tmp").p
 		}
 	}
