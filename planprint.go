@@ -106,6 +106,7 @@ type planLine struct {
 	Call      string `json:"call"`
 	Text      string `json:"text"`
 	Tolerated string `json:"tolerated,omitempty"`
+	Keeps     bool   `json:"keeps,omitempty"` // its result is the KEPT of later steps
 	Why       string `json:"why,omitempty"`
 }
 
@@ -115,7 +116,7 @@ func printJSON(w io.Writer, plan []*step, chapter int) error {
 		if chapter != 0 && s.chapter != chapter {
 			continue
 		}
-		l := planLine{Number: i + 1, Chapter: s.chapter, Actor: s.actor.String(), Call: s.call, Text: s.String(), Why: s.why}
+		l := planLine{Number: i + 1, Chapter: s.chapter, Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep != 0, Why: s.why}
 		if s.may != 0 {
 			l.Tolerated = errnoName(s.may)
 		}

@@ -1,0 +1,132 @@
+// The contenders: tincan, the floor of its plan, and the peers.
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names that ratios and the chart refer to.
+const (
+	nameTincan   = "tincan"
+	nameBare     = "tincan --no-cgroup"
+	nameFloor    = "floor"
+	nameBareBase = "floor --no-cgroup"
+	nameBwrap    = "bwrap --unshare-all"
+	nameRunc     = "runc"
+	noLimits     = ", no limits"
+)
+
+// contenders are all of them, to run cmd in the tree. Which are absent is found out by
+// a run of each.
+func (s *workshop) contenders(cmd string) []*contender {
+	all := []*contender{
+		{name: nameTincan, argv: []string{s.tincan, "run", "-m", s.root, "--", cmd}},
+		{name: nameBare, argv: []string{s.tincan, "run", "--no-cgroup", "-m", s.root, "--", cmd}},
+		s.floorContender(nameFloor, cmd),
+		s.floorContender(nameBareBase, cmd, "--no-cgroup"),
+		{name: nameBwrap, argv: bwrapLine(s.root, cmd)},
+		s.filteredBwrap(cmd),
+		{name: "unshare", argv: []string{"unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork",
+			"--root", s.root, "--mount-proc", cmd}},
+	}
+	for _, runtime := range []string{"runc", "crun"} {
+		all = append(all, s.bundled(runtime, runtime, ociConfig(s.root, cmd, true, nil)),
+			s.bundled(runtime, runtime+noLimits, ociConfig(s.root, cmd, false, nil)))
+	}
+	all = append(all, s.nspawn(cmd), firejail(cmd))
+	for _, c := range all {
+		c.absent = c.trial()
+	}
+	return all
+}
+
+// present leaves out what is absent, and what a test for names says no to.
+func present(all []*contender, names ...string) (out []*contender) {
+	for _, c := range all {
+		wanted := len(names) == 0
+		for _, n := range names {
+			wanted = wanted || c.name == n
+		}
+		if wanted && c.absent == "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func named(all []*contender, name string) *contender {
+	for _, c := range all {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// floorContender is the floor of `tincan run FLAGS -m ROOT -- COMMAND`. The command is
+// compiled in, like all the rest of the plan.
+func (s *workshop) floorContender(name, cmd string, flags ...string) *contender {
+	c := &contender{name: name, argv: []string{"floor"}, single: !slices.Contains(flags, "--no-cgroup")}
+	file := strings.NewReplacer(" ", "-", "/", "-").Replace(name + cmd)
+	args := append(flags, "-m", s.root, "--hostname=tincan-bench-"+strconv.Itoa(os.Getpid()), "--", cmd)
+	bin, err := s.floor(file, args...)
+	if err != nil {
+		c.absent = oneLine(err.Error())
+		return c
+	}
+	c.argv[0] = bin
+	return c
+}
+
+func bwrapLine(root, cmd string, more ...string) []string {
+	line := []string{"bwrap", "--unshare-all", "--die-with-parent", "--bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"}
+	return append(append(line, more...), cmd)
+}
+
+// filteredBwrap has tincan's filter and tincan's capabilities besides.
+func (s *workshop) filteredBwrap(cmd string) *contender {
+	c := &contender{name: "bwrap, filter and caps", files: []string{filepath.Join(s.dir, "default.bpf")}}
+	filter, err := s.compileFilter("default")
+	if err == nil {
+		err = os.WriteFile(c.files[0], filter, 0o644)
+	}
+	if err != nil {
+		c.absent = oneLine(err.Error())
+	}
+	more := []string{"--seccomp", "3", "--cap-drop", "ALL"}
+	for _, k := range keptCaps {
+		more = append(more, "--cap-add", k)
+	}
+	c.argv = bwrapLine(s.root, cmd, more...)
+	return c
+}
+
+// keptCaps are those that tincan leaves to a command, for the peers.
+var keptCaps = []string{"CAP_CHOWN", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
+	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_OWNER", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
+	"CAP_SYS_PACCT", "CAP_SYS_TTY_CONFIG", "CAP_LEASE"}
+
+// nspawn has a tree of its own: it leaves files there. It works without systemd
+// running if it is not to register the machine.
+func (s *workshop) nspawn(cmd string) *contender {
+	c := &contender{name: "systemd-nspawn", single: true}
+	root, err := s.copyTree("nspawn" + strings.ReplaceAll(cmd, "/", "-"))
+	if err != nil {
+		c.absent = err.Error()
+	}
+	c.argv = []string{"systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--machine=tincan-bench", "--directory=" + root,
+		"--private-users=10000:2000", "--private-network", "--as-pid2", "--pipe", cmd}
+	return c
+}
+
+// firejail shows the host's own tree: Debian's does not take a root directory
+// (chroot is disabled in its firejail.config).
+func firejail(cmd string) *contender {
+	return &contender{name: "firejail", argv: []string{"firejail", "--quiet", "--noprofile", "--net=none", "--ipc-namespace",
+		"--caps.drop=all", "--seccomp", "--nonewprivs", "--rlimit-nofile=64", cmd}}
+}

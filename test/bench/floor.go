@@ -1,0 +1,202 @@
+// The floor: a C program that makes the calls of tincan's plan, written from the
+// plan itself.
+//
+// `tincan plan` prints calls in strace's notation, which is nearly C: what is needed is
+// a cast in front of each argument, the structures' names (floorargs.go), and the host's
+// steps, which stand for an open, a write and a close. floor.c has the rest.
+
+package main
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+//go:embed programs/floor.c
+var floorC string
+
+// planStep is a step of `tincan plan --json`.
+type planStep struct {
+	Number    int    `json:"number"`
+	Chapter   int    `json:"chapter"`
+	Actor     string `json:"actor"`
+	Call      string `json:"call"`
+	Text      string `json:"text"`
+	Tolerated string `json:"tolerated"`
+	Keeps     bool   `json:"keeps"`
+}
+
+// floor compiles the floor of tincan's run with these arguments, which are flags and
+// then -- and the command.
+func (s *workshop) floor(name string, args ...string) (binary string, err error) {
+	plan, err := s.tincanOutput(append([]string{"plan", "--json"}, args...)...)
+	if err != nil {
+		return "", err
+	}
+	var steps []planStep
+	if err := json.Unmarshal(plan, &steps); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(s.dir, name+".src")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	at := slices.Index(args, "--")
+	envp, err := s.tincanOutput(append(append([]string{"run"}, args[:at]...), "--", "/bin/cat", "/proc/self/environ")...)
+	if err != nil {
+		return "", err
+	}
+	filter, err := s.filterOf(args[:at])
+	if err != nil {
+		return "", err
+	}
+	text, err := planHeader(steps, strings.Split(strings.TrimSuffix(string(envp), "\x00"), "\x00"), filter)
+	if err != nil {
+		return "", err
+	}
+	for file, text := range map[string]string{"plan.h": text, "floor.c": floorC} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return s.compile(name, filepath.Join(dir, "floor.c"))
+}
+
+// tincanOutput runs tincan without a terminal, whose steps a plan would have too.
+func (s *workshop) tincanOutput(args ...string) ([]byte, error) {
+	cmd := exec.Command(s.tincan, args...)
+	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("tincan %s: %w: %s", args[0], err, oneLine(errs.String()))
+	}
+	return out, err
+}
+
+// filterOf is the BPF program of the --seccomp among the flags.
+func (s *workshop) filterOf(flags []string) ([]byte, error) {
+	profile := "default"
+	for _, f := range flags {
+		if p, ok := strings.CutPrefix(f, "--seccomp="); ok {
+			profile = p
+		}
+	}
+	if profile == "none" {
+		return nil, nil
+	}
+	return s.compileFilter(profile)
+}
+
+// planHeader is plan.h.
+func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "static char *ENVP[] = {")
+	for _, e := range env {
+		fmt.Fprintf(&b, "%s, ", cString(e))
+	}
+	fmt.Fprintf(&b, "NULL};\n#define FILTER_LEN %d\nstatic struct sock_filter FILTER[FILTER_LEN + 1] = {\n", len(filter)/8)
+	for i := 0; i+8 <= len(filter); i += 8 {
+		le := binary.NativeEndian
+		fmt.Fprintf(&b, "\t{%#x, %d, %d, %#x},\n", le.Uint16(filter[i:]), filter[i+2], filter[i+3], le.Uint32(filter[i+4:]))
+	}
+	b.WriteString("};\n")
+
+	groups := groupDescriptors(plan)
+	for _, g := range groups {
+		fmt.Fprintf(&b, "static int %s;\n", g)
+	}
+	clone := slices.IndexFunc(plan, func(p planStep) bool { return p.Call == "clone3" })
+	if clone < 0 {
+		return "", fmt.Errorf("the plan has no clone3")
+	}
+	flags := regexp.MustCompile(`flags=([A-Z_|0-9a-fx]+)`).FindStringSubmatch(plan[clone].Text)
+	if flags == nil {
+		return "", fmt.Errorf("no flags in %s", plan[clone].Text)
+	}
+	hasInit := slices.ContainsFunc(plan, func(p planStep) bool { return p.Actor == "init" })
+	fmt.Fprintf(&b, "#define CLONE_CALL %d\n#define CLONE_CALL_FLAGS (%s)\n#define HAS_INIT %t\n", plan[clone].Number, flags[1], hasInit)
+	b.WriteString("#include <stdbool.h>\n")
+	writeGroup(&b, plan, groups, strings.Contains(flags[1], "CLONE_INTO_CGROUP"))
+
+	// The host's steps between the clone and the last of the container's are those of
+	// the handshake; those before come before, and those after, at the end.
+	last := 0
+	for i, p := range plan {
+		if p.Actor != "host" {
+			last = i
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		steps []planStep
+		actor string
+	}{
+		{"host_before(void)", plan[:clone], "host"},
+		{"child_steps(void)", plan, "child"},
+		{"init_steps(void)", plan, "init"},
+		{"command_steps(sigset_t *mask)", plan, "command"},
+		{"host_between(void)", plan[clone+1 : last], "host"},
+		{"host_after(void)", plan[last:], "host"},
+	} {
+		fmt.Fprintf(&b, "static void %s\n{\n", f.name)
+		for _, p := range f.steps {
+			if p.Actor != f.actor {
+				continue
+			}
+			line, err := cStep(p)
+			if err != nil {
+				return "", fmt.Errorf("step %d, %s: %w", p.Number, p.Text, err)
+			}
+			fmt.Fprintf(&b, "\t%s\n", line)
+		}
+		b.WriteString("}\n")
+	}
+	return b.String(), nil
+}
+
+// groupDescriptors are the names of the cgroup.procs that the child writes itself
+// into on cgroups version 1, in the order of the groups.
+func groupDescriptors(plan []planStep) []string {
+	var names []string
+	for _, p := range plan {
+		if p.Actor == "child" && p.Call == "write" && p.Chapter == 14 {
+			names = append(names, p.Text[len("write("):strings.Index(p.Text, ",")])
+		}
+	}
+	return names
+}
+
+// writeGroup writes how the launcher opens the groups, which the plan takes for
+// granted: cgroup.procs of each on version 1, the directory for the clone on 2.
+func writeGroup(b *strings.Builder, plan []planStep, names []string, into bool) {
+	var dirs []string
+	for _, p := range plan {
+		if p.Actor == "host" && p.Call == "mkdir" && p.Chapter == 14 {
+			_, dirs, _ = splitCall(p.Text)
+			break
+		}
+	}
+	b.WriteString("static void open_group(struct clone_args *args)\n{\n\t(void)args;\n")
+	for i, n := range names {
+		fmt.Fprintf(b, "\tHOST(CLONE_CALL, %s = open(%s \"/cgroup.procs\", O_WRONLY | O_CLOEXEC));\n", n, dirs[i])
+	}
+	if into {
+		fmt.Fprintf(b, "\tint dir = open(%s, O_PATH | O_DIRECTORY | O_CLOEXEC);\n\tHOST(CLONE_CALL, dir);\n\targs->cgroup = dir;\n", dirs[0])
+	}
+	b.WriteString("}\nstatic void close_group(void)\n{\n")
+	for _, n := range names {
+		fmt.Fprintf(b, "\tclose(%s);\n", n)
+	}
+	b.WriteString("}\n")
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// floorCases are runs that have a floor: every kind of step that the plans have.
+var floorCases = map[string][]string{
+	"default":   nil,
+	"no group":  {"--no-cgroup"},
+	"no init":   {"--no-init"},
+	"user":      {"-u", "1000", "--gid=50", "--map=0:20000:1001", "-w", "/tmp"},
+	"no filter": {"--seccomp=none", "--net=host", "--cap-add=ALL", "--rlimit=core=0", "--rlimit=fsize=1M:1G"},
+	"added":     {"-a", "/etc/passwd:/etc/pw:ro", "--tmpfs=/t:4M", "-e", "ODD=\"\\\n\x01é??/"},
+}
+
+// testName is the hostname, and so that of the group.
+var testName = fmt.Sprintf("floor-test-%d", os.Getpid())
+
+// TestFloorMakesTheSameCalls compares what strace shows of the floor's container
+// with what it shows of tincan's.
+func TestFloorMakesTheSameCalls(t *testing.T) {
+	needs(t, "strace", "gcc", "busybox")
+	s := testShop(t)
+	for name, flags := range floorCases {
+		t.Run(name, func(t *testing.T) {
+			args := append(append([]string{}, flags...), "-m", s.root, "--hostname="+testName, "--", "/bin/true")
+			bin, err := s.floor("floor "+name, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			floor := traced(t, bin)
+			tincan := traced(t, append([]string{s.tincan, "run"}, args...)...)
+			for i, who := range []string{"the first process", "the command"} {
+				for j := range max(len(floor[i]), len(tincan[i])) {
+					f, c := at(floor[i], j), at(tincan[i], j)
+					if f != c {
+						t.Fatalf("%s, call %d:\ntincan: %s\nfloor:  %s", who, j+1, c, f)
+					}
+				}
+			}
+			if len(tincan[0]) < 20 {
+				t.Errorf("only %d calls: %q", len(tincan[0]), tincan[0])
+			}
+			t.Logf("%d calls", len(tincan[0])+len(tincan[1]))
+		})
+	}
+}
+
+func at(v []string, i int) string {
+	if i < len(v) {
+		return v[i]
+	}
+	return "(no more)"
+}
+
+// traced gives the calls, up to and with the last execve, of the container's first
+// process and of the one that it forks. The init's wait is no step of the plan.
+func traced(t *testing.T, line ...string) (out [2][]string) {
+	t.Helper()
+	prefix := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command("strace", append([]string{"-ff", "-o", prefix, "-s", "65535", "-e", "abbrev=execve", "--signal=none"}, line...)...)
+	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v\n%s", line, err, text)
+	}
+	names, _ := filepath.Glob(prefix + ".*")
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		who := 1
+		switch {
+		case strings.HasPrefix(lines[0], "prctl(PR_SET_PDEATHSIG, SIGKILL)"):
+			who = 0
+		case strings.HasPrefix(lines[0], "execve("), !strings.Contains(string(b), "\nexecve("):
+			continue // the launcher, and its threads
+		}
+		for _, l := range lines {
+			out[who] = append(out[who], comparable(l))
+			if strings.HasPrefix(l, "execve(") || who == 0 && strings.HasPrefix(l, "close_range(") && strings.Contains(l, "4294967295") && strings.Contains(string(b), "clone(") {
+				break
+			}
+		}
+	}
+	if out[0] == nil {
+		t.Fatalf("%q: no trace of the container's first process", line)
+	}
+	return out
+}
+
+// What two runs of the same calls differ in: descriptors, process ids, addresses,
+// and the init's title, which is as long as the launcher's command line.
+var (
+	padding     = regexp.MustCompile(`\) +(= .*)$`)
+	address     = regexp.MustCompile(`0x[0-9a-f]{6,}`)
+	descriptor  = regexp.MustCompile(`^(read|write|close|ioctl|close_range|dup3)\(\d+`)
+	title       = regexp.MustCompile(`^read\(N, "tincan-init.*$`)
+	reportBound = regexp.MustCompile(`^close_range\(N, (\d{1,3}), 0\)`)
+	result      = regexp.MustCompile(`^(socket|clone)(\(.*\)) = \d+$`)
+)
+
+func comparable(l string) string {
+	l = padding.ReplaceAllString(l, ") $1")
+	l = address.ReplaceAllString(l, "ADDRESS")
+	l = descriptor.ReplaceAllString(l, "$1(N")
+	l = title.ReplaceAllString(l, "read(N, TITLE)")
+	l = reportBound.ReplaceAllString(l, "close_range(N, N, 0)")
+	return result.ReplaceAllString(l, "$1$2 = N")
+}
+
+// TestFloorIsAContainer: what the kernel says of a process in the floor's container is
+// what it says of one in tincan's.
+func TestFloorIsAContainer(t *testing.T) {
+	needs(t, "gcc", "busybox")
+	s := testShop(t)
+	script := `grep -E '^(Uid|Gid|Groups|NSpid|Cap|NoNewPrivs|Seccomp|SigBlk|SigIgn)' /proc/self/status
+		cut -d' ' -f4- /proc/self/mountinfo; cat /proc/self/uid_map /proc/self/limits /proc/self/cgroup; hostname; tr '\0' '\n' </proc/self/environ | sort; ls -l /proc/self/fd /dev; ifconfig lo
+		chmod u+s /tmp; echo $?`
+	for name, flags := range floorCases {
+		t.Run(name, func(t *testing.T) {
+			args := append(append([]string{}, flags...), "-m", s.root, "--hostname="+testName, "--", "/bin/busybox", "sh", "-c", script)
+			bin, err := s.floor("floor "+name, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, got := said(t, append([]string{s.tincan, "run"}, args...)...), said(t, bin)
+			if strings.Count(want, "\n") < 50 {
+				t.Errorf("little was said:\n%s", want)
+			}
+			if want != got {
+				w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+				for i := range max(len(w), len(g)) {
+					if at(w, i) != at(g, i) {
+						t.Errorf("tincan: %s\nfloor:  %s", at(w, i), at(g, i))
+					}
+				}
+			}
+		})
+	}
+}
+
+// Inode numbers of namespaces and pipes, device numbers of file systems, and times.
+var differing = regexp.MustCompile(`\[\d+\]|^\d+ |\b0:\d+\b|\b\d\d:\d\d\b|NSpid:.*|inode=\d+`)
+
+func said(t *testing.T, line ...string) string {
+	t.Helper()
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%q: %v\n%s%s", line, err, out, errs.String())
+	}
+	var b strings.Builder
+	for l := range strings.Lines(string(out)) {
+		b.WriteString(differing.ReplaceAllString(l, "#"))
+	}
+	return b.String()
+}

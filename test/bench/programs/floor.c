@@ -1,0 +1,143 @@
+/* The floor: the calls of a plan of tincan's, and as little else as can be.
+ *
+ * floor.go writes plan.h from `tincan plan --json`; it holds the steps of each actor,
+ * in order. What is here is what the plan takes for granted: the descriptors that it
+ * names in capitals, the clone, and the wait for the end. What tincan does besides, it
+ * does before and after these calls, and the difference of the two is its own cost.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/mount.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Names of mount(2) and umount2(2): their header and linux/mount.h exclude each other. */
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+#define SUID_DUMP_DISABLE 0
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef RLIM64_INFINITY
+#define RLIM64_INFINITY (~0ULL)
+#endif
+#define _LINUX_CAPABILITY_VERSION_3 0x20080522
+
+struct limit64 { uint64_t rlim_cur, rlim_max; };
+static int PARENT, SOCKET, REPORT, TITLE;
+static pid_t pid;
+static long KEPT;
+static char ARGV[sizeof "tincan-init"];
+#define LEN sizeof ARGV
+
+static pid_t launcher;
+static int undoing;
+static void host_after(void);
+
+/* fail says which step it was. The launcher's also undoes what was made, as far as it
+ * goes: what is not there cannot be removed. */
+static void fail(int number, const char *call)
+{
+	if (undoing) return;
+	fprintf(stderr, "floor: step %d: %s: %s\n", number, call, strerror(errno));
+	if (getpid() == launcher) {
+		undoing = 1;
+		if (pid > 0) kill(pid, SIGKILL), waitpid(pid, NULL, 0);
+		host_after();
+	}
+	_exit(125);
+}
+
+/* STEP makes a call of the child's; may is the one errno that is as good as success. */
+#define STEP(number, may, name, ...) \
+	do { \
+		if (syscall(SYS_##name, __VA_ARGS__) == -1 && errno != (may)) fail(number, #name); \
+	} while (0)
+#define KEEP(number, may, name, ...) \
+	do { \
+		if ((KEPT = syscall(SYS_##name, __VA_ARGS__)) == -1 && errno != (may)) fail(number, #name); \
+	} while (0)
+
+/* The host's: a write of text to a file, whose name may hold the container's pid. */
+static void host_write(int number, const char *file, const char *text)
+{
+	char name[4096];
+	const char *at = strstr(file, "/PID/");
+	if (at) snprintf(name, sizeof name, "%.*s/%d/%s", (int)(at - file), file, pid, at + 5), file = name;
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) fail(number, file);
+	close(fd);
+}
+#define HOST(number, call) do { if ((call) == -1) fail(number, #call); } while (0)
+
+#include "plan.h"
+
+static void descriptors(void)
+{
+	int pair[2], report[2];
+	HOST(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	HOST(0, pipe2(report, O_CLOEXEC));
+	HOST(0, REPORT = fcntl(report[1], F_DUPFD_CLOEXEC, 10));
+	close(report[1]);
+	PARENT = pair[0], SOCKET = pair[1];
+	HOST(0, TITLE = memfd_create("title", MFD_CLOEXEC));
+	HOST(0, pwrite(TITLE, "tincan-init", sizeof ARGV, 0));
+}
+
+int main(void)
+{
+	int status, pidfd;
+	sigset_t all, mask;
+	char byte;
+
+	launcher = getpid();
+	descriptors();
+	host_before();
+	struct clone_args args = {.flags = CLONE_CALL_FLAGS, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
+	open_group(&args);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	HOST(CLONE_CALL, pid = syscall(SYS_clone3, &args, sizeof args));
+	if (pid == 0) {
+		child_steps();
+		if (HAS_INIT && KEPT != 0) {
+			pid_t who, first = KEPT;
+			init_steps();
+			while ((who = wait4(-1, &status, 0, NULL)) != first)
+				if (who < 0) _exit(125);
+			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		}
+		command_steps(&mask);
+		_exit(125);
+	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	close(SOCKET), close(REPORT);
+	close_group();
+	HOST(0, read(PARENT, &byte, 1) == 1 ? 0 : -1);
+	host_between();
+	HOST(0, waitpid(pid, &status, 0));
+	host_after();
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

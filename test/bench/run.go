@@ -1,0 +1,179 @@
+// One run of a command, and rounds of them.
+//
+// wait4(2), getrusage(2), vfork(2).
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// contender is one way to run a command in a container. In argv, {N} is replaced by a
+// number that no other run of it has at the same time.
+type contender struct {
+	name   string
+	argv   []string
+	files  []string // opened for each run, from descriptor 3 on
+	absent string   // why it is not measured
+	single bool     // only one at a time: a second would find its name taken
+}
+
+const unique = "{N}"
+
+// line is the command line of run n.
+func (c *contender) line(n int) []string {
+	out := make([]string, len(c.argv))
+	for i, a := range c.argv {
+		out[i] = strings.ReplaceAll(a, unique, strconv.Itoa(n))
+	}
+	return out
+}
+
+// sample is what one run has cost.
+type sample struct {
+	wall time.Duration
+	cpu  time.Duration // user and system time of it and of all that were waited for
+}
+
+// start starts a line without the overhead of os/exec: three descriptors, a session
+// of its own so that no contender finds a terminal to take care of.
+func (c *contender) start(line []string, stdin, stdout, stderr uintptr) (pid int, err error) {
+	attr := &syscall.ProcAttr{Env: environment, Files: []uintptr{stdin, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	if c.files != nil {
+		files, err := c.open()
+		if err != nil {
+			return 0, err
+		}
+		defer closeFiles(files)
+		for _, f := range files {
+			attr.Files = append(attr.Files, f.Fd())
+		}
+	}
+	return syscall.ForkExec(line[0], line, attr)
+}
+
+// environment is every contender's: that of a shell, without what make adds.
+var environment = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "TERM=dumb"}
+
+// open opens the files for one run: who reads one leaves it at its end.
+func (c *contender) open() (files []*os.File, err error) {
+	for _, name := range c.files {
+		f, err := os.Open(name)
+		if err != nil {
+			closeFiles(files)
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// nothing is /dev/null, for what nobody reads.
+var nothing = func() *os.File {
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}()
+
+// once runs a line to its end.
+func (c *contender) once(line []string) (sample, error) {
+	null := nothing.Fd()
+	begin := time.Now()
+	pid, err := c.start(line, null, null, null)
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w", line[0], err)
+	}
+	usage, err := waitFor(pid)
+	s := sample{wall: time.Since(begin)}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", c.name, err)
+	}
+	s.cpu = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return s, nil
+}
+
+// waitFor waits for a child's end; a status other than 0 is an error.
+func waitFor(pid int) (unix.Rusage, error) {
+	var status unix.WaitStatus
+	var usage unix.Rusage
+	for {
+		_, err := unix.Wait4(pid, &status, 0, &usage)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == nil && (!status.Exited() || status.ExitStatus() != 0) {
+			err = fmt.Errorf("status %#x", uint32(status))
+		}
+		return usage, err
+	}
+}
+
+// trial says why a contender cannot be measured, or nothing.
+func (c *contender) trial() string {
+	if c.absent != "" {
+		return c.absent
+	}
+	path, err := exec.LookPath(c.argv[0])
+	if err != nil {
+		return "not here"
+	}
+	c.argv[0] = path
+	line := c.line(0)
+	probe := exec.Command(line[0], line[1:]...)
+	probe.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if probe.ExtraFiles, err = c.open(); err != nil {
+		return err.Error()
+	}
+	defer closeFiles(probe.ExtraFiles)
+	probe.Env = environment
+	if out, err := probe.CombinedOutput(); err != nil {
+		return fmt.Sprintf("fails: %v: %s", err, oneLine(string(out)))
+	}
+	return ""
+}
+
+// interleave calls f for each of n things in each round, in an order that is drawn
+// anew for each; f is told whether the round counts.
+func interleave(n, rounds, warmUp int, f func(i int, counts bool) error) error {
+	for r := range warmUp + rounds {
+		for _, i := range rand.Perm(n) {
+			if err := f(i, r >= warmUp); err != nil {
+				return fmt.Errorf("round %d: %w", r, err)
+			}
+		}
+	}
+	return nil
+}
+
+// race measures whole runs. It gives the wall and processor times in milliseconds by
+// contender, in the order of the rounds.
+func race(all []*contender, rounds int) (wall, cpu map[*contender][]float64, err error) {
+	wall, cpu = map[*contender][]float64{}, map[*contender][]float64{}
+	err = interleave(len(all), rounds, min(*warmUp, rounds), func(i int, counts bool) error {
+		c := all[i]
+		s, err := c.once(c.line(0))
+		if err == nil && counts {
+			wall[c] = append(wall[c], milliseconds(s.wall))
+			cpu[c] = append(cpu[c], milliseconds(s.cpu))
+		}
+		return err
+	})
+	return wall, cpu, err
+}

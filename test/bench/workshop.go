@@ -1,0 +1,160 @@
+// What the measurements need: root directories, small programs in C, and a place for
+// them that goes away again.
+
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+)
+
+// The programs that run inside of containers, and the one that starts a run.
+//
+//go:embed programs
+var programs embed.FS
+
+// workshop is a temporary directory and what is in it.
+type workshop struct {
+	dir    string
+	tincan string // the binary to measure
+	root   string // a tree with busybox, the programs, and every mount point
+	noGCC  string // why there are no C programs, or nothing
+	moby   string // moby's profile, or nothing
+	once   sync.Once
+}
+
+func openWorkshop() (s *workshop, err error) {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return nil, errors.New("busybox is not here: apt-get install busybox-static")
+	}
+	s = &workshop{}
+	if s.tincan, err = filepath.Abs(*tincanBin); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.tincan); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "tincan-bench-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := os.Chmod(s.dir, 0o755); err != nil {
+		return nil, err
+	}
+	s.root = filepath.Join(s.dir, "root")
+	if err := makeTree(s.root, busybox); err != nil {
+		return nil, err
+	}
+	s.moby = findMoby()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		s.noGCC = "not here: gcc (it is a program in C)"
+		return s, nil
+	}
+	for _, p := range []struct{ name, source, flag string }{
+		{"first", "first.c", "-DEND"}, {"hold", "first.c", "-DHOLD"}, {"calls", "calls.c", "-O2"}, {"peak", "peak.c", "-O2"},
+	} {
+		text, err := programs.ReadFile("programs/" + p.source)
+		if err != nil {
+			return nil, err
+		}
+		file := filepath.Join(s.dir, p.source)
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return nil, err
+		}
+		flags := []string{p.flag}
+		if p.source == "first.c" { // no C library, whose start would be measured
+			flags = append(flags, "-nostartfiles", "-fno-stack-protector", "-mgeneral-regs-only")
+		}
+		bin, err := s.compile(p.name, file, flags...)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.Link(bin, filepath.Join(s.root, "bin", p.name)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// close removes the directory. Nothing is mounted in it: mounts are the containers'.
+func (s *workshop) close() (err error) {
+	s.once.Do(func() { err = os.RemoveAll(s.dir) })
+	return err
+}
+
+// compile makes a static program.
+func (s *workshop) compile(name, source string, flags ...string) (string, error) {
+	if s.noGCC != "" {
+		return "", errors.New(s.noGCC)
+	}
+	bin := filepath.Join(s.dir, name)
+	args := append([]string{"-static", "-O2", "-w", "-o", bin, source}, flags...)
+	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("gcc %s: %w\n%s", filepath.Base(source), err, out)
+	}
+	return bin, nil
+}
+
+// makeTree makes a root directory with a busybox, and the mount points that the tools
+// other than tincan must find there.
+func makeTree(root, busybox string) error {
+	for _, d := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "usr", "run", "var", "root"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			return err
+		}
+	}
+	b, err := os.ReadFile(busybox)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, "bin/busybox"), b, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"true", "sh", "cat"} {
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyTree makes another such directory, for a tool that leaves things in it.
+func (s *workshop) copyTree(name string) (string, error) {
+	to := filepath.Join(s.dir, name)
+	return to, os.CopyFS(to, os.DirFS(s.root))
+}
+
+// mobyPlaces are where moby's default profile, or podman's, which is nearly the same,
+// may be found.
+var mobyPlaces = []string{"../shared/profiles/moby-default.json", "/usr/share/containers/seccomp.json"}
+
+func findMoby() string {
+	if *mobyFile != "" {
+		return *mobyFile
+	}
+	for _, f := range mobyPlaces {
+		if _, err := os.Stat(f); err == nil {
+			return f
+		}
+	}
+	return ""
+}
+
+// compileFilter is a profile as struct sock_filter.
+func (s *workshop) compileFilter(profile string) ([]byte, error) {
+	file := filepath.Join(s.dir, "filter.bpf")
+	if _, err := s.tincanOutput("seccomp", "compile", profile, "-o", file); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
