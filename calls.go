@@ -75,10 +75,6 @@ func umount(target string) *step {
 	return call("umount2", unix.SYS_UMOUNT2, cstring(target), name(unix.MNT_DETACH, "MNT_DETACH"))
 }
 
-func umountFlags(target string, f uintptr) *step {
-	return call("umount2", unix.SYS_UMOUNT2, cstring(target), num(f))
-}
-
 func chroot(dir string) *step { return call("chroot", unix.SYS_CHROOT, cstring(dir)) }
 
 func rmdir(dir string) *step {

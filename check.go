@@ -37,7 +37,7 @@ type finding struct {
 func (checkCmd) print(w io.Writer) int {
 	var all []finding
 	for _, look := range []func() []finding{
-		checkKernel, checkUser, checkNamespaces, checkSeccomp, checkGroup, checkHost,
+		checkKernel, checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkHost,
 	} {
 		all = append(all, look()...)
 	}
@@ -143,6 +143,13 @@ func checkSeccomp() []finding {
 		return []finding{{"missing", "seccomp", "this kernel has no filters: " + err.Error(), "a kernel with CONFIG_SECCOMP_FILTER, or --seccomp=none"}}
 	}
 	return []finding{{"ok", "seccomp", "actions " + strings.TrimSpace(string(b)), ""}}
+}
+
+func checkAppArmor() []finding {
+	if _, err := findAppArmor(); err != nil {
+		return []finding{{"note", "apparmor", "--apparmor is not to be had: " + err.Error(), ""}}
+	}
+	return []finding{{"ok", "apparmor", "profiles can be entered with --apparmor", ""}}
 }
 
 func checkGroup() []finding {

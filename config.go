@@ -39,6 +39,7 @@ type config struct {
 	hostname string
 	net      string // "none" or "host"
 	keep     capSet
+	apparmor appArmor
 	lastCap  int
 	group    group
 	rlimits  []rlimit
@@ -72,7 +73,7 @@ func newConfig(f *runFlags) (*config, error) {
 	c := &config{mask: new(uint64), init: f.Init, net: f.Net, readOnly: f.Ro, hostname: f.Hostname, workdir: f.Workdir}
 	var err error
 	for _, set := range []func(*runFlags) error{
-		c.setCommand, c.setHostname, c.setIDs, c.setRoot, c.setAdds, c.setEnv, c.setCaps, c.setLimits, c.setRlimits, c.setRest,
+		c.setCommand, c.setHostname, c.setIDs, c.setRoot, c.setAdds, c.setEnv, c.setCaps, c.setLimits, c.setRlimits, c.setAppArmor, c.setRest,
 	} {
 		if err = set(f); err != nil {
 			return nil, err

@@ -90,6 +90,12 @@ func goldenSets(t *testing.T) []goldenSet {
 		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup, f.CapDrop = new(at("full")), []string{"true"}, true, []string{"ALL"}
 		}, func(c *config) { c.passFDs = []int{4, 6} }, 0, false},
+		{"apparmor", "--apparmor=boxed, with the system call", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
+		}, func(c *config) { c.apparmor = appArmor{"boxed", true} }, 0, false},
+		{"apparmor-file", "--apparmor=boxed, before Linux 6.8", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
+		}, func(c *config) { c.apparmor = appArmor{profile: "boxed"} }, 0, false},
 	}
 	var out []goldenSet
 	for _, s := range sets {

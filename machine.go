@@ -9,7 +9,7 @@
 // A container leaves its file system by pivot_root, which the kernel refuses on the
 // initramfs (EINVAL). To chroot instead would leave a way out, and so would a new root
 // moved over the old one by each container: CAP_SYS_ADMIN inside could move it away.
-// So the root is covered once, by itself, before there is a /proc that would stay below,
+// So the root is covered once, by itself, with no mount left below that could be reached,
 // and then every container uses plain pivot_root.
 
 package main
@@ -55,10 +55,10 @@ func duty(steps ...*step) {
 // setUp is everything that comes before the command. ok is false if this is no
 // machine's PID 1 but a container's: then nothing was changed.
 func (m *machine) setUp() (ok bool) {
-	proc := mount("proc", "/proc", "proc", plainFlags, "").because("processes, and the tables read below")
 	mounted := exists("/proc/self")
 	if !mounted {
-		duty(mkdir("/proc", 0o555).or(unix.EEXIST), proc)
+		duty(mkdir("/proc", 0o555).or(unix.EEXIST),
+			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and what is looked up below"))
 	}
 	if !initialPIDNamespace() {
 		if !mounted {
@@ -69,9 +69,7 @@ func (m *machine) setUp() (ok bool) {
 	ownSignals()
 	m.catching = catchSignals()
 	if !mounted && rootOfAll() {
-		duty(umountFlags("/proc", 0))
 		duty(coverRoot()...)
-		duty(mkdir("/proc", 0o555).or(unix.EEXIST), proc)
 	}
 	for _, row := range machineMounts {
 		if !mountPointAt(row.target) {
@@ -119,6 +117,7 @@ func coverRoot() []*step {
 	return []*step{
 		mkdir(cover, 0o700).or(unix.EEXIST),
 		mount("/", cover, "", unix.MS_BIND, ""),
+		mount("/proc", cover+"/proc", "", unix.MS_MOVE, "").because("nothing stays below; to unmount it would wait for RCU"),
 		chdir(cover),
 		mount(".", "/", "", unix.MS_MOVE, "").because("a root with a parent, which pivot_root can leave"),
 		chroot("."),

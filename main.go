@@ -27,6 +27,7 @@
 //	                     seccompcmd.go and seccomplint.go look, seccomplog.go logs
 //	cgroupfs.go  14      the resource group; cgroupv1.go on version 1
 //	rlimit.go    14      the limits of a process
+//	apparmor.go          a profile of AppArmor's, for hosts that have it
 //	command.go   15      the last steps, and execve
 //	supervise.go         signals, time limit, the end; jobcontrol.go has the
 //	                     terminal, stats.go what was used
@@ -97,6 +98,8 @@ type runFlags struct {
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
 	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
 	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none, or an OCI or Docker profile in JSON."`
+
+	AppArmor *string `name:"apparmor" placeholder:"PROFILE" group:"power" help:"AppArmor profile, loaded beforehand, to enter with the command."`
 
 	SeccompStrictInts bool `name:"seccomp-strict-ints" group:"power" help:"Compare a profile's int-typed arguments on 32 bits, as the kernel does."`
 	SeccompLog        bool `name:"seccomp-log" group:"power" help:"Report at the end which calls the filter refused, how often, by which program."`
@@ -192,10 +195,19 @@ func options() []kong.Option {
 		kong.Name("tincan"),
 		kong.Description("Run a command in a container made of plain Linux system calls, or list the calls first.\n\n" +
 			"Without a command's name, 'run' is meant: tincan -- COMMAND. Try: tincan -- sh"),
+		kong.Exit(exit),
 		kong.Vars{"version": "tincan " + version},
 		kong.ExplicitGroups(flagGroups),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	}
+}
+
+// exit is what kong ends with after --help and --version.
+func exit(status int) {
+	if theMachine != nil {
+		theMachine.end(status)
+	}
+	os.Exit(status)
 }
 
 // withDefaultCommand puts `run` in front where no command is named.

@@ -33,7 +33,7 @@ var chapters = map[int]struct{ title, file string }{
 	9:  {"hostname", "ns.go"},
 	10: {"mounts", "mount.go"},
 	11: {"user namespace", "ns.go"},
-	12: {"capabilities", "caps.go"},
+	12: {"capabilities", "caps.go, apparmor.go"},
 	13: {"system calls", "seccomp.go"},
 	14: {"resources", "cgroupfs.go, rlimit.go"},
 	15: {"the command", "command.go"},

@@ -81,6 +81,7 @@ func (l *launch) startLog() error {
 		done := make(chan refusals, 1)
 		l.refused = done
 		go func() {
+			defer theMachine.recover()
 			calls, err := serveRefusals(listener, l.c.policy)
 			done <- refusals{calls, err}
 		}()

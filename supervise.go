@@ -96,6 +96,7 @@ var passed = []struct {
 func catchSignals() <-chan caught {
 	done := make(chan caught, 1)
 	go func() {
+		defer theMachine.recover()
 		var p [2]int
 		if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 			done <- caught{err: &hostError{call: "pipe2(O_CLOEXEC|O_NONBLOCK)", err: err}}

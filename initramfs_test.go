@@ -1,0 +1,205 @@
+package main
+
+// The image, against cpio(1): what it unpacks is what went in.
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sample is a tree with one of everything.
+func sample(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "tree")
+	for _, d := range []string{"", "a", "a/b", "empty", "a-b"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Chmod(filepath.Join(dir, "empty"), 0o1750)
+	for name, text := range map[string]string{"a/b/file": "text\n", "a/none": "", "a-b/odd name": "123", "one": strings.Repeat("x", 5000)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Symlink("../one", filepath.Join(dir, "a/link"))
+	os.Link(filepath.Join(dir, "one"), filepath.Join(dir, "a/same"))
+	unix.Mkfifo(filepath.Join(dir, "a/fifo"), 0o600)
+	return dir
+}
+
+// treeLines is a tree as lines: what each file is, and what is in it.
+func treeLines(t *testing.T, dir string) string {
+	t.Helper()
+	var lines []string
+	err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, err error) error {
+		if err != nil || p == dir {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(p, &st); err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, p)
+		line := fmt.Sprintf("%s %o %d:%d", rel, st.Mode, st.Uid, st.Gid)
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFREG:
+			b, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" links %d %q", st.Nlink, b)
+		case unix.S_IFLNK:
+			to, _ := os.Readlink(p)
+			line += " -> " + to
+		case unix.S_IFCHR:
+			line += fmt.Sprintf(" %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
+}
+
+func TestImageUnpacked(t *testing.T) {
+	if os.Geteuid() != 0 {
+		missing(t, "not root: device nodes and owners cannot be unpacked")
+	}
+	if _, err := exec.LookPath("cpio"); err != nil {
+		missing(t, "no cpio: apt-get install cpio")
+	}
+	dir := sample(t)
+	os.Chown(filepath.Join(dir, "a/b/file"), 1234, 2345)
+	args := filepath.Join(t.TempDir(), "args")
+	os.WriteFile(args, []byte("--\n/bin/true\n"), 0o644)
+	out := filepath.Join(t.TempDir(), "image")
+	c := initramfsCmd{Output: out, Add: []string{dir + ":/rootfs", dir + "/one:/etc/one"}, ArgsFile: args}
+	if err := c.write(); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	f, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cpio := exec.Command("cpio", "-id", "--quiet", "-D", to)
+	cpio.Stdin = f
+	if text, err := cpio.CombinedOutput(); err != nil || len(text) > 0 {
+		t.Fatalf("cpio: %v\n%s", err, text)
+	}
+	self, _ := os.ReadFile("/proc/self/exe")
+	if init, err := os.ReadFile(filepath.Join(to, "init")); err != nil || !bytes.Equal(init, self) {
+		t.Errorf("/init is not this program: %d bytes, %v", len(init), err)
+	}
+	os.Remove(filepath.Join(to, "init"))
+	if text, _ := os.ReadFile(filepath.Join(to, "etc/tincan/args")); string(text) != "--\n/bin/true\n" {
+		t.Errorf("the arguments file: %q", text)
+	}
+	// The third name is one more hard link.
+	want := strings.ReplaceAll(treeLines(t, dir), "links 2", "links 3")
+	if got := treeLines(t, filepath.Join(to, "rootfs")); got != want {
+		t.Errorf("unpacked:\n%s\nwant:\n%s", got, want)
+	}
+	if got, want := treeLines(t, filepath.Join(to, "dev")), "console 20600 0:0 5:1\nnull 20666 0:0 1:3"; got != want {
+		t.Errorf("/dev:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestImageReproducible(t *testing.T) {
+	dir := sample(t)
+	var first []byte
+	for i, name := range []string{"one", "two", "three.gz"} {
+		out := filepath.Join(t.TempDir(), name)
+		if i > 0 { // another time, and other inodes
+			os.Rename(filepath.Join(dir, "a/none"), filepath.Join(dir, "a/x"))
+			os.WriteFile(filepath.Join(dir, "a/none"), nil, 0o640)
+			os.Remove(filepath.Join(dir, "a/x"))
+			os.Chtimes(filepath.Join(dir, "one"), time.Unix(1, 0), time.Unix(1, 0))
+		}
+		c := initramfsCmd{Output: out, Add: []string{dir + ":/"}}
+		if err := c.write(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".gz") {
+			z, err := gzip.NewReader(bytes.NewReader(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if first == nil {
+			first = b
+		} else if !bytes.Equal(first, b) {
+			t.Errorf("%s differs from the first", name)
+		}
+		left, _ := filepath.Glob(filepath.Dir(out) + "/*")
+		if len(left) != 1 {
+			t.Errorf("beside the image: %q", left)
+		}
+	}
+}
+
+func TestImageRefused(t *testing.T) {
+	dir := sample(t)
+	args := func(text string) string {
+		f := filepath.Join(t.TempDir(), "args")
+		os.WriteFile(f, []byte(text), 0o644)
+		return f
+	}
+	for _, c := range []struct {
+		cmd  initramfsCmd
+		want string
+	}{
+		{initramfsCmd{Add: []string{dir}}, "--add " + dir + ": not HOST:PATH"},
+		{initramfsCmd{Add: []string{":/a"}}, "--add :/a: not HOST:PATH"},
+		{initramfsCmd{Add: []string{dir + ":rel"}}, `"rel" in the machine is not an absolute path`},
+		{initramfsCmd{Add: []string{dir + ":/a/../b"}}, "no `..` here"},
+		{initramfsCmd{Add: []string{dir + "/one:/tmp/one"}}, "/init mounts a file system of its own on /tmp"},
+		{initramfsCmd{Add: []string{dir + "/one:/"}}, "a file cannot be the machine's root directory"},
+		{initramfsCmd{Add: []string{dir + "/nosuch:/x"}}, "no such file or directory"},
+		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a"}}, "/x/a is to be a directory and a file"},
+		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/one/y"}}, "/x/one is to be a file, and a directory with y in it"},
+		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a/link/y"}}, "/x/a/link is a symlink in the image"},
+		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "it must be a program, and executable"},
+		{initramfsCmd{Add: []string{dir + ":/x"}, Output: dir + "/image"}, "is the archive that is being written"},
+		{initramfsCmd{Output: dir}, "-o " + dir + ": is a directory"},
+		{initramfsCmd{Output: dir + "/no/such"}, "no such file or directory"},
+		{initramfsCmd{ArgsFile: dir + "/nosuch"}, "--args-file=" + dir + "/nosuch: "},
+		{initramfsCmd{ArgsFile: args("\n")}, "no arguments in it"},
+		{initramfsCmd{ArgsFile: args("a\nb\x00\n")}, "line 2: a zero byte"},
+	} {
+		out := filepath.Join(t.TempDir(), "image")
+		if c.cmd.Output == "" {
+			c.cmd.Output = out
+		}
+		err := c.cmd.write()
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %s", c.cmd, err, c.want)
+		}
+		if left, _ := filepath.Glob(c.cmd.Output + "*"); len(left) > 0 && c.cmd.Output != dir {
+			t.Errorf("%+v left behind %q", c.cmd, left)
+		}
+	}
+}
