@@ -3,9 +3,13 @@
 package main
 
 import (
+	"encoding/json"
+	"encoding/xml"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -46,4 +50,147 @@ func testShop(t *testing.T) *workshop {
 		}
 	})
 	return s
+}
+
+// TestQuick runs every section for a moment. It looks at what there is, and not at
+// what was measured.
+func TestQuick(t *testing.T) {
+	needs(t, "gcc", "busybox", "bwrap", "runc")
+	testShop(t) // for the binary
+	dir := t.TempDir()
+	*quick, *svgFile, *jsonFile = true, filepath.Join(dir, "chart.svg"), filepath.Join(dir, "all.json")
+	var printed strings.Builder
+	if err := run(&printed); err != nil {
+		t.Fatalf("%v\n%s", err, &printed)
+	}
+	var r struct {
+		Tables []struct {
+			Section string
+			Columns []struct{ Name string }
+			Rows    []struct {
+				Name   string
+				Values []*float64
+				Absent string
+			}
+		}
+	}
+	b, err := os.ReadFile(*jsonFile)
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, table := range r.Tables {
+		seen = append(seen, table.Section)
+		full := 0
+		for _, row := range table.Rows {
+			if row.Absent == "" && len(row.Values) != len(table.Columns) {
+				t.Errorf("%s, %s: %d values for %d columns", table.Section, row.Name, len(row.Values), len(table.Columns))
+			}
+			if row.Absent == "" && row.Values[0] != nil && *row.Values[0] > 0 {
+				full++
+			}
+			for _, name := range []string{nameTincan, nameBare, nameFloor, nameBareBase, nameBwrap, "bwrap, filter and caps", nameRunc + noLimits} {
+				if row.Name == name && row.Absent != "" {
+					t.Errorf("%s: %s is absent: %s", table.Section, name, row.Absent)
+				}
+			}
+		}
+		if full == 0 && table.Section != "boot" {
+			t.Errorf("%s: no row has a figure", table.Section)
+		}
+	}
+	if !slices.Equal(seen, sectionNames()) {
+		t.Errorf("sections %q, want %q", seen, sectionNames())
+	}
+	t.Logf("\n%s", &printed)
+	checkChart(t, *svgFile)
+}
+
+// checkChart: it is XML, everything is inside of it, and the longest bar is that of
+// the largest median.
+func checkChart(t *testing.T, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var svg struct {
+		Width  float64 `xml:"width,attr"`
+		Height float64 `xml:"height,attr"`
+		Rects  []struct {
+			X     float64 `xml:"x,attr"`
+			Y     float64 `xml:"y,attr"`
+			Width float64 `xml:"width,attr"`
+		} `xml:"rect"`
+		Texts []struct {
+			Class string  `xml:"class,attr"`
+			Y     float64 `xml:"y,attr"`
+			Text  string  `xml:",chardata"`
+		} `xml:"text"`
+	}
+	if err := xml.Unmarshal(b, &svg); err != nil {
+		t.Fatal(err)
+	}
+	bars, last := 0, 0.0
+	for _, r := range svg.Rects[1:] {
+		bars++
+		if r.Width < last || r.Width <= 0 || r.X+r.Width > svg.Width || r.Y > svg.Height {
+			t.Errorf("bar %d: %+v in %v x %v, after one of %v", bars, r, svg.Width, svg.Height, last)
+		}
+		last = r.Width
+	}
+	names := 0
+	for _, x := range svg.Texts {
+		if strings.HasPrefix(x.Class, "name") {
+			names++
+		}
+		if x.Y > svg.Height {
+			t.Errorf("below the edge: %q", x.Text)
+		}
+	}
+	if bars < 4 || names != bars {
+		t.Errorf("%d bars and %d names", bars, names)
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	v := []float64{4, 1, 3, 2, 5}
+	for p, want := range map[float64]figure{0: 1, 0.25: 2, 0.5: 3, 0.75: 4, 1: 5, 0.125: 1.5} {
+		if got := quantile(v, p); got != want {
+			t.Errorf("quantile %v of %v: %v, want %v", p, v, got, want)
+		}
+	}
+	if q1, q3 := spread([]float64{2, 4, 6}, []float64{1, 1, 1}); q1 != 3 || q3 != 5 {
+		t.Errorf("spread: %v to %v", q1, q3)
+	}
+	if !isMissing(median(nil)) || !isMissing(ratio(v, nil)) {
+		t.Error("nothing measured, and not missing")
+	}
+}
+
+// TestStepsInC: what cannot be turned into C is an error, never left out.
+func TestStepsInC(t *testing.T) {
+	for _, c := range []struct {
+		step planStep
+		want string
+	}{
+		{planStep{Number: 1, Actor: "child", Text: `mount("a,\")(", "/b", NULL, MS_REC|MS_BIND, NULL)`, Tolerated: "ENOENT"},
+			`STEP(1, ENOENT, mount, (long)("a,\")("), (long)("/b"), (long)(NULL), (long)(MS_REC|MS_BIND), (long)(NULL), 0L);`},
+		{planStep{Number: 2, Actor: "child", Keeps: true, Text: "clone(child_stack=NULL, flags=SIGCHLD)"}, "KEEP(2, 0, clone, (long)(SIGCHLD), 0L, 0L, 0L, 0L, 0L);"},
+		{planStep{Number: 3, Actor: "command", Text: `execve("/x", ["/x", "a b"], ENVP /* 3 vars */)`},
+			`STEP(3, 0, execve, (long)("/x"), (long)((char *[]){"/x", "a b", NULL}), (long)(ENVP), 0L, 0L, 0L);`},
+		{planStep{Number: 4, Actor: "host", Text: `write("/proc/PID/uid_map", "0 1 2\n")`}, `host_write(4, "/proc/PID/uid_map", "0 1 2\n");`},
+		{planStep{Number: 5, Actor: "host", Text: `mkdir("/a", "/b")`}, `HOST(5, mkdir("/a", 0755));HOST(5, mkdir("/b", 0755));`},
+		{planStep{Number: 6, Actor: "host", Text: `quotactl("/a")`}, ""},
+		{planStep{Number: 7, Actor: "child", Text: `bpf({unheard_of=1})`}, ""},
+		{planStep{Number: 8, Actor: "child", Text: `chdir("/)`}, ""},
+	} {
+		got, err := cStep(c.step)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s:\n%s, %v\nwant\n%s", c.step.Text, got, err, c.want)
+		}
+	}
 }

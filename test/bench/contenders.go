@@ -27,8 +27,8 @@ func (s *workshop) contenders(cmd string) []*contender {
 	all := []*contender{
 		{name: nameTincan, argv: []string{s.tincan, "run", "-m", s.root, "--", cmd}},
 		{name: nameBare, argv: []string{s.tincan, "run", "--no-cgroup", "-m", s.root, "--", cmd}},
-		s.floorContender(nameFloor, cmd),
-		s.floorContender(nameBareBase, cmd, "--no-cgroup"),
+		s.floorContender(nameFloor, s.root, cmd),
+		s.floorContender(nameBareBase, s.root, cmd, "--no-cgroup"),
 		{name: nameBwrap, argv: bwrapLine(s.root, cmd)},
 		s.filteredBwrap(cmd),
 		{name: "unshare", argv: []string{"unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork",
@@ -38,7 +38,7 @@ func (s *workshop) contenders(cmd string) []*contender {
 		all = append(all, s.bundled(runtime, runtime, ociConfig(s.root, cmd, true, nil)),
 			s.bundled(runtime, runtime+noLimits, ociConfig(s.root, cmd, false, nil)))
 	}
-	all = append(all, s.nspawn(cmd), firejail(cmd))
+	all = append(all, s.nspawn(cmd), firejail(s.root+cmd))
 	for _, c := range all {
 		c.absent = c.trial()
 	}
@@ -68,12 +68,12 @@ func named(all []*contender, name string) *contender {
 	return nil
 }
 
-// floorContender is the floor of `tincan run FLAGS -m ROOT -- COMMAND`. The command is
+// floorContender is the floor of `tincan run FLAGS -m ROOT -- CMD`. The command is
 // compiled in, like all the rest of the plan.
-func (s *workshop) floorContender(name, cmd string, flags ...string) *contender {
+func (s *workshop) floorContender(name, root, cmd string, flags ...string) *contender {
 	c := &contender{name: name, argv: []string{"floor"}, single: !slices.Contains(flags, "--no-cgroup")}
 	file := strings.NewReplacer(" ", "-", "/", "-").Replace(name + cmd)
-	args := append(flags, "-m", s.root, "--hostname=tincan-bench-"+strconv.Itoa(os.Getpid()), "--", cmd)
+	args := append(flags, "-m", root, "--hostname=tincan-bench-"+strconv.Itoa(os.Getpid()), "--", cmd)
 	bin, err := s.floor(file, args...)
 	if err != nil {
 		c.absent = oneLine(err.Error())
@@ -125,7 +125,7 @@ func (s *workshop) nspawn(cmd string) *contender {
 }
 
 // firejail shows the host's own tree: Debian's does not take a root directory
-// (chroot is disabled in its firejail.config).
+// (chroot is disabled in its firejail.config). It starts the tree's busybox there.
 func firejail(cmd string) *contender {
 	return &contender{name: "firejail", argv: []string{"firejail", "--quiet", "--noprofile", "--net=none", "--ipc-namespace",
 		"--caps.drop=all", "--seccomp", "--nonewprivs", "--rlimit-nofile=64", cmd}}

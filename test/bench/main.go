@@ -4,7 +4,7 @@
 // they see the same machine.
 //
 // Run by `make bench`, as root, on a machine that does nothing else. It prints a
-// table for each section, and writes everything as JSON (-json). What is
+// table for each section, and writes a chart (-svg) and everything (-json). What is
 // not on this machine is named and left out. docs/performance.md says how each figure
 // is come by.
 package main
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -29,6 +30,7 @@ var (
 	most      = flag.Int("most", 1000, "the largest number of containers at once, and of mounts")
 	quick     = flag.Bool("quick", false, "a few rounds of everything: shows that the benchmark works, not what it measures")
 	only      = flag.String("sections", "", "only these, with commas between: "+strings.Join(sectionNames(), ","))
+	svgFile   = flag.String("svg", "", "file for the chart")
 	jsonFile  = flag.String("json", "", "file for everything that was measured")
 	mobyFile  = flag.String("moby", "", "moby's default profile, as JSON (default: the first of "+strings.Join(mobyPlaces, ", ")+" that is there)")
 )
@@ -42,11 +44,18 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"true", wholeRuns},
+		{"first", firstInstruction},
+		{"memory", heldContainers},
+		{"parallel", inParallel},
+		{"mounts", mountsGrow},
+		{"env", environmentGrows},
+		{"profile", profileGrows},
+		{"filter", filterCost},
 	}
 }
 
 func sectionNames() (names []string) {
-	return []string{"true"}
+	return []string{"true", "first", "memory", "parallel", "mounts", "env", "profile", "filter"}
 }
 
 // bench is what the sections share.
@@ -56,23 +65,23 @@ type bench struct {
 	results results
 }
 
-// scaled is n, or a few under -quick.
+// scaled is n, or 1 under -quick.
 func scaled(n int) int {
 	if *quick {
-		return min(n, 2)
+		return 1
 	}
 	return n
 }
 
 func main() {
 	flag.Parse()
-	if err := run(); err != nil {
+	if err := run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run() (err error) {
+func run(out io.Writer) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("not root: the containers that are compared are root's")
 	}
@@ -83,7 +92,7 @@ func run() (err error) {
 		}
 	}
 	if *quick {
-		*rounds, *warmUp, *most = 3, 1, min(*most, 10)
+		*rounds, *warmUp, *most = 1, 0, min(*most, 10)
 	}
 	shop, err := openWorkshop()
 	if err != nil {
@@ -115,13 +124,18 @@ func run() (err error) {
 		}
 		t.Section = s.name
 		b.results.Tables = append(b.results.Tables, t)
-		t.print(os.Stdout)
+		t.print(out)
 	}
 	for _, line := range b.results.Conditions {
-		fmt.Println(line)
+		fmt.Fprintln(out, line)
+	}
+	if *svgFile != "" {
+		if err := b.results.writeChart(*svgFile); err != nil {
+			return err
+		}
 	}
 	if *jsonFile != "" {
-		if err := b.results.writeJSON(*jsonFile); err != nil {
+		if err := writeJSON(*jsonFile, &b.results); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,10 +15,7 @@ func (s *workshop) bundled(runtime, name string, config object) *contender {
 	c := &contender{name: name}
 	dir, err := os.MkdirTemp(s.dir, runtime)
 	if err == nil {
-		var b []byte
-		if b, err = json.MarshalIndent(config, "", "  "); err == nil {
-			err = os.WriteFile(filepath.Join(dir, "config.json"), b, 0o644)
-		}
+		err = writeJSON(filepath.Join(dir, "config.json"), config)
 	}
 	if err != nil {
 		c.absent = oneLine(err.Error())

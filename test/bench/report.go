@@ -117,8 +117,8 @@ func (r *results) table(section string) *table {
 	return nil
 }
 
-func (r *results) writeJSON(file string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
+func writeJSON(file string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}

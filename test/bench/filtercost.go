@@ -1,0 +1,80 @@
+// Section filter: what a system call costs under a filter.
+
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func filterCost(b *bench) (*table, error) {
+	t := &table{Title: "A system call under a filter: nanoseconds, medians"}
+	if b.noGCC != "" {
+		t.absent("all", b.noGCC)
+		return t, nil
+	}
+	profiles := []string{"none", "default"}
+	if b.moby != "" {
+		profiles = append(profiles, b.moby)
+	}
+	many := 300_000
+	if *quick {
+		many = 1000
+	}
+	var calls []string
+	costs := make([]map[string][]float64, len(profiles))
+	for i := range costs {
+		costs[i] = map[string][]float64{}
+	}
+	err := interleave(len(profiles), scaled(9), min(*warmUp, 1), func(i int, counts bool) error {
+		cmd := exec.Command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
+		cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("under %s: %w: %s", profiles[i], err, oneLine(string(out)))
+		}
+		for line := range strings.Lines(string(out)) {
+			f := strings.Fields(line)
+			if len(f) != 2 {
+				continue // a warning about the profile
+			}
+			ns, err := strconv.ParseFloat(f[1], 64)
+			if err != nil {
+				continue
+			}
+			if !slices.Contains(calls, f[0]) {
+				calls = append(calls, f[0])
+			}
+			if counts {
+				costs[i][f[0]] = append(costs[i][f[0]], ns)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Columns = []column{{"none", 0}, {"default", 0}, {"adds", 0}}
+	if b.moby != "" {
+		t.Columns = append(t.Columns, column{"moby", 0}, column{"adds", 0})
+	}
+	for _, c := range calls {
+		none := median(costs[0][c])
+		v := []figure{none}
+		for i := range profiles[1:] {
+			m := median(costs[i+1][c])
+			v = append(v, m, m-none)
+		}
+		t.add(c, v...)
+	}
+	if b.moby == "" {
+		t.note("moby's profile is not here: -moby FILE")
+	}
+	t.note("getppid and close: allowed whatever their arguments, which the kernel knows without running the filter; ioctl, fchmod: the default looks")
+	t.note("at an argument; personality: moby's does; keyctl: refused by both")
+	return t, nil
+}
