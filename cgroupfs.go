@@ -66,12 +66,15 @@ type groupFile struct {
 
 // group is the resource group: which directories, which files.
 type group struct {
-	none    bool
-	v2      bool
-	name    string
-	parents []groupParent
-	files   []groupFile
-	absent  []string // defaults that this kernel has no file for
+	none      bool
+	lacks     error // why there is none although none was not asked for
+	v2        bool
+	delegated bool // below a group that is not the machine's topmost
+	leaf      bool // the launcher must leave that group first (delegate.go)
+	name      string
+	parents   []groupParent
+	files     []groupFile
+	absent    []string // defaults that this kernel has no file for
 }
 
 // groupParent is a directory that the group's directory is made in.
@@ -110,6 +113,11 @@ func findGroup(name string, l limits) (group, error) {
 	if controllers, ok := v2Controllers(cgroupRoot); ok && containsAll(controllers, required) {
 		g.v2 = true
 		g.parents = []groupParent{{"", cgroupRoot}}
+		if !topmost(cgroupRoot) { // inside another container
+			if err := g.findDelegated(required); err != nil {
+				return g, fmt.Errorf("no usable control group: %w; or run without limits: --no-cgroup", err)
+			}
+		}
 		return g, g.planV2(l, controllers)
 	}
 	mounts, err := v1Mounts()
@@ -156,7 +164,14 @@ func (g *group) planV2(l limits, controllers []string) error {
 		{"", "memory.max", l.memory.text(), "--memory", false, "memory of all processes together; more is out-of-memory"},
 		{"", "memory.oom.group", "1", "--memory", true, "out of memory ends the whole container, and not one process at random"},
 		{"", "pids.max", l.pids.text(), "--pids", false, "a fork bomb ends here"},
-		{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of what others get, when the processor is short"},
+	}
+	switch {
+	case slices.Contains(controllers, "cpu"):
+		g.files = append(g.files, groupFile{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of what others get, when the processor is short"})
+	case l.cpuWeight.asked || l.cpus.asked && !l.cpus.max:
+		return fmt.Errorf("--cpu-weight, --cpus: the cpu controller is not delegated to this user; as root: systemctl edit user@.service, with the lines [Service] and Delegate=cpu cpuset io memory pids")
+	default:
+		g.absent = append(g.absent, fmt.Sprintf("--cpu-weight: the default %s is left out: the cpu controller is not delegated to this user", l.cpuWeight.text()))
 	}
 	swap := groupFile{"", "memory.swap.max", l.swap.text(), "--swap", !l.swap.asked, "swap beside the memory: none, or the memory limit would be none"}
 	g.files = append(g.files[:1], append([]groupFile{swap}, g.files[1:]...)...)
@@ -185,7 +200,7 @@ func resources(c *config) []*step {
 	if g.none {
 		return nil
 	}
-	var steps []*step
+	steps := g.stepAside()
 	steps = append(steps, hostStep("mkdir", func(l *launch) error { return l.makeGroup() }, quoteAll(g.dirs())...).
 		because("made exclusively: if the name is taken, another is found"))
 	if g.v2 {
@@ -220,10 +235,11 @@ func (g *group) parentOf(controller string) string {
 // enableControllers lets the group have the controllers' files. Only what is not
 // enabled yet is written.
 func enableControllers(g *group) []*step {
-	file := filepath.Join(cgroupRoot, "cgroup.subtree_control")
+	dir := g.parents[0].dir
+	file := filepath.Join(dir, "cgroup.subtree_control")
 	b, _ := os.ReadFile(file)
 	enabled := strings.Fields(string(b))
-	have, _ := v2Controllers(cgroupRoot)
+	have, _ := v2Controllers(dir)
 	var missing []string
 	for _, c := range []string{"memory", "pids", "cpu", "io"} {
 		if containsAll(have, []string{c}) && !containsAll(enabled, []string{c}) {
@@ -240,8 +256,8 @@ func enableControllers(g *group) []*step {
 
 func hintSubtree(e unix.Errno) string {
 	if e == unix.EBUSY {
-		return "the group at the top of this hierarchy has processes in it (\"no internal processes\", cgroups(7)), as inside another container:; " +
-			"move them to a group of their own, or run without limits: --no-cgroup"
+		return "a process has come into this group meanwhile (\"no internal processes\", cgroups(7)); " +
+			"move it to a group of its own, or run without limits: --no-cgroup"
 	}
 	return hintGroup(e)
 }
@@ -310,6 +326,12 @@ func leave(c *config) []*step {
 	if !c.group.none {
 		for _, dir := range c.group.dirs() {
 			steps = append(steps, hostStep("rmdir", nil, quote(dir)).because("the group goes; if processes were left in it, cgroup.kill ends them first"))
+		}
+		if home := c.group.parents[0].dir; c.group.leaf {
+			steps = append(steps,
+				hostStep("write", nil, quote(home+"/cgroup.subtree_control"), `"-..."`).because("no group is left that needs the controllers"),
+				hostStep("write", nil, quote(home+"/cgroup.procs"), `"0"`).because("the launcher comes back"),
+				hostStep("rmdir", nil, quote(home+"/tincan-launcher-PID")).because("its leaf goes"))
 		}
 	}
 	if !c.root.assembled {

@@ -12,6 +12,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -34,7 +35,8 @@ type config struct {
 
 	uid, gid         int // inside
 	hostUID, hostGID int
-	maps             []idMap
+	maps, gidMaps    []idMap
+	rootless         rootless
 
 	hostname string
 	net      string // "none" or "host"
@@ -125,35 +127,75 @@ func (c *config) setHostname(f *runFlags) error {
 	return nil
 }
 
+// defaultMaps are the tutorial's: 2000 ids that nobody has.
+var defaultMaps = []idMap{{0, 10000, 2000}}
+
 func (c *config) setIDs(f *runFlags) error {
+	var given []idMap
 	for _, m := range f.Map {
 		p, err := parseMap(m)
 		if err != nil {
 			return err
 		}
-		for _, q := range c.maps {
+		for _, q := range given {
 			if overlap(p.inside, p.count, q.inside, q.count) || overlap(p.outside, p.count, q.outside, q.count) {
 				return fmt.Errorf("--map=%s: overlaps with another --map", m)
 			}
 		}
-		c.maps = append(c.maps, p)
+		given = append(given, p)
 	}
-	const maxMaps = 340 // user_namespaces(7)
-	if len(c.maps) > maxMaps {
-		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(c.maps), maxMaps)
+	const maxMaps = 339 // user_namespaces(7) says 340; one may be added (rootless.go)
+	if len(given) > maxMaps {
+		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(given), maxMaps)
 	}
 	c.uid, c.gid = f.UID, f.UID
 	if f.GID != nil {
 		c.gid = *f.GID
 	}
-	var ok bool
-	if c.hostUID, ok = hostID(c.maps, c.uid); !ok {
-		return fmt.Errorf("--uid=%d: not in the container's map, which has %s: see --map", c.uid, mapsText(c.maps))
+	const lastID = math.MaxUint32 - 1
+	if c.uid < 0 || c.uid > lastID {
+		return fmt.Errorf("--uid=%d: not an id: 0 to %d", c.uid, lastID)
 	}
-	if c.hostGID, ok = hostID(c.maps, c.gid); !ok {
-		return fmt.Errorf("--gid=%d: not in the container's map, which has %s: see --map", c.gid, mapsText(c.maps))
+	if c.gid < 0 || c.gid > lastID {
+		return fmt.Errorf("--gid=%d: not an id: 0 to %d", c.gid, lastID)
+	}
+	if w := whoIs(); !w.root {
+		if err := c.userIDs(w, given); err != nil {
+			return err
+		}
+	} else {
+		c.maps = defaultMaps
+		if given != nil {
+			c.maps = given
+		}
+		c.gidMaps = c.maps
+	}
+	for _, id := range []struct {
+		flag   string
+		inside int
+		maps   []idMap
+		host   *int
+	}{{"--uid", c.uid, c.maps, &c.hostUID}, {"--gid", c.gid, c.gidMaps, &c.hostGID}} {
+		var ok bool
+		if *id.host, ok = hostID(id.maps, id.inside); !ok {
+			text := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", id.flag, id.inside, mapsText(id.maps))
+			if c.rootless.lacks != "" {
+				text += "\nfor more ids: " + c.rootless.lacks
+			}
+			return errors.New(text)
+		}
 	}
 	return nil
+}
+
+// mounterID is an id inside as it is called where the mounts are made: by the host's
+// root in the host's user namespace, or in the outer one, which has the same numbers.
+func (c *config) mounterID(maps []idMap, id int) (int, bool) {
+	host, ok := hostID(maps, id)
+	if c.rootless.on {
+		host = id
+	}
+	return host, ok
 }
 
 func (c *config) setRoot(f *runFlags) error {
@@ -194,6 +236,9 @@ func (c *config) mayEnter(dir string) error {
 	}
 	if n, _ := unix.Getxattr(dir, "system.posix_acl_access", nil); allowed != 0 || n > 0 {
 		return nil
+	}
+	if c.rootless.single && unix.Faccessat(unix.AT_FDCWD, dir, unix.X_OK, 0) == nil {
+		return nil // by one of the user's groups, which stay
 	}
 	return fmt.Errorf("mode %04o, owner %d:%d: the container's user, who is %d:%d to the host, may not enter it; chmod o+x %s (or chown %d:%d %s)",
 		st.Mode&0o7777, st.Uid, st.Gid, c.hostUID, c.hostGID, dir, c.hostUID, c.hostGID, dir)
@@ -315,13 +360,30 @@ func (c *config) setLimits(f *runFlags) error {
 		c.group.none = true
 		return nil
 	}
+	if c.rootless.on && c.rootless.who.uid != 0 {
+		return c.userGroup(l)
+	}
 	var err error
 	c.group, err = findGroup(c.hostname, l)
 	return err
 }
 
+// asked names the limits that were asked for.
+func (l *limits) asked() []string {
+	var out []string
+	for _, v := range []struct {
+		limit
+		flag string
+	}{{l.memory, "--memory"}, {l.swap, "--swap"}, {l.pids, "--pids"}, {l.cpuWeight, "--cpu-weight"}, {l.cpus, "--cpus"}, {l.ioWeight, "--io-weight"}} {
+		if v.asked {
+			out = append(out, v.flag)
+		}
+	}
+	return out
+}
+
 func (c *config) setRlimits(f *runFlags) error {
-	all := slices.Clone(defaultRlimits)
+	all := append(slices.Clone(defaultRlimits), c.standIn()...)
 	for _, s := range f.Rlimit {
 		r, err := parseRlimit(s)
 		if err != nil {

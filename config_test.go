@@ -346,7 +346,7 @@ func TestKernelVersions(t *testing.T) {
 
 // flagsFor gives flags as the command line has them when nothing is said.
 func flagsFor(change func(*runFlags)) *runFlags {
-	f := &runFlags{Init: true, Net: "none", Map: []string{"0:10000:2000"}, Seccomp: "default", Workdir: "/", NoCgroup: true, Args: []string{"true"}}
+	f := &runFlags{Init: true, Net: "none", Seccomp: "default", Workdir: "/", NoCgroup: true, Args: []string{"true"}}
 	change(f)
 	return f
 }

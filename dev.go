@@ -57,7 +57,7 @@ func devices(c *config) []*step {
 		steps = append(steps, symlink(l.target, l.link))
 	}
 	pts := "newinstance,ptmxmode=0666,mode=0620"
-	if gid, ok := hostID(c.maps, ttyGroup); ok {
+	if gid, ok := c.mounterID(c.gidMaps, ttyGroup); ok {
 		pts += fmt.Sprintf(",gid=%d", gid)
 	}
 	steps = append(steps,

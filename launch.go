@@ -9,7 +9,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -76,9 +75,6 @@ func newLaunch(f *runFlags, catching <-chan caught) (*launch, error) {
 	c, err := newConfig(f)
 	if err != nil {
 		return nil, err
-	}
-	if os.Geteuid() != 0 {
-		return nil, errors.New("not root: for now tincan needs it to make a container's namespaces and resource group\ntry: sudo tincan ...; `tincan plan` works for any user")
 	}
 	if err := checkProc(); err != nil {
 		return nil, err
@@ -180,6 +176,9 @@ func (l *launch) prepare() error {
 	}
 	for _, line := range c.group.absent {
 		l.log(line)
+	}
+	if c.group.lacks != nil {
+		say("%s", c.group.standInText())
 	}
 	return nil
 }
@@ -321,23 +320,26 @@ func (l *launch) clone() error {
 	return nil
 }
 
-// handshake waits for the child's byte and makes the host's steps that come between
-// it and the answer.
+// handshake makes the host's steps that are left, and waits before them where the
+// child has something to say first.
 func (l *launch) handshake(i int) error {
-	var b [1]byte
-	n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
-	if err != nil {
-		return &hostError{call: "read(PARENT)", err: err}
-	}
-	if n == 0 {
-		return l.failure()
-	}
-	if err := l.verifyMounts(); err != nil {
-		return err
-	}
 	for ; i < len(l.plan); i++ {
-		if l.plan[i].actor == host {
+		s := l.plan[i]
+		switch {
+		case s.actor == host:
 			if err := l.hostDo(i); err != nil {
+				return err
+			}
+		case s.heard != nil:
+			var b [1]byte
+			n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
+			if err != nil {
+				return &hostError{call: "read(PARENT)", err: err}
+			}
+			if n == 0 {
+				return l.failure()
+			}
+			if err := s.heard(l); err != nil {
 				return err
 			}
 		}

@@ -3,7 +3,7 @@
 // flock(2), openat2(2), unlinkat(2).
 //
 // A launcher that is killed cannot clean up. So each run writes down what it is
-// about to make, in a file of its own in /run/tincan that it holds a lock on; a
+// about to make, in a file of its own in /run/tincan (ledgerDirs) that it holds a lock on; a
 // file whose lock can be taken belongs to a launcher that is dead, and the next run
 // that ends removes what it lists. Only what is empty is ever removed.
 //
@@ -30,7 +30,19 @@ import (
 
 // ledgerDirs are tried in turn: a bare host may have no /run. One in memory is
 // better: on a disk, to remove a file can take longer than all the rest of a run.
-var ledgerDirs = []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
+// A user who is not root has directories of their own, or finds one there.
+func ledgerDirs() []string {
+	w := whoIs()
+	if w.uid == 0 {
+		return []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
+	}
+	own := fmt.Sprintf("/tincan-%d", w.uid)
+	dirs := []string{"/dev/shm" + own, "/tmp" + own}
+	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) { // file-hierarchy(7): /run/user/UID
+		dirs = append([]string{run + "/tincan"}, dirs...)
+	}
+	return dirs
+}
 
 // ledgerOrder gives ledgerDirs with those in memory first. It depends on nothing
 // but the host, so that all runs agree.
@@ -40,7 +52,7 @@ func ledgerOrder() []string {
 		return unix.Statfs(path.Dir(dir), &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
 	}
 	var dirs, others []string
-	for _, dir := range ledgerDirs {
+	for _, dir := range ledgerDirs() {
 		if inMemory(dir) {
 			dirs = append(dirs, dir)
 		} else {
@@ -61,6 +73,8 @@ type ledger struct {
 //
 //	root  DEV:INO               this run uses the root directory
 //	group DIR                   a directory of cgroupfs
+//	leaf  DIR                   where the launcher is meanwhile
+//	home  DIR                   the group that the launcher was in (delegate.go)
 //	not   DIR                   that directory was another's after all
 //	made  DEV:INO d|f ROOT REL  a mount point in the root directory
 type entry struct {
@@ -101,7 +115,7 @@ func openLedger(rootFD int) (*ledger, error) {
 		break
 	}
 	if l.dir == "" {
-		return nil, fmt.Errorf("no directory to note down what is to be removed at the end:\n%w\nmount a tmpfs on /run", errors.Join(errs...))
+		return nil, fmt.Errorf("no directory to note down what is to be removed at the end:\n%w\nmount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own", errors.Join(errs...))
 	}
 	unlock, err := l.lock()
 	if err != nil {
@@ -259,6 +273,12 @@ func (l *ledger) undo(f *os.File, others []other, own bool) error {
 		switch e := entries[i]; {
 		case e.what == "not" && len(e.words) == 1:
 			foreign[e.words[0]] = true
+		case e.what == "leaf" && len(e.words) == 1:
+			unix.Rmdir(e.words[0]) // if the launcher is still in it, a later run does it
+		case e.what == "home" && len(e.words) == 1 && own:
+			if err := comeHome(e.words[0]); err != nil {
+				errs = append(errs, err)
+			}
 		case e.what == "group" && len(e.words) == 1 && !foreign[e.words[0]]:
 			if err := removeGroup(e.words[0], own); err != nil {
 				errs = append(errs, err)

@@ -50,10 +50,11 @@ func mounts(c *config) []*step {
 	steps = append(steps, devices(c)...)
 	steps = append(steps, sysfs(c)...)
 	steps = in(16, steps, added(c))
-	return append(steps, in(10, []*step{
+	steps = append(steps, procfs())
+	return append(steps, append([]*step{
 		umount("..").because("the host's whole tree goes"),
 		chdir("/").because("the working directory was the last way out"),
-	}, procfs())...)
+	}, masks("/proc")...)...)
 }
 
 // plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount
@@ -139,10 +140,12 @@ func private(c *config) []*step {
 	return steps
 }
 
-// tmpfsOptions are those of tmpfs(5). Its owner is the container's user: the mount
-// is made by the host's root, so the ids are the host's.
+// tmpfsOptions are those of tmpfs(5). Its owner is the container's user, in the
+// numbers of the user namespace in which the mount is made.
 func (c *config) tmpfsOptions(mode, size string) string {
-	data := fmt.Sprintf("mode=%s,uid=%d,gid=%d", mode, c.hostUID, c.hostGID)
+	uid, _ := c.mounterID(c.maps, c.uid)
+	gid, _ := c.mounterID(c.gidMaps, c.gid)
+	data := fmt.Sprintf("mode=%s,uid=%d,gid=%d", mode, uid, gid)
 	if size != "" {
 		data += ",size=" + size
 	}
@@ -153,7 +156,10 @@ func (c *config) tmpfsOptions(mode, size string) string {
 // /sys/fs/cgroup stays the empty directory that sysfs has there.
 func sysfs(c *config) []*step {
 	steps := []*step{mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
-		because("programs look here for processors and devices; read-only")}
+		because("programs look here for processors and devices; read-only").hinted(hintSys)}
+	if c.rootless.on && c.net == "host" {
+		steps = hostSys(c)
+	}
 	if c.group.version() == 2 {
 		steps = append(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").
 			because("its own group, rooted at /, to be read and not to be changed"))
@@ -161,11 +167,27 @@ func sysfs(c *config) []*step {
 	return append(steps, masks("/sys")...)
 }
 
-// procfs is mounted last. Its parts that belong to the whole machine are covered.
-func procfs() []*step {
-	steps := []*step{mount("proc", "/proc", "proc", plainFlags, "").
-		because("the processes of the new PID namespace, and no others").hinted(hintProc)}
-	return append(steps, masks("/proc")...)
+// hostSys is the host's own /sys: who does not own the network may not mount another,
+// since it lists the network's interfaces. Its view of groups is covered.
+func hostSys(c *config) []*step {
+	steps := []*step{
+		mount(hostPath("/sys"), "/sys", "", unix.MS_BIND|unix.MS_REC, "").
+			because("programs look here for processors and devices; the host's own, since the network is the host's"),
+		mountSetattr("/sys", unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC),
+	}
+	if c.group.version() != 2 {
+		steps = append(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).
+			because("the host's groups are not to be seen"))
+	}
+	return steps
+}
+
+// procfs is the last mount that a path leads to. The kernel wants to see the host's
+// /proc when it mounts another in a user namespace, so the host's tree is still there.
+// The parts that belong to the whole machine are covered when it is gone.
+func procfs() *step {
+	return mount("proc", "/proc", "proc", plainFlags, "").
+		because("the processes of the new PID namespace, and no others").hinted(hintProc)
 }
 
 // mask says how a path of /proc or /sys is covered.
@@ -300,6 +322,13 @@ var hostPrivate = []struct{ dir, mode, why string }{
 func hintPivot(e syscall.Errno) string {
 	if e == unix.EINVAL {
 		return "the root of this machine may be its initramfs, which pivot_root(2) cannot leave"
+	}
+	return ""
+}
+
+func hintSys(e syscall.Errno) string {
+	if e == unix.EPERM {
+		return "the /sys of this host is covered in parts, as inside another container: the kernel then refuses a new one"
 	}
 	return ""
 }

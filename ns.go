@@ -19,7 +19,6 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -44,6 +43,9 @@ var cloneFlags = []flagName{
 // namespaces gives the flags of the clone (step 8).
 func namespaces(c *config) uintptr {
 	f := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if c.rootless.on {
+		f |= unix.CLONE_NEWUSER // it owns the others: see rootless.go
+	}
 	if c.net == "none" {
 		f |= unix.CLONE_NEWNET
 	}
@@ -136,30 +138,33 @@ func hostID(maps []idMap, id int) (int, bool) {
 // userns is step 11: a user namespace of its own, the handshake in which the
 // launcher writes the maps, and the ids.
 func userns(c *config) []*step {
-	var lines []string
-	for _, m := range c.maps {
-		lines = append(lines, m.String()+"\n")
+	byChild, byHost := []*step(nil), []*step{
+		mapStep("uid_map", mapLines(c.maps), "the maps can only be written from the namespace above"),
+		mapStep("gid_map", mapLines(c.gidMaps), "the same for groups"),
 	}
-	text := strings.Join(lines, "")
+	if c.rootless.on {
+		byChild, byHost = innerMaps(c)
+	}
 	socket := fd(c.fds.child, "SOCKET")
-	return []*step{
-		unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns),
-		writeBytes(socket, "\x01").because("tells the launcher that the namespace is there"),
-		mapStep("uid_map", text, "the maps can only be written from the namespace above"),
-		mapStep("gid_map", text, "the same for groups"),
-		goStep(),
-		readByte(socket).because("waits for the maps; end-of-file, the launcher's death, is a failure"),
-		setgroups().because("the caller's supplementary groups are not the container's"),
+	told := writeBytes(socket, "\x01").because("tells the launcher that the mounts and the namespace are there")
+	told.heard = (*launch).verifyMounts
+	steps := []*step{unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns)}
+	steps = append(append(append(steps, byChild...), told), byHost...)
+	steps = append(steps, goStep(),
+		readByte(socket).because("waits for the launcher; end-of-file, its death, is a failure"))
+	if c.rootless.on && !c.rootless.who.maps && c.rootless.helpers[0] == "" {
+		return steps // the kernel lets nobody leave a group who has a single id (user_namespaces(7), "setgroups")
 	}
+	return append(steps, setgroups().because("the caller's supplementary groups are not the container's"))
 }
 
 // ids come after the bounding set, whose drop needs a capability that a change of
 // ids may take.
 func ids(c *config) []*step {
 	steps := []*step{setresgid(c.gid).because("the group inside")}
-	if root, ok := hostID(c.maps, 0); ok && root == 0 && c.uid != 0 {
+	if root, ok := hostID(c.maps, 0); ok && root == c.rootless.who.uid && c.uid != 0 {
 		steps = append(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
-			because("the host's root is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
+			because("whoever started tincan is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
 	}
 	return append(steps,
 		setresuid(c.uid).because("the user inside"),

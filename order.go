@@ -34,6 +34,7 @@ func containerPlan(c *config) ([]*step, error) {
 	add(10, host, mountPoints(c))
 	add(8, host, cloneStep(c))
 	add(7, child, beginning(c))
+	add(11, child, outerNamespace(c)) // not for root: see rootless.go
 	add(12, child, appArmorFirst(c))
 	add(14, child, join(c))
 	add(9, child, hostname(c))

@@ -68,6 +68,7 @@ type step struct {
 	index int // in the plan, of a step in a childPlan
 	actor actor
 	do    func(*launch) error // the host's steps: what is done
+	heard func(*launch) error // a child's write to the launcher: what is done when it comes
 }
 
 // String gives the step as strace shows the call, without its result.

@@ -26,7 +26,7 @@ var rlimitTable = []struct{ name, unit, why string }{
 	{"STACK", "bytes", "stack of the main thread"},
 	{"CORE", "bytes", "size of a core file"},
 	{"RSS", "bytes", "resident memory: without effect since Linux 2.4.30"},
-	{"NPROC", "processes", "processes and threads of the user, in all containers"},
+	{"NPROC", "processes", "processes and threads of the user id in this container"},
 	{"NOFILE", "descriptors", "one above the highest descriptor"},
 	{"MEMLOCK", "bytes", "locked memory"},
 	{"AS", "bytes", "address space"},

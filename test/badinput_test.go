@@ -184,14 +184,7 @@ func TestBadInput(t *testing.T) {
 func TestBadHost(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
-	needProgram(t, "setpriv")
-	bin := filepath.Join("/tmp", uniqueName()) // where anybody may run it
-	copyFile(t, tincanBin, bin)
-	defer os.Remove(bin)
-	r := job{before: []string{"setpriv", "--reuid=65534", "--clear-groups", bin, "-m", "/etc", "--", "echo", "ran"}, dir: "/"}.run(t)
-	refused(t, r, "not root")
-
-	r = job{before: inMountNS(t, "mount -t tmpfs none /dev"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	r := job{before: inMountNS(t, "mount -t tmpfs none /dev"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	refused(t, r, "/dev/null", "ENOENT")
 	r = job{before: inMountNS(t, "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	refused(t, r, "/dev/null", "1:3")

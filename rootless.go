@@ -1,0 +1,232 @@
+// Chapter 11 without root: a user namespace first, and another one at the place
+// where root has its only one.
+//
+// user_namespaces(7), newuidmap(1), setns(2), capabilities(7).
+//
+// What root may do by itself (mounts, a hostname, the loopback) an ordinary user may
+// do only in namespaces that a user namespace of their own owns. So that one comes
+// with the clone, and the first thing the child does is wait until it has its ids
+// there: without a map no file can be made (EOVERFLOW), not even in a tmpfs. From
+// there on the plan is root's, call by call, to its end, the second user namespace
+// included: the first one, the outer, takes the place that the host's has otherwise.
+//
+// Why two. With one alone, root inside would own all that it lives in: with
+// CAP_NET_ADMIN the firewall of its network and the kernel code behind it, with
+// --cap-add=SYS_ADMIN the mounts that hide /proc/sys. One might drop these by
+// default, forbid them to --cap-add, and have a second security model to explain and
+// to test. With the inner namespace the table in caps.go means the same for everybody:
+// what the outer one owns is out of reach for every capability that the inner gives.
+// It costs an unshare and one more pair of maps, some 30 microseconds. Nothing else
+// about the order differs; what root's plan does for its own reasons fits here too:
+//
+//   - /proc is mounted while the host's is still in the mount namespace, or the
+//     kernel refuses ("mount_too_revealing"); it is the last mount all the same.
+//   - Bind mounts are recursive: a copy of the host's mounts is locked together, and
+//     the kernel lets nobody take a piece of it away from what lies below.
+//   - Read-only is set by mount_setattr(2), which adds to the flags; nosuid, nodev,
+//     noexec and atime of the source are locked, and stay.
+//   - /dev consists of the host's nodes: mknod(2) is not for user namespaces.
+//
+// What differs is small, and stands where it happens: sizes and owners of a tmpfs and
+// the group of /dev/pts are told in the mounter's ids, which are the container's here
+// (mount.go, dev.go); /sys with --net=host (mount.go); the limits (delegate.go).
+//
+// Differs from the tutorial: it is for root only.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// rootless is what is different for a user who is not root.
+type rootless struct {
+	on       bool
+	who      caller
+	outerUID []idMap // of the outer user namespace: the container's maps, and the own id
+	outerGID []idMap
+	single   bool      // the own id is the only one
+	helpers  [2]string // newuidmap, newgidmap; "" where the launcher may write any map
+	lacks    string    // why there is a single id
+}
+
+// userIDs is setIDs for a user who is not root: given are the --maps.
+func (c *config) userIDs(w caller, given []idMap) error {
+	c.rootless = rootless{on: true, who: w}
+	r := &c.rootless
+	own := []idMap{{uint32(c.uid), uint32(w.uid), 1}}
+	ownGroup := []idMap{{uint32(c.gid), uint32(w.gid), 1}}
+	var g grants
+	var err error
+	if !w.maps {
+		if g, err = grantsOf(w); err != nil && !isOwnID(given, w) {
+			return err
+		}
+		r.helpers, r.lacks = g.helpers, g.lacks
+	}
+	switch {
+	case given != nil:
+		c.maps, c.gidMaps = given, groupMaps(given, w)
+		if err := r.allowed(c.maps, c.gidMaps, g); err != nil {
+			return err
+		}
+	case w.maps:
+		c.maps = defaultMaps
+		c.gidMaps = c.maps
+	case g.lacks != "":
+		c.maps, c.gidMaps = own, ownGroup
+	default:
+		c.maps, c.gidMaps = wholeRange(w.uid, g.uids), wholeRange(w.gid, g.gids)
+	}
+	r.single = isOwnID(c.maps, w)
+	r.outerUID, r.outerGID = withOwn(c.maps, w.uid), withOwn(c.gidMaps, w.gid)
+	if r.single {
+		r.helpers = [2]string{}
+	}
+	return nil
+}
+
+// isOwnID: the map has the own id and no other.
+func isOwnID(maps []idMap, w caller) bool {
+	return len(maps) == 1 && maps[0].count == 1 && int(maps[0].outside) == w.uid
+}
+
+// groupMaps: the own user id of a --map stands for the own group id as well.
+func groupMaps(maps []idMap, w caller) []idMap {
+	var out []idMap
+	for _, m := range maps {
+		if m.count == 1 && int(m.outside) == w.uid {
+			m.outside = uint32(w.gid)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// allowed: each line of a --map must be the own id, or granted.
+func (r *rootless) allowed(uids, gids []idMap, g grants) error {
+	if r.who.maps {
+		return nil
+	}
+	for _, f := range []struct {
+		maps, granted []idMap
+		own           int
+		file          string
+	}{{uids, g.uids, r.who.uid, "subuid"}, {gids, g.gids, r.who.gid, "subgid"}} {
+		for _, m := range f.maps {
+			switch {
+			case m.count == 1 && int(m.outside) == f.own:
+			case !covers(f.granted, m.outside, m.count):
+				return fmt.Errorf("--map=%d:%d:%d: not root, and %s/%s does not grant these ids to user %d, who may have %d (the own id) and %s",
+					m.inside, m.outside, m.count, hostEtc, f.file, r.who.uid, f.own, grantsText(f.granted))
+			}
+		}
+	}
+	if g.lacks != "" && !isOwnID(uids, r.who) {
+		return errors.New("--map: " + g.lacks)
+	}
+	return nil
+}
+
+// withOwn adds the own id where the maps do not have it: the mounts are made by it,
+// and the inner user namespace does not have it either.
+func withOwn(maps []idMap, own int) []idMap {
+	free := uint32(0)
+	for _, m := range maps {
+		if covers([]idMap{m}, uint32(own), 1) {
+			return maps
+		}
+		free = max(free, m.inside+m.count)
+	}
+	return append(append([]idMap{}, maps...), idMap{free, uint32(own), 1})
+}
+
+// identity maps every id of the outer namespace to itself, but for the added one. It
+// has the lines that the outer map has: the kernel takes none that spans two of them.
+func identity(maps []idMap) []idMap {
+	var out []idMap
+	for _, m := range maps {
+		out = append(out, idMap{m.inside, m.inside, m.count})
+	}
+	return out
+}
+
+// outerNamespace is what comes first of all: the ids, so that files can be made.
+func outerNamespace(c *config) []*step {
+	r := &c.rootless
+	if !r.on {
+		return nil
+	}
+	var steps []*step
+	switch {
+	case r.helpers[0] != "":
+		steps = []*step{
+			helperStep(r.helpers[0], r.outerUID, "only a program with a set-id bit may map more than one's own id; it reads /etc/subuid"),
+			helperStep(r.helpers[1], r.outerGID, "likewise, with /etc/subgid"),
+		}
+	default:
+		steps = []*step{mapStep("uid_map", mapLines(r.outerUID), "the own id, and nobody's permission is needed for it")}
+		if !r.who.maps {
+			steps = append(steps, mapStep("setgroups", "deny", "who may leave a group may get at what it is shut out from: so the kernel wants this before it takes a group map without privilege"))
+		}
+		steps = append(steps, mapStep("gid_map", mapLines(r.outerGID), "the same for groups"))
+	}
+	return append(steps, goStep(),
+		readByte(fd(c.fds.child, "SOCKET")).because("waits for the maps: files cannot be made without (EOVERFLOW)"))
+}
+
+// innerMaps are the maps of the inner user namespace. They can only be written from
+// within it or the outer one, where the launcher is not. For a single id the child
+// does it itself; for more it takes power over the outer, which the child has left.
+func innerMaps(c *config) (byChild, byHost []*step) {
+	if c.rootless.single {
+		for _, f := range []struct {
+			file string
+			id   int
+		}{{"uid_map", c.uid}, {"gid_map", c.gid}} {
+			byChild = append(byChild, ownMap("/proc/self/"+f.file, fmt.Sprintf("%d %d 1\n", f.id, f.id))...)
+		}
+		return byChild, nil
+	}
+	byHost = []*step{
+		hostWrite("/proc/PID/uid_map", mapLines(identity(c.maps)), (*launch).writeInnerMaps).because("all ids of the outer user namespace, as they are there"),
+		hostWrite("/proc/PID/gid_map", mapLines(identity(c.gidMaps)), func(*launch) error { return nil }).because("the same for groups, written by the same process: only one in the outer namespace may"),
+	}
+	return nil, byHost
+}
+
+// ownMap writes a map; the child's /proc is the container's own, by now.
+func ownMap(file, text string) []*step {
+	open := call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"))
+	open.keep = ^uintptr(0)
+	return []*step{
+		open.because("the inner user namespace has the one id that the outer has: its own process may write that"),
+		writeBytes(kept(), text),
+		closeFD(kept()),
+	}
+}
+
+func mapLines(maps []idMap) string {
+	var b strings.Builder
+	for _, m := range maps {
+		b.WriteString(m.String() + "\n")
+	}
+	return b.String()
+}
+
+// helperStep runs newuidmap or newgidmap: program PID INSIDE HOST COUNT...
+func helperStep(program string, maps []idMap, why string) *step {
+	var args []string
+	for _, m := range maps {
+		args = append(args, strings.Fields(m.String())...)
+	}
+	base := program[strings.LastIndexByte(program, '/')+1:]
+	text := vectorText(append([]string{base, "PID"}, args...))
+	return hostStep("spawn", func(l *launch) error {
+		return runHelper(program, append([]string{base, fmt.Sprint(l.pid)}, args...))
+	}, quote(program), text).because(why)
+}

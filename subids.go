@@ -1,0 +1,192 @@
+// Chapter 11, without root: which ids of the host a user may have.
+//
+// subuid(5), subgid(5), newuidmap(1), user_namespaces(7) "Defining user and group ID mappings".
+//
+// Anybody may map one id, their own. More takes the administrator's word, which is
+// a line USER:FIRST:COUNT in /etc/subuid and in /etc/subgid, and newuidmap and
+// newgidmap, which have a set-id bit, read these lines and write the map: nothing of
+// ours has or needs such a bit.
+//
+// Differs from the tutorial: it is for root only.
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostEtc is another directory in tests.
+var hostEtc = "/etc"
+
+// caller is who started tincan.
+type caller struct {
+	uid, gid int
+	root     bool // with root's power over namespaces and mounts
+	maps     bool // may write any map of ids by itself
+}
+
+// whoIs looks; tests say something else.
+var whoIs = func() caller {
+	w := caller{uid: unix.Geteuid(), gid: unix.Getegid()}
+	held := ownCaps()
+	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN)
+	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID)
+	return w
+}
+
+// ids are ranges of host ids, or what stands in the way of having them.
+type grants struct {
+	uids, gids []idMap // inside is not set yet
+	helpers    [2]string
+	lacks      string // what is missing for ranges, and how to get it; "" if nothing
+}
+
+// grantsOf reads what the administrator has granted. A line of this user's that
+// cannot be read is an error: a typing mistake shall not quietly give another map.
+func grantsOf(w caller) (grants, error) {
+	name, err := userName(w.uid)
+	if err != nil {
+		return grants{}, err
+	}
+	var g grants
+	for _, f := range []struct {
+		file string
+		to   *[]idMap
+	}{{"subuid", &g.uids}, {"subgid", &g.gids}} {
+		if *f.to, err = readGrants(filepath.Join(hostEtc, f.file), name, w.uid); err != nil {
+			return g, err
+		}
+	}
+	who := name
+	if who == "" {
+		who = strconv.Itoa(w.uid)
+	}
+	for _, f := range []struct {
+		file string
+		have []idMap
+	}{{"subuid", g.uids}, {"subgid", g.gids}} {
+		if len(f.have) == 0 {
+			g.lacks = fmt.Sprintf("%s/%s grants user %s no ids: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", hostEtc, f.file, who, who)
+			return g, nil
+		}
+	}
+	for i, program := range []string{"newuidmap", "newgidmap"} {
+		if g.helpers[i] = findProgram(program); g.helpers[i] == "" {
+			g.lacks = program + " is not installed, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+			return g, nil
+		}
+	}
+	return g, nil
+}
+
+// readGrants reads the lines of a user: NAME:FIRST:COUNT, or its number for NAME.
+func readGrants(file, name string, uid int) ([]idMap, error) {
+	b, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []idMap
+	n := 0
+	for line := range strings.SplitSeq(string(b), "\n") {
+		n++
+		who, rest, _ := strings.Cut(line, ":")
+		if who == "" || who != name && who != strconv.Itoa(uid) {
+			continue
+		}
+		first, count, ok := strings.Cut(rest, ":")
+		f, err1 := strconv.ParseUint(first, 10, 32)
+		c, err2 := strconv.ParseUint(strings.TrimSpace(count), 10, 32)
+		if !ok || err1 != nil || err2 != nil || f+c > math.MaxUint32 {
+			return nil, fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536; to do without: --map=0:%d:1", file, n, line, who, uid)
+		}
+		if c > 0 {
+			out = append(out, idMap{outside: uint32(f), count: uint32(c)})
+		}
+	}
+	return out, nil
+}
+
+// userName finds the user's name; "" if there is none, as in a container.
+func userName(uid int) (string, error) {
+	fields, err := passwdEntry(uid)
+	if len(fields) == 0 {
+		return "", err
+	}
+	return fields[0], err
+}
+
+// passwdEntry is the user's line of /etc/passwd: passwd(5).
+func passwdEntry(uid int) ([]string, error) {
+	b, err := os.ReadFile(filepath.Join(hostEtc, "passwd"))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if f := strings.Split(line, ":"); len(f) > 6 && f[2] == strconv.Itoa(uid) {
+			return f, nil
+		}
+	}
+	return nil, nil
+}
+
+// findProgram looks for a program of the host in PATH, and where Debian has it.
+func findProgram(name string) string {
+	for dir := range strings.SplitSeq(os.Getenv("PATH")+":/usr/bin", ":") {
+		p := filepath.Join(dir, name)
+		if filepath.IsAbs(p) && unix.Access(p, unix.X_OK) == nil {
+			return p
+		}
+	}
+	return ""
+}
+
+// wholeRange maps the own id to 0 and what was granted to 1 and up, as podman does.
+func wholeRange(own int, granted []idMap) []idMap {
+	maps := []idMap{{0, uint32(own), 1}}
+	next := uint32(1)
+	for _, g := range granted {
+		maps = append(maps, idMap{next, g.outside, g.count})
+		next += g.count
+	}
+	return maps
+}
+
+// covers tells whether the ids from first on are granted, in one piece or in several.
+func covers(granted []idMap, first, count uint32) bool {
+	for count > 0 {
+		found := false
+		for _, g := range granted {
+			if first >= g.outside && first-g.outside < g.count {
+				n := min(count, g.count-(first-g.outside))
+				first, count, found = first+n, count-n, true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// grantsText lists ranges for a person.
+func grantsText(granted []idMap) string {
+	if len(granted) == 0 {
+		return "no others"
+	}
+	var out []string
+	for _, g := range granted {
+		out = append(out, fmt.Sprintf("%d to %d", g.outside, uint64(g.outside)+uint64(g.count)-1))
+	}
+	return strings.Join(out, ", ")
+}
