@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -230,30 +229,6 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidf
 		return 0, -1, &hostError{call: text, err: errno, hint: hintClone(errno)}
 	}
 	return int(n), int(p.pidfd), nil
-}
-
-// stopDefault stops the launcher, or its whole process group, by SIGTSTP's default
-// action. It is not SIGSTOP, because the kernel does not stop an orphaned process
-// group, which no shell would ever continue, by SIGTSTP (setpgid(2)). Go's
-// os/signal cannot give a signal its default action back once it was caught.
-func stopDefault(group bool) {
-	var standard, old [4]uint64 // struct kernel_sigaction: handler, flags, restorer, mask; all 0 is SIG_DFL
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGTSTP), uintptr(unsafe.Pointer(&standard)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	if group {
-		unix.Kill(0, unix.SIGTSTP)
-		for pendingToAny(unix.SIGTSTP) { // any thread may take it, and must find the default action
-			time.Sleep(100 * time.Microsecond)
-		}
-	} else {
-		unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGTSTP)
-	}
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGTSTP), uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
-}
-
-// defaultAction gives a signal its default action, past Go's os/signal.
-func defaultAction(s syscall.Signal) {
-	var standard [4]uint64 // struct kernel_sigaction: all 0 is SIG_DFL
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&standard)), 0, 8, 0, 0)
 }
 
 func hintClone(e syscall.Errno) string {

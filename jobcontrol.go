@@ -13,7 +13,6 @@ package main
 
 import (
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,7 +63,7 @@ func (t *jobControl) foreground() int {
 }
 
 func (t *jobControl) setForeground(group int) bool {
-	signal.Ignore(unix.SIGTTOU) // or a background process that sets the foreground is stopped
+	ignore(unix.SIGTTOU) // or a background process that sets the foreground is stopped
 	return unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) == nil
 }
 

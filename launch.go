@@ -34,7 +34,6 @@ type launch struct {
 	pidfd   int
 	reaped  *ending // status and usage of pid, if reapOrphans met it
 
-	catching <-chan caught
 	signals  int // a pipe with a byte for each signal that was caught
 	timeout  time.Duration
 	deadline time.Time // when endSoon is due; zero is never
@@ -55,8 +54,8 @@ func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
 // runContainer is `tincan run`: it gives the exit status.
-func runContainer(f *runFlags, catching <-chan caught) (int, error) {
-	l, err := newLaunch(f, catching)
+func runContainer(f *runFlags) (int, error) {
+	l, err := newLaunch(f)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +63,7 @@ func runContainer(f *runFlags, catching <-chan caught) (int, error) {
 }
 
 // newLaunch checks what was asked for, and makes nothing yet.
-func newLaunch(f *runFlags, catching <-chan caught) (*launch, error) {
+func newLaunch(f *runFlags) (*launch, error) {
 	timeout, err := parseDuration(f.Timeout)
 	if err != nil {
 		return nil, err
@@ -82,7 +81,7 @@ func newLaunch(f *runFlags, catching <-chan caught) (*launch, error) {
 	if err := checkDevices(); err != nil {
 		return nil, err
 	}
-	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout, catching: catching}, nil
+	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout}, nil
 }
 
 // carryOut runs the container from nothing to the end, and cleans up.
@@ -91,11 +90,9 @@ func (l *launch) carryOut() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	caught := <-l.catching
-	if caught.err != nil {
-		return 0, caught.err
+	if l.signals, err = startSignals(); err != nil {
+		return 0, err
 	}
-	l.signals = caught.pipe
 	end, err := l.run()
 	err = errors.Join(err, l.cleanUp(end))
 	if end == nil {

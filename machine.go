@@ -67,7 +67,7 @@ func (m *machine) setUp() (ok bool) {
 		return false
 	}
 	ownSignals()
-	m.catching = catchSignals()
+	m.signals, m.deaf = catchSignals()
 	if !mounted && rootOfAll() {
 		duty(coverRoot()...)
 	}

@@ -29,8 +29,8 @@
 //	rlimit.go    14      the limits of a process
 //	apparmor.go          a profile of AppArmor's, for hosts that have it
 //	command.go   15      the last steps, and execve
-//	supervise.go         signals, time limit, the end; jobcontrol.go has the
-//	                     terminal, stats.go what was used
+//	supervise.go         time limit, the end; signals.go has the signals,
+//	                     jobcontrol.go the terminal, stats.go what was used
 //	pid1.go              PID 1 of a machine: machine.go sets the machine up,
 //	                     pid1end.go reports and powers off; initramfs.go, image.go
 //	                     and cpio.go write the image that it boots from
@@ -154,9 +154,8 @@ func tincan(args []string) int {
 		Run runCmd `cmd:""`
 	}
 	model := any(&c)
-	var catching <-chan caught
 	if args[0] == "run" {
-		model, catching = &only, startSignals()
+		model = &only
 	}
 	parser, err := kong.New(model, options()...)
 	if err != nil {
@@ -168,7 +167,7 @@ func tincan(args []string) int {
 	}
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
-		status, err := runContainer(&only.Run.runFlags, catching)
+		status, err := runContainer(&only.Run.runFlags)
 		if err != nil {
 			return failed(err)
 		}

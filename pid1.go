@@ -24,7 +24,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -66,9 +65,8 @@ type machine struct {
 	oomKills int64 // of the whole machine, when the command started
 	ending   *ending
 	failure  string // why nothing ran, or the crash
-	catching <-chan caught
-	signals  sync.Once
-	caught   caught
+	signals  int    // a pipe with a byte for each signal that was caught
+	deaf     error  // why there is none
 }
 
 // initOptions are initCmd's, read.
@@ -276,13 +274,12 @@ func (m *machine) direct(argv []string) int {
 
 // await reaps whatever ends until the command does, and passes signals on.
 func (m *machine) await(command int) int {
-	caught := m.pipe()
-	if caught.err != nil {
-		say("%v", caught.err)
+	if m.deaf != nil {
+		say("%v", m.deaf)
 	}
 	go func() {
 		defer m.recover()
-		m.passOn(caught.pipe, command)
+		m.passOn(m.signals, command)
 	}()
 	for {
 		var status unix.WaitStatus
@@ -331,20 +328,12 @@ func endsMachine(s syscall.Signal) bool {
 	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGPWR
 }
 
-// pipe is where the signals come out; it waits until they are caught.
-func (m *machine) pipe() caught {
-	m.signals.Do(func() { m.caught = <-m.catching })
-	return m.caught
-}
-
 // startSignals is catchSignals, but in a machine's PID 1 they are caught already.
-func startSignals() <-chan caught {
+func startSignals() (int, error) {
 	if theMachine == nil {
 		return catchSignals()
 	}
-	ready := make(chan caught, 1)
-	ready <- theMachine.pipe()
-	return ready
+	return theMachine.signals, theMachine.deaf
 }
 
 // ownSignals gives every signal that neither Go nor tincan needs its default action,

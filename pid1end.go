@@ -113,7 +113,7 @@ func tell(r *machineReport) error {
 // stay keeps the machine running until somebody asks for its end.
 func (m *machine) stay() {
 	say("the machine stays on (--poweroff=%s); SIGTERM to process 1 or Ctrl-Alt-Del ends it", m.opt.poweroff)
-	fds := []unix.PollFd{{Fd: int32(m.pipe().pipe), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(m.signals), Events: unix.POLLIN}}
 	for {
 		reapAll()
 		retry(func() (int, error) { return unix.Poll(fds, -1) })

@@ -11,8 +11,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -63,63 +61,6 @@ func signalName(s syscall.Signal) string {
 		return fmt.Sprintf("SIGRT_%d", int(s)-32)
 	}
 	return fmt.Sprintf("signal %d", int(s))
-}
-
-// passed are the signals that the launcher passes on. Each costs a handshake with a
-// thread of Go's runtime, some 50 microseconds in all, so only those are here that
-// people and programs send to a running command; of the others, the usual default
-// action is the launcher's end, and with it the container's.
-var passed = []struct {
-	signal syscall.Signal
-	why    string
-}{
-	{unix.SIGTERM, "kill(1), timeout(1), systemd"},
-	{unix.SIGINT, "Ctrl-C where the terminal is not the command's own"},
-	{unix.SIGHUP, "the terminal is gone; daemons read their configuration again"},
-	{unix.SIGQUIT, "Ctrl-\\"},
-	{unix.SIGTSTP, "Ctrl-Z"},
-	{unix.SIGCONT, "the shell's fg and bg"},
-	{unix.SIGUSR1, "whatever the command says"},
-	{unix.SIGUSR2, "whatever the command says"},
-	{unix.SIGWINCH, "the terminal has another size"},
-	{unix.SIGALRM, "whatever the command says"},
-	{unix.SIGPWR, "lxc and machines: the power goes"},
-	{unix.SIGCHLD, "not passed on: without an init it says that the command was stopped"},
-}
-
-// catchSignals comes before anything is made, so that a signal cannot end the
-// launcher in between and leave something behind. What the caller ignores
-// (nohup(1)) stays ignored. Each signal becomes a byte in a pipe, for poll(2).
-//
-// It goes on beside the reading of the command line: with each signal Go's runtime takes
-// a few switches between threads.
-func catchSignals() <-chan caught {
-	done := make(chan caught, 1)
-	go func() {
-		defer theMachine.recover()
-		var p [2]int
-		if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-			done <- caught{err: &hostError{call: "pipe2(O_CLOEXEC|O_NONBLOCK)", err: err}}
-			return
-		}
-		signals := make(chan os.Signal, 128)
-		for _, s := range passed {
-			if !signal.Ignored(s.signal) {
-				signal.Notify(signals, s.signal)
-			}
-		}
-		done <- caught{pipe: p[0]}
-		for s := range signals {
-			unix.Write(p[1], []byte{byte(s.(syscall.Signal))})
-		}
-	}()
-	return done
-}
-
-// caught is where the signals come out.
-type caught struct {
-	pipe int
-	err  error
 }
 
 // supervise waits for the end of the command. It returns an error if the command
