@@ -56,8 +56,10 @@ FUZZTIME ?= 30s
 fuzz: ## half a minute for each fuzz target (FUZZTIME=10m for longer)
 	@for f in $$($(GO) test -list '^Fuzz' . | grep ^Fuzz); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) . || exit 1; done
 
-bench: build ## whole-process time of /bin/true, beside bwrap, unshare and runc (root)
-	$(GO) run ./test/bench -tincan ./tincan $(BENCHFLAGS)
+# On a machine that does nothing else. BENCHFLAGS=-sections=true,first -who=tincan,bwrap is
+# a part of it, -help lists the rest.
+bench: build ## what a container costs, beside bwrap, unshare, runc and more; draws docs/bench.svg (root)
+	$(GO) run ./test/bench -tincan ./tincan -svg docs/bench.svg $(BENCHFLAGS)
 
 cover: ## how much of the source the tests of this directory reach
 	$(GO) test -count=1 -coverprofile=cover.out . && $(GO) tool cover -func=cover.out | tail -1

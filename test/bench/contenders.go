@@ -39,10 +39,16 @@ func (s *workshop) contenders(cmd string) []*contender {
 			s.bundled(runtime, runtime+noLimits, ociConfig(s.root, cmd, false, nil)))
 	}
 	all = append(all, s.nspawn(cmd), firejail(s.root+cmd))
+	all = slices.DeleteFunc(all, func(c *contender) bool { return !asked(c.name) })
 	for _, c := range all {
 		c.absent = c.trial()
 	}
 	return all
+}
+
+// asked is whether -who names it.
+func asked(name string) bool {
+	return *who == "" || slices.ContainsFunc(strings.Split(*who, ","), func(w string) bool { return strings.HasPrefix(name, w) })
 }
 
 // present leaves out what is absent, and what a test for names says no to.
@@ -59,6 +65,7 @@ func present(all []*contender, names ...string) (out []*contender) {
 	return out
 }
 
+// named is the one of that name, or nil: nothing is measured for nil.
 func named(all []*contender, name string) *contender {
 	for _, c := range all {
 		if c.name == name {

@@ -93,7 +93,9 @@ func heldContainers(b *bench) (*table, error) {
 			if c.single && crowd.many > 1 {
 				continue
 			}
+			begin := time.Now()
 			values, err := b.crowd(c, crowd.many)
+			progress("%d of %s, from first to last: %.0f s", crowd.many, c.name, time.Since(begin).Seconds())
 			if err != nil {
 				return nil, fmt.Errorf("%d of %s: %w", crowd.many, c.name, err)
 			}

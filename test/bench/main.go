@@ -31,6 +31,7 @@ var (
 	quick     = flag.Bool("quick", false, "a few rounds of everything: shows that the benchmark works, not what it measures")
 	only      = flag.String("sections", "", "only these, with commas between: "+strings.Join(sectionNames(), ","))
 	svgFile   = flag.String("svg", "", "file for the chart")
+	who       = flag.String("who", "", "only these contenders, with commas between, by their names or the beginnings of them")
 	jsonFile  = flag.String("json", "", "file for everything that was measured")
 	mobyFile  = flag.String("moby", "", "moby's default profile, as JSON (default: the first of "+strings.Join(mobyPlaces, ", ")+" that is there)")
 )
@@ -72,6 +73,9 @@ func scaled(n int) int {
 	}
 	return n
 }
+
+// progress says on standard error how far it is.
+func progress(format string, a ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", a...) }
 
 func main() {
 	flag.Parse()
@@ -118,7 +122,9 @@ func run(out io.Writer) (err error) {
 		if *only != "" && !slices.Contains(wanted, s.name) {
 			continue
 		}
+		begin := time.Now()
 		t, err := s.measure(b)
+		progress("section %s: %.0f s", s.name, time.Since(begin).Seconds())
 		if err != nil {
 			return fmt.Errorf("section %s: %w", s.name, err)
 		}
