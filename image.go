@@ -7,6 +7,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -146,6 +147,37 @@ func (m *image) put(e *cpioEntry) error {
 		}
 	}
 	return nil
+}
+
+// checkInit finds an /init that the kernel could not start, and would panic over.
+func (m *image) checkInit() error {
+	e := m.entries["init"]
+	switch {
+	case e.mode&unix.S_IFMT == unix.S_IFLNK:
+		return nil
+	case e.mode&unix.S_IFMT != unix.S_IFREG || e.mode&0o111 == 0:
+		return errors.New("the kernel starts it, so it must be a program, and executable")
+	}
+	start := &firstBytes{room: 4096}
+	e.body(start)
+	if i := elfInterpreter(bytes.NewReader(start.b), start.b); i != "" && m.entries[strings.TrimPrefix(i, "/")] == nil {
+		return fmt.Errorf("a program that needs %s, which is not in the image; one that is linked statically needs nothing", i)
+	}
+	return nil
+}
+
+// firstBytes keeps what is written first.
+type firstBytes struct {
+	b    []byte
+	room int
+}
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.b = append(f.b, p[:min(len(p), f.room-len(f.b))]...)
+	if len(f.b) == f.room {
+		return 0, io.ErrShortWrite // enough
+	}
+	return len(p), nil
 }
 
 // write writes the archive, in the order of the paths: a directory before what is in it.

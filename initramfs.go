@@ -79,8 +79,8 @@ func (c *initramfsCmd) write() (err error) {
 			return fmt.Errorf("--add %s: %w", s, err)
 		}
 	}
-	if e := m.entries["init"]; e.mode&unix.S_IFMT != unix.S_IFREG && e.mode&unix.S_IFMT != unix.S_IFLNK || e.mode&unix.S_IFMT == unix.S_IFREG && e.mode&0o111 == 0 {
-		return errors.New("--add ...:/init: the kernel starts /init, so it must be a program, and executable")
+	if err := m.checkInit(); err != nil {
+		return fmt.Errorf("/init: %w", err)
 	}
 	var w io.Writer = out
 	if strings.HasSuffix(c.Output, ".gz") {

@@ -182,7 +182,7 @@ func TestImageRefused(t *testing.T) {
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a"}}, "/x/a is to be a directory and a file"},
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/one/y"}}, "/x/one is to be a file, and a directory with y in it"},
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a/link/y"}}, "/x/a/link is a symlink in the image"},
-		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "it must be a program, and executable"},
+		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "so it must be a program, and executable"},
 		{initramfsCmd{Add: []string{dir + ":/x"}, Output: dir + "/image"}, "is the archive that is being written"},
 		{initramfsCmd{Output: dir}, "-o " + dir + ": is a directory"},
 		{initramfsCmd{Output: dir + "/no/such"}, "no such file or directory"},

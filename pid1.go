@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -266,10 +267,23 @@ func (m *machine) direct(argv []string) int {
 		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != c.candidates()[len(c.candidates())-1] {
 			continue
 		}
-		m.fail(&hostError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: c.hintExec(file)(e)})
+		m.fail(&hostError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: hintDirect(c, file, e)})
 		return c.execStatus(file, e)
 	}
 	return statusFailed // not reached: there is always a candidate
+}
+
+// hintDirect says what to do about a command that could not be executed.
+func hintDirect(c *config, file string, e syscall.Errno) string {
+	switch i := c.interpreterOf(file); {
+	case e == unix.ENOENT && i != "":
+		return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nput it into the image: tincan initramfs --add %s:%s", file, i, i, i)
+	case e == unix.ENOENT:
+		return fmt.Sprintf("%s is not there; tincan initramfs --add FILE:%s puts it into the image", c.argv[0], path.Join("/", c.argv[0]))
+	case e == unix.EACCES:
+		return file + ": a directory, or not executable: chmod +x"
+	}
+	return ""
 }
 
 // await reaps whatever ends until the command does, and passes signals on.
