@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path"
 	"runtime/debug"
 	"slices"
@@ -354,7 +353,7 @@ func startSignals() (int, error) {
 // which for PID 1 is none (pid_namespaces(7)); Go's own would be to end, and the
 // kernel would panic.
 func ownSignals() {
-	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true, unix.SIGPIPE: true}
+	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true}
 	for _, s := range passed {
 		needed[s.signal] = true
 	}
@@ -363,5 +362,5 @@ func ownSignals() {
 			defaultAction(s)
 		}
 	}
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // and not ignored: the command would inherit that
+	onlyOwnFaults()
 }

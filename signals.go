@@ -48,8 +48,11 @@ var passed = []struct {
 //lint:ignore U1000 signals_*.s read it
 var signalPipe int32
 
-// The addresses of the handler and of what it returns to (amd64), in signals_*.s.
-var handlerAddress, returnAddress uintptr
+// The addresses of the handlers and of what they return to (amd64), in signals_*.s.
+var handlerAddress, faultAddress, returnAddress uintptr
+
+// goHandler is Go's own handler, for faults.
+var goHandler uintptr
 
 const (
 	sigIgn     = 1          // SIG_IGN of asm-generic/signal-defs.h; SIG_DFL is 0
@@ -100,6 +103,16 @@ func catchSignals() (int, error) {
 		}
 	}
 	return p[0], nil
+}
+
+// onlyOwnFaults makes SIGSEGV and its like harmless if they were sent and not made by a
+// fault: Go would take them for one and end.
+func onlyOwnFaults() {
+	for _, s := range []syscall.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE} {
+		a := defaultAction(s)
+		goHandler, a.handler = a.handler, faultAddress
+		setAction(s, a)
+	}
 }
 
 // ignore ignores a signal from now on.

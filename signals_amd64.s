@@ -14,6 +14,16 @@ TEXT onSignal<>(SB), NOSPLIT|NOFRAME, $0
 	ADDQ $24, SP
 	RET
 
+// onFault passes a fault of this program's own on to Go's handler. One that somebody
+// has sent (si_code is not above 0: sigaction(2)) is none, and nothing is done.
+TEXT onFault<>(SB), NOSPLIT|NOFRAME, $0
+	CMPL 8(SI), $0
+	JLE sent
+	MOVQ ·goHandler(SB), AX
+	JMP AX
+sent:
+	RET
+
 // signalReturn is what a handler returns to.
 TEXT signalReturn<>(SB), NOSPLIT|NOFRAME, $0
 	MOVL $15, AX // rt_sigreturn
@@ -22,5 +32,7 @@ TEXT signalReturn<>(SB), NOSPLIT|NOFRAME, $0
 
 DATA ·handlerAddress(SB)/8, $onSignal<>(SB)
 GLOBL ·handlerAddress(SB), RODATA, $8
+DATA ·faultAddress(SB)/8, $onFault<>(SB)
+GLOBL ·faultAddress(SB), RODATA, $8
 DATA ·returnAddress(SB)/8, $signalReturn<>(SB)
 GLOBL ·returnAddress(SB), RODATA, $8

@@ -15,6 +15,19 @@ TEXT onSignal<>(SB), NOSPLIT|NOFRAME, $0
 	ADD $16, RSP
 	RET
 
+// onFault passes a fault of this program's own on to Go's handler. One that somebody
+// has sent (si_code is not above 0: sigaction(2)) is none, and nothing is done.
+TEXT onFault<>(SB), NOSPLIT|NOFRAME, $0
+	MOVW 8(R1), R3
+	CMPW $0, R3
+	BLE sent
+	MOVD ·goHandler(SB), R3
+	JMP (R3)
+sent:
+	RET
+
+DATA ·faultAddress(SB)/8, $onFault<>(SB)
+GLOBL ·faultAddress(SB), RODATA, $8
 DATA ·handlerAddress(SB)/8, $onSignal<>(SB)
 GLOBL ·handlerAddress(SB), RODATA, $8
 DATA ·returnAddress(SB)/8, $0
