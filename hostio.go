@@ -91,7 +91,7 @@ func skipNotExist(err error) error {
 func checkProc() error {
 	var st unix.Statfs_t
 	if err := unix.Statfs("/proc", &st); err != nil {
-		return &hostError{call: `statfs("/proc")`, err: err}
+		return &hostError{call: `statfs("/proc")`, err: err, hint: "tincan reads and writes /proc: mount -t proc proc /proc"}
 	}
 	if st.Type != unix.PROC_SUPER_MAGIC {
 		return errors.New("/proc is not the kernel's file system of processes: mount -t proc proc /proc")

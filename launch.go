@@ -71,11 +71,11 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err := supported(); err != nil {
 		return nil, err
 	}
-	c, err := newConfig(f)
-	if err != nil {
+	if err := checkProc(); err != nil {
 		return nil, err
 	}
-	if err := checkProc(); err != nil {
+	c, err := newConfig(f)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkDevices(); err != nil {

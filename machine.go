@@ -55,7 +55,7 @@ func duty(steps ...*step) {
 // setUp is everything that comes before the command. ok is false if this is no
 // machine's PID 1 but a container's: then nothing was changed.
 func (m *machine) setUp() (ok bool) {
-	mounted := exists("/proc/self")
+	mounted, made := exists("/proc/self"), !exists("/proc")
 	if !mounted {
 		duty(mkdir("/proc", 0o555).or(unix.EEXIST),
 			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and what is looked up below"))
@@ -63,6 +63,9 @@ func (m *machine) setUp() (ok bool) {
 	if !initialPIDNamespace() {
 		if !mounted {
 			unix.Unmount("/proc", 0)
+			if made {
+				unix.Rmdir("/proc")
+			}
 		}
 		return false
 	}

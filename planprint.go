@@ -50,6 +50,9 @@ func (p *planCmd) print(w io.Writer) error {
 	if _, err := parseDuration(p.Timeout); err != nil {
 		return err
 	}
+	if err := checkProc(); err != nil {
+		return err
+	}
 	c, err := newConfig(&p.runFlags)
 	if err != nil {
 		return err
