@@ -1,7 +1,7 @@
 // Mount points that are missing in a root directory: made before the clone, removed
 // at the end (ledger.go says when).
 //
-// openat2(2) RESOLVE_IN_ROOT, mkdirat(2), unlinkat(2) AT_REMOVEDIR.
+// openat2(2) RESOLVE_IN_ROOT, mkdirat(2), unlinkat(2) AT_REMOVEDIR, setfsuid(2).
 //
 // Paths are resolved in the root directory, and a symlink on the way is an error:
 // nothing outside is ever made or removed.
@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +43,11 @@ func (l *ledger) makePoint(r *root, p mountPoint) error {
 		if err := l.note(entry{"made", []string{l.root, kind, r.dir, rel}}); err != nil {
 			return err
 		}
-		if err := makeIn(r.fd, rel, q.dir); err != nil {
+		err = makeIn(r.fd, rel, q.dir)
+		if err == unix.EOVERFLOW {
+			err = makeAsOwner(r.fd, rel, q.dir)
+		}
+		if err != nil {
 			return &hostError{call: fmt.Sprintf("mkdir(%s, 0755)", quote(filepath.Join(r.dir, rel))), err: err}
 		}
 	}
@@ -68,6 +73,34 @@ func makeIn(root int, rel string, dir bool) error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+// makeAsOwner is for a directory on an idmapped mount (mount_setattr(2)) in which root
+// has no id that a file could belong to: it is made in the name of the directory's
+// owner. The change is one of this thread's (setfsuid(2)), and is taken back.
+func makeAsOwner(root int, rel string, dir bool) error {
+	parent, err := openParent(root, rel)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(parent)
+	var st unix.Stat_t
+	if err := unix.Fstat(parent, &st); err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	gid, err := unix.SetfsgidRetGid(int(st.Gid))
+	if err != nil {
+		return err
+	}
+	defer unix.Setfsgid(gid)
+	uid, err := unix.SetfsuidRetUid(int(st.Uid))
+	if err != nil {
+		return err
+	}
+	defer unix.Setfsuid(uid)
+	return makeIn(root, rel, dir)
 }
 
 func openParent(root int, rel string) (int, error) {
