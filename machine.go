@@ -79,6 +79,9 @@ func (m *machine) setUp() (ok bool) {
 			duty(mkdir(row.target, 0o755).or(unix.EEXIST), mount(row.source, row.target, row.fstype, row.flags, row.data).because(row.why))
 		}
 	}
+	for _, l := range devLinks {
+		duty(symlink(l.target, l.link).or(unix.EEXIST))
+	}
 	takeConsole()
 	loadModules()
 	enableAll()
