@@ -159,7 +159,7 @@ func mounts(args []string) {
 	dir := args[0]
 	say("tmpfs", unix.Mount("x", dir, "tmpfs", 0, ""))
 	say("cgroup v1", unix.Mount("x", dir, "cgroup", 0, "memory"))
-	say("cgroup2", unix.Mount("x", dir, "cgroup2", 0, ""))
+	say("cgroup2", unix.Mount("x", dir, "cgroup2", 0, cgroup2Options()))
 	say("proc", unix.Mount("x", dir, "proc", 0, ""))
 	say("bind", unix.Mount("/", dir, "", unix.MS_BIND, ""))
 	say("remount /", unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND, ""))
@@ -190,6 +190,20 @@ func mounts(args []string) {
 		}
 		return nil
 	}())
+}
+
+// cgroup2Options are those that version 2 is mounted with: they are the machine's, and
+// a mount from outside of a container would change them.
+func cgroup2Options() string {
+	b, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(b)) {
+		if _, after, ok := strings.Cut(line, " - cgroup2 "); ok {
+			if f := strings.Fields(after); len(f) > 1 {
+				return strings.TrimPrefix(strings.TrimPrefix(f[1], "rw"), ",")
+			}
+		}
+	}
+	return ""
 }
 
 // groups tries to change control groups from inside.
