@@ -373,15 +373,8 @@ func (l *launch) reap() (unix.WaitStatus, unix.Rusage) {
 // reapOrphans reaps, in PID 1 of a machine, whatever has ended. That may be the
 // container's first process, whose status is kept.
 func (l *launch) reapOrphans() {
-	for {
-		e := ending{}
-		pid, err := unix.Wait4(-1, &e.status, unix.WNOHANG, &e.usage)
-		if err != nil || pid == 0 {
-			return
-		}
-		if pid == l.pid {
-			l.reaped = &e
-		}
+	if l.reaped == nil {
+		l.reaped = reapUntil(l.pid)
 	}
 }
 

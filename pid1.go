@@ -285,52 +285,61 @@ func hintDirect(c *config, file string, e syscall.Errno) string {
 	return ""
 }
 
-// await reaps whatever ends until the command does, and passes signals on.
+// await reaps whatever ends until the command does, and passes signals on: one loop,
+// and the only one that waits for children.
 func (m *machine) await(command int) int {
+	idle := -1 // milliseconds
 	if m.deaf != nil {
 		say("%v", m.deaf)
+		idle = 100 // without the pipe nothing tells of an end
 	}
-	go func() {
-		defer m.recover()
-		m.passOn(m.signals, command)
-	}()
+	var deadline time.Time
+	fds := []unix.PollFd{{Fd: int32(m.signals), Events: unix.POLLIN}}
 	for {
-		var status unix.WaitStatus
-		pid, err := retry(func() (int, error) { return unix.Wait4(-1, &status, unix.WUNTRACED, nil) })
-		if err != nil {
-			m.fail(&hostError{call: "wait4(-1)", err: err})
-			return statusFailed
-		}
-		switch {
-		case pid != command:
-		case status.Stopped(): // nobody here has a shell's `fg`
-			unix.Kill(-command, unix.SIGCONT)
-		default:
-			m.ending = &ending{status: status, wall: time.Since(m.started)}
+		if m.ending = reapUntil(command); m.ending != nil {
+			m.ending.wall = time.Since(m.started)
 			return m.ending.exitStatus()
+		}
+		wait := idle
+		if !deadline.IsZero() {
+			wait = max(0, int(time.Until(deadline).Milliseconds())+1)
+		}
+		n, _ := retry(func() (int, error) { return unix.Poll(fds, wait) })
+		if n == 0 && !deadline.IsZero() { // SIGTERM was not enough
+			unix.Kill(-command, unix.SIGKILL)
+			deadline = time.Time{}
+			continue
+		}
+		var b [64]byte
+		n, _ = unix.Read(m.signals, b[:])
+		for _, s := range b[:max(n, 0)] {
+			switch s := syscall.Signal(s); {
+			case s == unix.SIGCHLD: // reaped above
+			case endsMachine(s):
+				unix.Kill(-command, unix.SIGTERM)
+				unix.Kill(-command, unix.SIGCONT)
+				deadline = time.Now().Add(killAfter)
+			default:
+				unix.Kill(-command, s)
+			}
 		}
 	}
 }
 
-// passOn passes signals on to the command; those that are to end the machine end the command first.
-func (m *machine) passOn(pipe, command int) {
+// reapUntil reaps what has ended, and gives the command's end if that is among it.
+func reapUntil(command int) *ending {
 	for {
-		fds := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}
-		if _, err := retry(func() (int, error) { return unix.Poll(fds, -1) }); err != nil {
-			return
-		}
-		var b [1]byte
-		if n, _ := unix.Read(pipe, b[:]); n != 1 {
-			continue
-		}
-		switch s := syscall.Signal(b[0]); {
-		case s == unix.SIGCHLD:
-		case endsMachine(s):
-			unix.Kill(-command, unix.SIGTERM)
+		e := ending{}
+		pid, err := unix.Wait4(-1, &e.status, unix.WNOHANG|unix.WUNTRACED, &e.usage)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || pid == 0:
+			return nil
+		case pid != command:
+		case e.status.Stopped(): // nobody here has a shell's `fg`
 			unix.Kill(-command, unix.SIGCONT)
-			time.AfterFunc(killAfter, func() { unix.Kill(-command, unix.SIGKILL) })
 		default:
-			unix.Kill(-command, s)
+			return &e
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 // counters are what the group has counted. -1 is "this kernel does not say".
 type counters struct {
 	oomKilled  int64 // processes killed because memory ran out
+	oomGroup   int64 // how often that was the whole group (memory.oom.group), in Linux 5.17 and newer
 	pidsHit    int64 // forks refused
 	memoryPeak int64 // bytes
 	pidsPeak   int64
@@ -26,7 +27,7 @@ type counters struct {
 
 // readCounters reads the group's files, before the group goes.
 func (g *group) readCounters() counters {
-	c := counters{-1, -1, -1, -1}
+	c := counters{-1, -1, -1, -1, -1}
 	if g.none {
 		return c
 	}
@@ -37,6 +38,7 @@ func (g *group) readCounters() counters {
 		pids, events, peak = memory, "memory.events", "memory.peak"
 	}
 	c.oomKilled = readKey(filepath.Join(memory, events), "oom_kill")
+	c.oomGroup = readKey(filepath.Join(memory, events), "oom_group_kill")
 	c.pidsHit = readKey(filepath.Join(pids, "pids.events"), "max")
 	c.memoryPeak = readKey(filepath.Join(memory, peak), "")
 	c.pidsPeak = readKey(filepath.Join(pids, "pids.peak"), "")
@@ -64,7 +66,10 @@ func readKey(file, key string) int64 {
 // notes are the lines at the end about limits that were hit.
 func (k counters) notes(e *ending, c *config) []string {
 	var out []string
-	if k.oomKilled > 0 {
+	if k.oomGroup > 0 {
+		// Not oom_kill: the kernel counts its first victim twice there (mm/oom_kill.c).
+		out = append(out, fmt.Sprintf("out of memory: the kernel killed the whole container at its limit of %s; --memory raises it", c.group.shown("memory")))
+	} else if k.oomKilled > 0 {
 		out = append(out, fmt.Sprintf("out of memory: the kernel killed %s at the container's limit of %s; --memory raises it",
 			plural(int(k.oomKilled), "process"), c.group.shown("memory")))
 	}
