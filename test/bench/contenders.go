@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,7 +80,8 @@ func named(all []*contender, name string) *contender {
 // compiled in, like all the rest of the plan.
 func (s *workshop) floorContender(name, root, cmd string, flags ...string) *contender {
 	c := &contender{name: name, argv: []string{"floor"}, single: !slices.Contains(flags, "--no-cgroup")}
-	file := strings.NewReplacer(" ", "-", "/", "-").Replace(name + cmd)
+	s.floors++
+	file := fmt.Sprintf("floor-%d", s.floors)
 	args := append(flags, "-m", root, "--hostname=tincan-bench-"+strconv.Itoa(os.Getpid()), "--", cmd)
 	bin, err := s.floor(file, args...)
 	if err != nil {

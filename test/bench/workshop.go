@@ -26,6 +26,7 @@ type workshop struct {
 	root   string // a tree with busybox, the programs, and every mount point
 	noGCC  string // why there are no C programs, or nothing
 	moby   string // moby's profile, or nothing
+	floors int    // how many were compiled
 	once   sync.Once
 }
 
