@@ -8,7 +8,7 @@
 // Read the files in the order of the tutorial "Writing a container in Rust", whose
 // sixteen steps they follow:
 //
-//	main.go      1-4     the command line
+//	main.go      1-4     the command line; quick.go reads the usual ones
 //	config.go    1-6     what was asked for, checked and made definite; values.go
 //	                     reads the values of flags, kernel.go the kernel's version
 //	plan.go              what a step is; calls.go has one constructor for each call
@@ -43,6 +43,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -146,32 +147,27 @@ Examples:
 
 // tincan is the whole program; it gives the exit status.
 func tincan(args []string) int {
-	var c cli
 	args = withDefaultCommand(args)
-	// The model of the whole command line takes kong as long to build as all else
-	// before the clone, so run, the command that is waited for, has one of its own.
-	var only struct {
-		Run runCmd `cmd:""`
-	}
-	model := any(&c)
 	if args[0] == "run" {
-		model = &only
+		if f := quickly(args[1:]); f != nil {
+			return run(f)
+		}
 	}
-	parser, err := kong.New(model, options()...)
+	var c cli
+	parser, err := kong.New(&c, options()...)
 	if err != nil {
 		return failed(err)
 	}
 	ctx, err := parser.Parse(args)
+	if err == nil {
+		err = errors.Join(c.Run.unchanged(args), c.Plan.unchanged(args))
+	}
 	if err != nil {
 		return failed(explainUsage(err))
 	}
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
-		status, err := runContainer(&only.Run.runFlags)
-		if err != nil {
-			return failed(err)
-		}
-		return status
+		return run(&c.Run.runFlags)
 	case "plan":
 		err = c.Plan.print(os.Stdout)
 	case "check":
@@ -187,6 +183,14 @@ func tincan(args []string) int {
 		return failed(err)
 	}
 	return 0
+}
+
+func run(f *runFlags) int {
+	status, err := runContainer(f)
+	if err != nil {
+		return failed(err)
+	}
+	return status
 }
 
 func options() []kong.Option {
@@ -225,6 +229,22 @@ func withDefaultCommand(args []string) []string {
 func (f *runFlags) AfterApply() error {
 	if len(f.Args) > 0 && f.Args[0] == "--" {
 		f.Args = f.Args[1:]
+	}
+	return nil
+}
+
+// unchanged puts the command back as it was given. kong passes every word through JSON,
+// which has no way to say what is not UTF-8, and names of files may be anything.
+func (f *runFlags) unchanged(args []string) error {
+	if len(f.Args) == 0 {
+		return nil
+	}
+	first := len(args) - len(f.Args)
+	copy(f.Args, args[first:])
+	for _, a := range args[:first] {
+		if !utf8.ValidString(a) {
+			return fmt.Errorf("%s: not UTF-8; in one letter's flags, and beside --help and the like, such a value cannot be told: write --FLAG=VALUE", quote(a))
+		}
 	}
 	return nil
 }
