@@ -96,6 +96,9 @@ func (c *initramfsCmd) write() (err error) {
 // createOutput opens the archive under a name of its own, which becomes FILE at the
 // end if all went well.
 func createOutput(name string) (f *os.File, done func(ok bool) error, err error) {
+	if name == "-" && isTerminal(1) {
+		return nil, nil, errors.New("standard output is a terminal, and this is no text: name a file")
+	}
 	if name == "-" {
 		return os.Stdout, func(bool) error { return nil }, nil
 	}

@@ -31,9 +31,10 @@
 //	command.go   15      the last steps, and execve
 //	supervise.go         time limit, the end; signals.go has the signals,
 //	                     jobcontrol.go the terminal, stats.go what was used
-//	pid1.go              PID 1 of a machine: machine.go sets the machine up,
-//	                     pid1end.go reports and powers off; initramfs.go, image.go
-//	                     and cpio.go write the image that it boots from
+//	pid1.go              PID 1 of a machine: bootargs.go finds out what it is to
+//	                     run, machine.go sets the machine up, pid1end.go reports
+//	                     and powers off; initramfs.go, image.go and cpio.go write
+//	                     the image that it boots from
 //	planprint.go         tincan plan; check.go has tincan check, stepper.go --step
 package main
 

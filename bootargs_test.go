@@ -1,7 +1,6 @@
 package main
 
-// PID 1 of a machine, as far as it goes without one: the words of the kernel's command
-// line. test/vm boots the rest.
+// The words for a machine's PID 1, from the kernel's command line; test/vm boots the rest.
 
 import (
 	"slices"

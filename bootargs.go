@@ -1,0 +1,128 @@
+// The words for a machine's PID 1: from the kernel's command line, or from a file.
+//
+// bootparam(7), Documentation/admin-guide/kernel-parameters.rst, the kernel's
+// lib/cmdline.c and init/main.c.
+//
+// Differs from the tutorial: it has no such part.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// initOptions are initCmd's, read.
+type initOptions struct {
+	noContainer bool
+	poweroff    string
+	debugExit   int // a port, or 0
+	args        []string
+}
+
+// machineArgs gives the words that are meant for tincan: those behind -- on the
+// kernel's command line, or, without a command there, the lines of /etc/tincan/args.
+func machineArgs(args []string) ([]string, error) {
+	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
+		args = kernelArgs(string(b), args)
+	}
+	args = withoutInit(args)
+	opt, err := parseInit(args)
+	if err != nil || len(opt.args) > 0 {
+		return args, err
+	}
+	b, err := os.ReadFile(argsFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return args, nil
+	}
+	return append(args, withoutInit(argLines(string(b)))...), err
+}
+
+func withoutInit(args []string) []string {
+	if len(args) > 0 && args[0] == "init" {
+		return args[1:]
+	}
+	return args
+}
+
+// kernelArgs gives the words behind the first -- of the kernel's command line. The
+// arguments that the kernel itself has passed, given, are not enough: it leaves out a
+// second -- and what comes behind it, and puts in front what it does not know of the
+// words before the first. If given was not made from line, it is right as it is.
+func kernelArgs(line string, given []string) []string {
+	words := kernelWords(line)
+	first := slices.Index(words, "--")
+	if first < 0 {
+		return given
+	}
+	words = words[first+1:]
+	passed := words
+	if second := slices.Index(words, "--"); second >= 0 {
+		passed = words[:second]
+	}
+	if n := len(given) - len(passed); n < 0 || !slices.Equal(given[n:], passed) {
+		return given
+	}
+	return words
+}
+
+// kernelWords splits a command line as the kernel's next_arg (lib/cmdline.c) does:
+// double quotes group, and go away at the beginning and end of a word or of a value.
+func kernelWords(line string) []string {
+	var words []string
+	for line = strings.TrimLeft(line, " \t\n"); line != ""; line = strings.TrimLeft(line, " \t\n") {
+		quoted, n := false, 0
+		for ; n < len(line) && (quoted || !strings.ContainsRune(" \t\n", rune(line[n]))); n++ {
+			if line[n] == '"' {
+				quoted = !quoted
+			}
+		}
+		word := line[:n]
+		line = line[n:]
+		if rest, ok := strings.CutPrefix(word, `"`); ok {
+			word = strings.TrimSuffix(rest, `"`)
+		} else if name, value, ok := strings.Cut(word, `="`); ok && !strings.ContainsAny(name, `="`) {
+			word = name + "=" + strings.TrimSuffix(value, `"`)
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+// parseInit reads init's own flags, which come first; what follows them is for tincan,
+// or the command.
+func parseInit(words []string) (initOptions, error) {
+	o := initOptions{poweroff: "always"}
+	for i, w := range words {
+		flag, value, given := strings.Cut(w, "=")
+		switch {
+		case w == "--no-container":
+			o.noContainer = true
+		case flag == "--poweroff":
+			if value != "never" && value != "always" && value != "on-success" {
+				return o, fmt.Errorf("%s: not one of --poweroff=never, --poweroff=always and --poweroff=on-success", w)
+			}
+			o.poweroff = value
+		case flag == "--debug-exit":
+			o.debugExit = 0x501 // QEMU's own default
+			if given {
+				if n, err := fmt.Sscanf(value, "%v", &o.debugExit); n != 1 || err != nil || o.debugExit < 1 || o.debugExit > 0xffff {
+					return o, fmt.Errorf("%s: not a port: 1 to 0xffff, the iobase of QEMU's isa-debug-exit", w)
+				}
+			}
+			if !haveDebugExit {
+				return o, fmt.Errorf("%s: only machines with I/O ports have the device: amd64", w)
+			}
+		default:
+			o.args = words[i:]
+			if o.noContainer && o.args[0] == "--" {
+				o.args = o.args[1:]
+			}
+			return o, nil
+		}
+	}
+	return o, nil
+}
