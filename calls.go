@@ -136,6 +136,18 @@ func readByte(from arg) *step {
 	return r
 }
 
+// sendDescriptor is sendmsg(2) of one byte and a descriptor (unix(7), SCM_RIGHTS).
+func sendDescriptor(to arg, n int, text string) *step {
+	control := make([]byte, unix.CmsgSpace(4))
+	copy(control, unix.UnixRights(n))
+	iov := &unix.Iovec{Base: new(byte)}
+	iov.SetLen(1)
+	m := &unix.Msghdr{Iov: iov, Iovlen: 1, Control: &control[0]}
+	m.SetControllen(len(control))
+	return call("sendmsg", unix.SYS_SENDMSG, to,
+		mem(unsafe.Pointer(m), `{msg_iov=[{iov_base="\0", iov_len=1}], msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[`+text+`]}]}`), num(0))
+}
+
 func unshare(n uintptr) *step {
 	return call("unshare", unix.SYS_UNSHARE, flags(n, cloneFlags))
 }

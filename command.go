@@ -161,13 +161,10 @@ func filter(c *config) ([]*step, error) {
 	return []*step{install,
 		call("dup3", unix.SYS_DUP3, kept(), fd(c.fds.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC")).
 			because("--seccomp-log: the listener, where the launcher looks for it"),
-		writeBytes(socket, listenerReady).because("tells the launcher that it is there"),
+		sendDescriptor(socket, c.fds.listener, "LISTENER").because("gives it to the launcher, who may not take it: this process is closed to everybody"),
 		readByte(socket).because("waits until the launcher has it"),
 	}, nil
 }
-
-// listenerReady is the message by which the launcher knows it from those before.
-const listenerReady = "\x02"
 
 // checkListener makes sure that the filter lets the calls through that come between
 // it and execve: a refusal there would wait for a listener that nobody has yet.
@@ -176,7 +173,7 @@ func (c *config) checkListener() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"dup3", "write", "read", "execve"} {
+	for _, name := range []string{"dup3", "sendmsg", "read", "execve"} {
 		nr, _ := native.number(name)
 		if v, _ := c.policy.eval(sysCall{nr: nr, arch: native.audit}); !v.permits() {
 			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, and the launcher needs it to get hold of the log", name, v)

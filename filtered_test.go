@@ -310,3 +310,14 @@ func TestRefusalLogAbandoned(t *testing.T) {
 		}
 	}
 }
+
+// fetchListener takes the listener over from a child: pidfd_getfd(2) "requires PTRACE_MODE_ATTACH_REALCREDS", which a
+// parent has over its child as long as that is dumpable or lives in a user namespace of the parent's making. The child must
+// not execve before, since that closes its own.
+func fetchListener(pidfd, fd int) (int, error) {
+	n, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return -1, fmt.Errorf("pidfd_getfd(%d, %d, 0) = %w", pidfd, fd, err)
+	}
+	return n, nil
+}

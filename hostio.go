@@ -108,25 +108,33 @@ func passCredentials(socket int) error {
 	return nil
 }
 
-// receive reads a message and its sender's process id, which is 0 at the end.
-func receive(socket int, b []byte) (n, pid int, err error) {
-	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+// message is what receive reads: how many bytes, from whom, and with which descriptor.
+type message struct{ n, pid, fd int }
+
+// receive reads a message; n is 0 at the end, fd -1 for none.
+func receive(socket int, b []byte) (message, error) {
+	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(4))
+	m := message{fd: -1}
 	var on int
-	_, err = retry(func() (int, error) {
+	_, err := retry(func() (int, error) {
 		var err error
-		n, on, _, _, err = unix.Recvmsg(socket, b, oob, 0)
-		return n, err
+		m.n, on, _, _, err = unix.Recvmsg(socket, b, oob, unix.MSG_CMSG_CLOEXEC)
+		return m.n, err
 	})
-	if err != nil || n == 0 {
-		return 0, 0, err
+	if err != nil || m.n == 0 {
+		return message{fd: -1}, err
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:on])
-	if err != nil || len(messages) == 0 {
-		return n, 0, err
-	}
-	cred, err := unix.ParseUnixCredentials(&messages[0])
+	parts, err := unix.ParseSocketControlMessage(oob[:on])
 	if err != nil {
-		return n, 0, err
+		return m, err
 	}
-	return n, int(cred.Pid), nil
+	for i := range parts {
+		if cred, err := unix.ParseUnixCredentials(&parts[i]); err == nil {
+			m.pid = int(cred.Pid)
+		}
+		if fds, err := unix.ParseUnixRights(&parts[i]); err == nil && len(fds) == 1 {
+			m.fd = fds[0]
+		}
+	}
+	return m, nil
 }

@@ -1,7 +1,7 @@
 package main
 
 // --seccomp-log: which calls the filter refused, how often, by which program.
-// man 2 seccomp_unotify, man 2 pidfd_getfd.
+// man 2 seccomp_unotify, man 7 unix.
 //
 // The kernel's own log of refusals (SECCOMP_RET_LOG, the audit log) is the host's, is rate-limited, and does not have
 // ERRNO verdicts. So the filter is compiled with SECCOMP_RET_USER_NOTIF where it would say ERRNO: the call waits, the
@@ -37,52 +37,31 @@ func (p *policy) notifying() *policy {
 	return &q
 }
 
-// fetchListener takes the listener over from a child: pidfd_getfd(2) "requires PTRACE_MODE_ATTACH_REALCREDS", which a
-// parent has over its child as long as that is dumpable or lives in a user namespace of the parent's making. The child must
-// not execve before, since that closes its own.
-func fetchListener(pidfd, fd int) (int, error) {
-	n, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if err != nil {
-		return -1, fmt.Errorf("pidfd_getfd(%d, %d, 0) = %w", pidfd, fd, err)
-	}
-	return n, nil
-}
-
 // refusals are what serveRefusals gives at the end.
 type refusals struct {
 	calls []refusedCall
 	err   error
 }
 
-// startLog waits until the child has its filter, takes the listener from it and
-// serves it from then on.
+// startLog waits until the child has its filter and has sent the listener, and serves it
+// from then on.
 func (l *launch) startLog() error {
 	var b [1]byte
 	for {
-		n, pid, err := receive(l.parent, b[:])
+		m, err := receive(l.parent, b[:])
 		if err != nil {
 			return &hostError{call: "recvmsg(PARENT)", err: err}
 		}
-		if n == 0 {
+		if m.n == 0 {
 			return nil // the child has failed before: supervise has its report
 		}
-		if string(b[:]) != listenerReady {
+		if m.fd < 0 {
 			continue
-		}
-		pidfd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			return &hostError{call: fmt.Sprintf("pidfd_open(%d, 0)", pid), err: err}
-		}
-		listener, err := fetchListener(pidfd, l.c.fds.listener)
-		unix.Close(pidfd)
-		if err != nil {
-			return fmt.Errorf("--seccomp-log: %w", err)
 		}
 		done := make(chan refusals, 1)
 		l.refused = done
 		go func() {
-			defer theMachine.recover()
-			calls, err := serveRefusals(listener, l.c.policy)
+			calls, err := serveRefusals(m.fd, l.c.policy)
 			done <- refusals{calls, err}
 		}()
 		if _, err := unix.Write(l.parent, []byte{1}); err != nil {

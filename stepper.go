@@ -93,8 +93,8 @@ func (s *stepper) begin() {
 // next waits for a gate: the step's number, and the process at it.
 func (s *stepper) next() (i, pid int, ok bool) {
 	var b [4]byte
-	n, pid, err := receive(s.ours, b[:])
-	return int(binary.LittleEndian.Uint32(b[:])), pid, err == nil && n == 4 && pid != 0
+	m, err := receive(s.ours, b[:])
+	return int(binary.LittleEndian.Uint32(b[:])), m.pid, err == nil && m.n == 4 && m.pid != 0
 }
 
 // host asks before a step of the host's.
