@@ -139,6 +139,14 @@ func lastCap() (int, error) {
 	return n, nil
 }
 
+// ownCaps is the launcher's effective set. capget(2) of oneself does not fail.
+func ownCaps() capSet {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	unix.Capget(&header, &data[0])
+	return capSet(data[1].Effective)<<32 | capSet(data[0].Effective)
+}
+
 // parseCap gives the bits of NAME, CAP_NAME (in any case) or ALL.
 func parseCap(flag, s string, last int) (capSet, error) {
 	u := strings.ToUpper(s)

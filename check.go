@@ -53,7 +53,7 @@ func (checkCmd) print(w io.Writer) int {
 		}
 		fmt.Fprintf(w, "%-8s %-16s %s\n", f.state, f.what, f.text)
 		if f.help != "" {
-			fmt.Fprintf(w, "%-8s %-16s to get it: %s\n", "", "", f.help)
+			fmt.Fprintf(w, "%-8s %-16s to get it: %s\n", "", "", strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 26)))
 		}
 	}
 	return status
@@ -69,44 +69,6 @@ func checkKernel() []finding {
 	return []finding{{"ok", "kernel", "Linux " + release + " (5.14 or newer is needed)", ""}}
 }
 
-// neededCaps are what the launcher uses of root's power, by number.
-var neededCaps = []struct {
-	n   int
-	why string
-}{
-	{unix.CAP_SYS_ADMIN, "namespaces and mounts"},
-	{unix.CAP_NET_ADMIN, "the loopback interface"},
-	{unix.CAP_SETUID, "the map of user ids"},
-	{unix.CAP_SETGID, "the map of group ids"},
-	{unix.CAP_DAC_OVERRIDE, "files of the resource group and of the root directory"},
-}
-
-func checkUser() []finding {
-	if os.Geteuid() != 0 {
-		return []finding{{"missing", "root", fmt.Sprintf("this is user %d", os.Geteuid()), "sudo tincan ...; `tincan plan` works for any user"}}
-	}
-	out := []finding{{"ok", "root", "this is user 0", ""}}
-	effective := ownCaps()
-	for _, c := range neededCaps {
-		if !effective.has(c.n) {
-			out = append(out, finding{"missing", "capabilities", capName(c.n) + " has been taken away; it is for " + c.why, "not inside a container, or with --cap-add there (docker run --privileged)"})
-		}
-	}
-	last, err := lastCap()
-	if err == nil && last >= len(capabilityTable) {
-		out = append(out, finding{"note", "capabilities", fmt.Sprintf("this kernel has %d that tincan does not know; they are dropped", last+1-len(capabilityTable)), ""})
-	}
-	return out
-}
-
-// ownCaps is the launcher's effective set. capget(2) of oneself does not fail.
-func ownCaps() capSet {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	unix.Capget(&header, &data[0])
-	return capSet(data[1].Effective)<<32 | capSet(data[0].Effective)
-}
-
 func checkNamespaces() []finding {
 	var out, have = []finding(nil), []string(nil)
 	for _, ns := range []struct{ file, config string }{
@@ -119,11 +81,7 @@ func checkNamespaces() []finding {
 		}
 	}
 	out = append([]finding{{"ok", "namespaces", strings.Join(have, ", "), ""}}, out...)
-	const file = "/proc/sys/user/max_user_namespaces"
-	if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == "0" {
-		out = append(out, finding{"missing", "user namespaces", file + " is 0", "sysctl user.max_user_namespaces=10000"})
-	}
-	return out
+	return append(out, checkUserns()...)
 }
 
 func checkSeccomp() []finding {
@@ -139,18 +97,6 @@ func checkAppArmor() []finding {
 		return []finding{{"note", "apparmor", "--apparmor is not to be had: " + err.Error(), ""}}
 	}
 	return []finding{{"ok", "apparmor", "profiles can be entered with --apparmor", ""}}
-}
-
-func checkGroup() []finding {
-	c := &config{hostname: "tincan-check"}
-	if err := c.setLimits(&runFlags{}); err != nil {
-		return []finding{{"missing", "resource group", err.Error(), ""}}
-	}
-	var out []finding
-	for _, dir := range c.group.dirs() {
-		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
-	}
-	return out
 }
 
 func checkHost() []finding {
@@ -171,6 +117,7 @@ func checkHost() []finding {
 func checkTrial() []finding {
 	const nothing = "/proc/self/tincan-check"
 	f := &runFlags{Net: "none", Init: true, Seccomp: "default", Workdir: "/", Args: []string{nothing}}
+	f.NoCgroup = !hasGroup()
 	l, err := newLaunch(f)
 	if err == nil {
 		_, err = l.carryOut()

@@ -12,7 +12,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path"
 	"slices"
@@ -125,77 +124,6 @@ func (c *config) setHostname(f *runFlags) error {
 		return bad("also names the resource group, a directory, and the kernel keeps such names for itself")
 	}
 	return nil
-}
-
-// defaultMaps are the tutorial's: 2000 ids that nobody has.
-var defaultMaps = []idMap{{0, 10000, 2000}}
-
-func (c *config) setIDs(f *runFlags) error {
-	var given []idMap
-	for _, m := range f.Map {
-		p, err := parseMap(m)
-		if err != nil {
-			return err
-		}
-		for _, q := range given {
-			if overlap(p.inside, p.count, q.inside, q.count) || overlap(p.outside, p.count, q.outside, q.count) {
-				return fmt.Errorf("--map=%s: overlaps with another --map", m)
-			}
-		}
-		given = append(given, p)
-	}
-	const maxMaps = 339 // user_namespaces(7) says 340; one may be added (rootless.go)
-	if len(given) > maxMaps {
-		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(given), maxMaps)
-	}
-	c.uid, c.gid = f.UID, f.UID
-	if f.GID != nil {
-		c.gid = *f.GID
-	}
-	const lastID = math.MaxUint32 - 1
-	if c.uid < 0 || c.uid > lastID {
-		return fmt.Errorf("--uid=%d: not an id: 0 to %d", c.uid, lastID)
-	}
-	if c.gid < 0 || c.gid > lastID {
-		return fmt.Errorf("--gid=%d: not an id: 0 to %d", c.gid, lastID)
-	}
-	if w := whoIs(); !w.root {
-		if err := c.userIDs(w, given); err != nil {
-			return err
-		}
-	} else {
-		c.maps = defaultMaps
-		if given != nil {
-			c.maps = given
-		}
-		c.gidMaps = c.maps
-	}
-	for _, id := range []struct {
-		flag   string
-		inside int
-		maps   []idMap
-		host   *int
-	}{{"--uid", c.uid, c.maps, &c.hostUID}, {"--gid", c.gid, c.gidMaps, &c.hostGID}} {
-		var ok bool
-		if *id.host, ok = hostID(id.maps, id.inside); !ok {
-			text := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", id.flag, id.inside, mapsText(id.maps))
-			if c.rootless.lacks != "" {
-				text += "\nfor more ids: " + c.rootless.lacks
-			}
-			return errors.New(text)
-		}
-	}
-	return nil
-}
-
-// mounterID is an id inside as it is called where the mounts are made: by the host's
-// root in the host's user namespace, or in the outer one, which has the same numbers.
-func (c *config) mounterID(maps []idMap, id int) (int, bool) {
-	host, ok := hostID(maps, id)
-	if c.rootless.on {
-		host = id
-	}
-	return host, ok
 }
 
 func (c *config) setRoot(f *runFlags) error {
@@ -360,7 +288,7 @@ func (c *config) setLimits(f *runFlags) error {
 		c.group.none = true
 		return nil
 	}
-	if c.rootless.on && c.rootless.who.uid != 0 {
+	if c.rootless.on {
 		return c.userGroup(l)
 	}
 	var err error

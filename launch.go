@@ -223,9 +223,6 @@ func (l *launch) open() error {
 		}
 		l.closing = append(l.closing, n)
 		l.c.fds.listener = n
-		if err := passCredentials(l.parent); err != nil {
-			return err
-		}
 	}
 	l.term = newJobControl()
 	if l.term != nil {
@@ -307,6 +304,9 @@ func (l *launch) clone() error {
 	l.pid, l.pidfd, err = startChild(namespaces(c), p, group, c.mask)
 	if err != nil {
 		l.pid = 0
+		if c.rootless.on {
+			return c.rootless.explained(err)
+		}
 		return err
 	}
 	l.closing = append(l.closing, l.pidfd)
@@ -314,33 +314,6 @@ func (l *launch) clone() error {
 		unix.Close(fd)
 	}
 	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return slices.Contains(c.fds.group, fd) })
-	return nil
-}
-
-// handshake makes the host's steps that are left, and waits before them where the
-// child has something to say first.
-func (l *launch) handshake(i int) error {
-	for ; i < len(l.plan); i++ {
-		s := l.plan[i]
-		switch {
-		case s.actor == host:
-			if err := l.hostDo(i); err != nil {
-				return err
-			}
-		case s.heard != nil:
-			var b [1]byte
-			n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
-			if err != nil {
-				return &hostError{call: "read(PARENT)", err: err}
-			}
-			if n == 0 {
-				return l.failure()
-			}
-			if err := s.heard(l); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 

@@ -309,9 +309,11 @@ type addedPath struct {
 	size     string // bytes, or empty for the kernel's default: half the memory
 }
 
+type hostDir struct{ dir, mode, why string }
+
 // hostPrivate are the directories of the host's own tree that are the container's
 // own and empty when it has no root directory: other people's files and sockets.
-var hostPrivate = []struct{ dir, mode, why string }{
+var hostPrivate = []hostDir{
 	{"/tmp", "1777", "private, and empty"},
 	{"/var/tmp", "1777", "private, and empty"},
 	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
@@ -322,20 +324,6 @@ var hostPrivate = []struct{ dir, mode, why string }{
 func hintPivot(e syscall.Errno) string {
 	if e == unix.EINVAL {
 		return "the root of this machine may be its initramfs, which pivot_root(2) cannot leave"
-	}
-	return ""
-}
-
-func hintSys(e syscall.Errno) string {
-	if e == unix.EPERM {
-		return "the /sys of this host is covered in parts, as inside another container: the kernel then refuses a new one"
-	}
-	return ""
-}
-
-func hintProc(e syscall.Errno) string {
-	if e == unix.EPERM {
-		return "the /proc of this host is covered in parts, as inside another container: the kernel then refuses a new one"
 	}
 	return ""
 }

@@ -119,22 +119,6 @@ type ifreq struct {
 	_     [22]byte
 }
 
-// idMap is one line of uid_map and gid_map: count ids from inside on are the ids
-// from outside on of the host.
-type idMap struct{ inside, outside, count uint32 }
-
-func (m idMap) String() string { return fmt.Sprintf("%d %d %d", m.inside, m.outside, m.count) }
-
-// hostID is the host's id for one inside, or ok false if the map has none.
-func hostID(maps []idMap, id int) (int, bool) {
-	for _, m := range maps {
-		if id >= int(m.inside) && id-int(m.inside) < int(m.count) {
-			return int(m.outside) + id - int(m.inside), true
-		}
-	}
-	return 0, false
-}
-
 // userns is step 11: a user namespace of its own, the handshake in which the
 // launcher writes the maps, and the ids.
 func userns(c *config) []*step {
@@ -187,9 +171,12 @@ func mapStep(file, text, why string) *step {
 func hintUserns(e syscall.Errno) string {
 	switch e {
 	case unix.EPERM:
-		return "user namespaces are forbidden here: see /proc/sys/user/max_user_namespaces, and whether a seccomp filter or a container is around tincan"
+		if why := forbidden(); why != "" {
+			return why
+		}
+		return "user namespaces are forbidden here"
 	case unix.ENOSPC:
-		return "no more user namespaces: raise /proc/sys/user/max_user_namespaces"
+		return "no more user namespaces, or too deep in others: see /proc/sys/user/max_user_namespaces"
 	}
 	return ""
 }

@@ -23,6 +23,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -58,7 +59,7 @@ func (c *config) layout() error {
 	}
 	c.private = []privateDir{{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"}}
 	if c.root.host {
-		c.private = hostTmpfs()
+		c.private = c.hostTmpfs()
 	}
 	for _, t := range ownMounts {
 		p := mountPoint{target: t, dir: true}
@@ -312,17 +313,25 @@ func writable(dirfd int) bool {
 	return unix.Faccessat(dirfd, ".", unix.W_OK, 0) == nil
 }
 
+// beneath tells whether the directory is below one of those already.
+func beneath(private []privateDir, dir string) bool {
+	return slices.ContainsFunc(private, func(p privateDir) bool {
+		_, ok := below(dir, p.target)
+		return ok
+	})
+}
+
 // hostTmpfs gives the private directories of the host's own tree, by their real
 // names: /home may be a symlink.
-func hostTmpfs() []privateDir {
+func (c *config) hostTmpfs() []privateDir {
 	var out []privateDir
 	seen := map[string]bool{}
-	for _, p := range hostPrivate {
+	for _, p := range append(slices.Clone(hostPrivate), c.rootless.homes()...) {
 		dir, err := filepath.EvalSymlinks(p.dir)
 		if os.IsNotExist(err) && path.Dir(p.dir) == "/" {
 			dir, err = p.dir, nil // the assembled root will have it
 		}
-		if err != nil || seen[dir] {
+		if err != nil || seen[dir] || beneath(out, dir) {
 			continue
 		}
 		seen[dir] = true

@@ -18,6 +18,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// handshake makes the host's steps that are left, and waits before them where the
+// child has something to say first.
+func (l *launch) handshake(i int) error {
+	for ; i < len(l.plan); i++ {
+		s := l.plan[i]
+		switch {
+		case s.actor == host:
+			if err := l.hostDo(i); err != nil {
+				return err
+			}
+		case s.heard != nil:
+			var b [1]byte
+			n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
+			if err != nil {
+				return &hostError{call: "read(PARENT)", err: err}
+			}
+			if n == 0 {
+				return l.failure()
+			}
+			if err := s.heard(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // failure reads the report of a child that ended before the handshake.
 func (l *launch) failure() error {
 	r, ok, err := readReport(l.reports)
@@ -54,6 +81,9 @@ func (l *launch) stepFailed(r report) error {
 	}
 	s := all[r.index]
 	e := &stepError{step: s, index: s.index + 1, total: len(l.plan), errno: syscall.Errno(r.value)}
+	if l.c.rootless.on && s.chapter < 11 && (s.hint == nil || s.hint(e.errno) == "") { // namespaces, hostname, mounts
+		return l.c.rootless.explained(e)
+	}
 	if s.call == "execve" {
 		return &exitError{l.c.execStatus(s.args[0].s, e.errno), e}
 	}

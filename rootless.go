@@ -38,6 +38,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -132,29 +134,6 @@ func (r *rootless) allowed(uids, gids []idMap, g grants) error {
 	return nil
 }
 
-// withOwn adds the own id where the maps do not have it: the mounts are made by it,
-// and the inner user namespace does not have it either.
-func withOwn(maps []idMap, own int) []idMap {
-	free := uint32(0)
-	for _, m := range maps {
-		if covers([]idMap{m}, uint32(own), 1) {
-			return maps
-		}
-		free = max(free, m.inside+m.count)
-	}
-	return append(append([]idMap{}, maps...), idMap{free, uint32(own), 1})
-}
-
-// identity maps every id of the outer namespace to itself, but for the added one. It
-// has the lines that the outer map has: the kernel takes none that spans two of them.
-func identity(maps []idMap) []idMap {
-	var out []idMap
-	for _, m := range maps {
-		out = append(out, idMap{m.inside, m.inside, m.count})
-	}
-	return out
-}
-
 // outerNamespace is what comes first of all: the ids, so that files can be made.
 func outerNamespace(c *config) []*step {
 	r := &c.rootless
@@ -210,12 +189,24 @@ func ownMap(file, text string) []*step {
 	}
 }
 
-func mapLines(maps []idMap) string {
-	var b strings.Builder
-	for _, m := range maps {
-		b.WriteString(m.String() + "\n")
+// homes are the directories of the user's own that the host's tree as a root shall not
+// show. Root's container is a stranger to the host's files; this one may be the user.
+func (r *rootless) homes() []hostDir {
+	if !r.on {
+		return nil
 	}
-	return b.String()
+	dirs := []string{os.Getenv("HOME"), "/var/mail"}
+	if f, _ := passwdEntry(r.who.uid); f != nil {
+		dirs = append(dirs, f[5])
+	}
+	var out []hostDir
+	for _, d := range dirs {
+		var st unix.Stat_t
+		if filepath.IsAbs(d) && unix.Stat(d, &st) == nil && (int(st.Uid) == r.who.uid && filepath.Clean(d) != "/" || d == "/var/mail") {
+			out = append(out, hostDir{d, "0755", "the user's own files are out of reach"})
+		}
+	}
+	return out
 }
 
 // helperStep runs newuidmap or newgidmap: program PID INSIDE HOST COUNT...

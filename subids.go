@@ -32,16 +32,42 @@ type caller struct {
 	maps     bool // may write any map of ids by itself
 }
 
-// whoIs looks; tests say something else.
+// whoIs looks; tests say something else. Root in a user namespace that lacks the ids
+// of the default map, such as `unshare -r`, is root in name only.
 var whoIs = func() caller {
 	w := caller{uid: unix.Geteuid(), gid: unix.Getegid()}
 	held := ownCaps()
-	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN)
-	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID)
+	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && mapsHere()
+	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN) && w.maps
 	return w
 }
 
-// ids are ranges of host ids, or what stands in the way of having them.
+// firstUserns is the inode of the machine's own user namespace (PROC_USER_INIT_INO).
+const firstUserns = 0xeffffffd
+
+// mapsHere tells whether the ids of the default map exist in tincan's own user namespace.
+func mapsHere() bool {
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino == firstUserns {
+		return true
+	}
+	for _, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
+		b, _ := os.ReadFile(file)
+		var here []idMap
+		for line := range strings.SplitSeq(string(b), "\n") {
+			var m idMap
+			if n, _ := fmt.Sscan(line, &m.outside, &m.inside, &m.count); n == 3 {
+				here = append(here, m)
+			}
+		}
+		if d := defaultMaps[0]; !covers(here, d.outside, d.count) {
+			return false
+		}
+	}
+	return true
+}
+
+// grants are the ranges of ids that a user may have beside their own.
 type grants struct {
 	uids, gids []idMap // inside is not set yet
 	helpers    [2]string
@@ -159,24 +185,6 @@ func wholeRange(own int, granted []idMap) []idMap {
 		next += g.count
 	}
 	return maps
-}
-
-// covers tells whether the ids from first on are granted, in one piece or in several.
-func covers(granted []idMap, first, count uint32) bool {
-	for count > 0 {
-		found := false
-		for _, g := range granted {
-			if first >= g.outside && first-g.outside < g.count {
-				n := min(count, g.count-(first-g.outside))
-				first, count, found = first+n, count-n, true
-				break
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
 }
 
 // grantsText lists ranges for a person.

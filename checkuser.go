@@ -1,0 +1,108 @@
+// `tincan check`, continued: who asks, and what they may have.
+//
+// capabilities(7), user_namespaces(7), subuid(5), cgroups(7).
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// neededCaps are what the launcher uses of root's power, by number.
+var neededCaps = []struct {
+	n   int
+	why string
+}{
+	{unix.CAP_NET_ADMIN, "the loopback interface"},
+	{unix.CAP_SETUID, "the map of user ids"},
+	{unix.CAP_SETGID, "the map of group ids"},
+	{unix.CAP_DAC_OVERRIDE, "files of the resource group and of the root directory"},
+}
+
+func checkUser() []finding {
+	w := whoIs()
+	var out []finding
+	last, err := lastCap()
+	if err == nil && last >= len(capabilityTable) {
+		out = append(out, finding{"note", "capabilities", fmt.Sprintf("this kernel has %d that tincan does not know; they are dropped", last+1-len(capabilityTable)), ""})
+	}
+	if !w.root {
+		return append(out, checkRootless(w)...)
+	}
+	out = append(out, finding{"ok", "user", "this is user 0, with root's power", ""})
+	effective := ownCaps()
+	for _, c := range neededCaps {
+		if !effective.has(c.n) {
+			out = append(out, finding{"missing", "capabilities", capName(c.n) + " has been taken away; it is for " + c.why, "not inside a container, or with --cap-add there (docker run --privileged)"})
+		}
+	}
+	return out
+}
+
+// checkRootless is for everybody else.
+func checkRootless(w caller) []finding {
+	who := fmt.Sprintf("this is user %d, not root: the container is made in a user namespace", w.uid)
+	if w.uid == 0 {
+		who = "this is user 0 without CAP_SYS_ADMIN, as in another container: the container is made in a user namespace"
+	}
+	out := []finding{{"ok", "user", who, ""}}
+	if w.maps {
+		return append(out, finding{"ok", "ids", "any map may be written (CAP_SETUID, CAP_SETGID)", ""})
+	}
+	g, err := grantsOf(w)
+	switch {
+	case err != nil:
+		return append(out, finding{"missing", "ids", err.Error(), ""})
+	case g.lacks != "":
+		what, how, _ := strings.Cut(g.lacks, ": ")
+		out = append(out, finding{"note", "ids", fmt.Sprintf("one, the own: inside it is what --uid says; %s", what), how})
+	default:
+		out = append(out, finding{"ok", "ids", fmt.Sprintf("%d is 0 inside, and then %s", w.uid, grantsText(g.uids)), ""})
+	}
+	return append(out, finding{"note", "files", fmt.Sprintf("to the host's files the command is user %d, unless --map leaves that id out", w.uid), ""})
+}
+
+// checkUserns looks for what forbids user namespaces here.
+func checkUserns() []finding {
+	var out []finding
+	for _, o := range obstacles() {
+		if o.sure && o.there() && (o.all || !whoIs().root) {
+			out = append(out, finding{"missing", "user namespaces", o.cause, o.remedy})
+		}
+	}
+	return out
+}
+
+// defaultGroup is the resource group that a run without flags has.
+func defaultGroup() (*config, error) {
+	c := &config{hostname: "tincan-check"}
+	if w := whoIs(); !w.root {
+		c.rootless = rootless{on: true, who: w}
+	}
+	return c, c.setLimits(&runFlags{})
+}
+
+func hasGroup() bool {
+	c, err := defaultGroup()
+	return err == nil && !c.group.none
+}
+
+// checkGroup looks for the resource group. Without one a user's run goes on.
+func checkGroup() []finding {
+	c, err := defaultGroup()
+	if err != nil {
+		return []finding{{"missing", "resource group", err.Error(), ""}}
+	}
+	if c.group.lacks != nil {
+		what, how, _ := strings.Cut(c.group.lacks.Error(), "; ")
+		return []finding{{"note", "resource group", "none: a limit that is asked for is an error, and instead of the default limits there are those of setrlimit(2): 1GiB of data for each process, 64 processes; " + what, how}}
+	}
+	var out []finding
+	for _, dir := range c.group.dirs() {
+		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
+	}
+	return out
+}
