@@ -14,6 +14,7 @@ import (
 
 // The published code went on, and the command ran as the host's root.
 func TestDefect01UserNamespaceFailureIgnored(t *testing.T) {
+	notForRanges(t, "newuidmap cannot do its work under a user's filter")
 	dir := tree(t)
 	mark := t.TempDir()
 	os.Chmod(mark, 0o777)

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) { os.Exit(mainStatus(m)) }
 func mainStatus(m *testing.M) int {
 	k, v, _ := strings.Cut(mark, "=")
 	os.Setenv(k, v)
+	if asUser != "" {
+		tincanBin, probeBin = os.Getenv("TINCAN_TEST_BIN"), os.Getenv("TINCAN_TEST_PROBE")
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "tincan-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -67,6 +71,7 @@ func skip(t *testing.T, format string, a ...any) {
 // needRoot skips what only root can do.
 func needRoot(t *testing.T) {
 	t.Helper()
+	notForUsers(t, "it takes root to prepare")
 	if os.Geteuid() != 0 {
 		skip(t, "root")
 	}
@@ -107,7 +112,7 @@ func (r result) String() string {
 
 func (j job) command(ctx context.Context) *exec.Cmd {
 	line := append(append([]string{}, j.before...), tincanBin)
-	line = append(line, j.args...)
+	line = append(line, forUser(j.args)...)
 	c := exec.CommandContext(ctx, line[0], line[1:]...)
 	c.Stdin, c.Dir, c.ExtraFiles = j.in, j.dir, j.files
 	c.Env = append(os.Environ(), j.env...)
@@ -194,7 +199,9 @@ func wantFailure(t *testing.T, r result, status int, texts ...string) {
 // /sys or /tmp, which every run has to make and to remove again.
 func tree(t *testing.T) string {
 	t.Helper()
-	needRoot(t)
+	if asUser == "" {
+		needRoot(t)
+	}
 	dir := filepath.Join(t.TempDir(), "tree")
 	fillTree(t, dir)
 	return dir
@@ -266,6 +273,7 @@ func copyFile(t *testing.T, from, to string) {
 // the script mounts is seen by that run and by nobody else.
 func inMountNS(t *testing.T, script string) []string {
 	t.Helper()
+	notForUsers(t, "it takes root to mount something around tincan")
 	needProgram(t, "unshare")
 	return []string{"unshare", "-m", "--propagation", "private", "sh", "-ec", script + "\n" + `exec "$0" "$@"`}
 }

@@ -188,7 +188,8 @@ func groupDirs() map[string]string {
 // ledgers are the notes of runs that have not ended, or not well.
 func ledgers() map[string]string {
 	out := map[string]string{}
-	for _, dir := range []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"} {
+	own := fmt.Sprintf("-%d", os.Getuid())
+	for _, dir := range []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan", "/dev/shm/tincan" + own, "/tmp/tincan" + own} {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
 			pid, _, _ := strings.Cut(e.Name(), "-")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestMemoryLimit(t *testing.T) {
+	needGroup(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	for _, init := range []string{"--init", "--no-init"} {
@@ -38,6 +39,7 @@ func TestMemoryLimit(t *testing.T) {
 }
 
 func TestPidsLimit(t *testing.T) {
+	needGroup(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	script := "n=0; while [ $n -lt 30 ]; do sleep 3 & n=$((n+1)); done; exit 0"
@@ -62,6 +64,7 @@ func TestPidsLimit(t *testing.T) {
 
 // The files of the group, read from outside while the container runs.
 func TestGroupFiles(t *testing.T) {
+	needGroup(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	type files map[string]string
@@ -99,6 +102,7 @@ func TestGroupFiles(t *testing.T) {
 }
 
 func TestIOWeight(t *testing.T) {
+	needGroup(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	r := tincan(t, "--io-weight=50", "-m", dir, "--", "true")
@@ -113,6 +117,7 @@ func TestIOWeight(t *testing.T) {
 
 // A name that is taken: another is found, and what was there stays.
 func TestGroupNameTaken(t *testing.T) {
+	needGroup(t)
 	dir := tree(t)
 	name := uniqueName()
 	parents := groupParents()

@@ -191,6 +191,9 @@ func deny(args []string) {
 	f = append(f, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
 	runtime.LockOSThread()
 	p := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+	if os.Geteuid() != 0 {
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) // or the kernel takes no filter from a user
+	}
 	if err := install(&p); err != nil {
 		fmt.Fprintln(os.Stderr, "probe: seccomp:", err)
 		os.Exit(99)

@@ -1,0 +1,285 @@
+// What is special about an ordinary user's container. The tests here are root's, who
+// makes the user; user_test.go has the user run all the others.
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// user is a user of this machine, for the length of a test.
+type user struct {
+	before []string // runs a command as the user
+	home   string   // a directory of the user's
+}
+
+// newUser makes one. as is "single" or "ranges".
+func newUser(t *testing.T, as string) user {
+	t.Helper()
+	needRoot(t)
+	u := user{becomeUser(t, as), filepath.Join(t.TempDir(), "home")}
+	mkdir(t, u.home)
+	os.Chmod(filepath.Dir(u.home), 0o755)
+	for _, f := range []string{u.home, u.home + "/.ssh"} {
+		mkdir(t, f)
+		os.Chown(f, testUser, testUser)
+	}
+	write(t, u.home+"/.ssh/id", "secret\n")
+	os.Chown(u.home+"/.ssh/id", testUser, testUser)
+	os.Chmod(u.home+"/.ssh/id", 0o600)
+	return u
+}
+
+// tree is a root directory that is the user's.
+func (u user) tree(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(u.home, "tree")
+	fillTree(t, dir)
+	if out, err := exec.Command("chown", "-R", fmt.Sprint(testUser, ":", testUser), dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	return dir
+}
+
+// run runs tincan without a resource group, and with the user's HOME.
+func (u user) run(t *testing.T, args ...string) result {
+	t.Helper()
+	if !slices.Contains(args, "check") {
+		args = append([]string{"--no-cgroup"}, args...)
+	}
+	return job{before: u.before, args: args, env: []string{"HOME=" + u.home, "XDG_RUNTIME_DIR="}, dir: "/"}.run(t)
+}
+
+// ok wants status 0 and a silent tincan.
+func (u user) ok(t *testing.T, args ...string) string {
+	t.Helper()
+	r := u.run(t, args...)
+	if r.status != 0 || r.err != "" {
+		t.Fatalf("tincan %q: %v", args, r)
+	}
+	return strings.TrimRight(r.out, "\n")
+}
+
+// Files that the command makes are the user's; with ranges and another id inside, a
+// subordinate id's; with a map without the user's id, nobody's that exists.
+func TestUserOwnsWhatIsMade(t *testing.T) {
+	u := newUser(t, "ranges")
+	dir := u.tree(t)
+	noLeaks(t, dir)
+	share := filepath.Join(u.home, "share")
+	mkdir(t, share)
+	os.Chmod(share, 0o777)
+	for _, c := range []struct {
+		flags string
+		want  string
+	}{
+		{"", fmt.Sprintf("%d:%d", testUser, testUser)},
+		{fmt.Sprintf("-u 33 --map=33:%d:1", testUser), fmt.Sprintf("%d:%d", testUser, testUser)},
+		{"-u 33", fmt.Sprintf("%d:%d", grantedFrom+32, grantedFrom+32)},
+		{"-u 33 --gid=0", fmt.Sprintf("%d:%d", grantedFrom+32, testUser)},
+		{"-u 1001", fmt.Sprintf("%d:%d", grantedFrom+2000, grantedFrom+2000)},
+		{fmt.Sprintf("--map=0:%d:1000", grantedFrom), fmt.Sprintf("%d:%d", grantedFrom, grantedFrom)},
+		{fmt.Sprintf("--map=0:%d:10 --map=100:%d:1 -u 100", grantedFrom+2000, testUser), fmt.Sprintf("%d:%d", testUser, testUser)},
+	} {
+		args := append(strings.Fields(c.flags), "-m", dir, "-a", share+":/share", "--", "sh", "-c", "touch /share/new /tmp/own; stat -c %u:%g /tmp/own")
+		inside := u.ok(t, args...)
+		out, _ := exec.Command("stat", "-c", "%u:%g", share+"/new").Output()
+		if got := strings.TrimSpace(string(out)); got != c.want {
+			t.Errorf("%q: made by %s (%s inside), want %s", c.flags, got, inside, c.want)
+		}
+		os.Remove(share + "/new")
+	}
+	// Package managers change owners.
+	if got := u.ok(t, "-m", dir, "--", "sh", "-c", "touch /tmp/x && chown 33:42 /tmp/x && stat -c %u:%g /tmp/x"); got != "33:42" {
+		t.Error("chown:", got)
+	}
+	single := newUser(t, "single")
+	if r := single.run(t, "-m", single.tree(t), "--", "sh", "-c", "touch /tmp/x && chown 33:42 /tmp/x"); r.status == 0 {
+		t.Error("with a single id chown to another works:", r)
+	}
+}
+
+// The host's own tree as root: neither the user's own files nor anybody else's.
+func TestUserFilesOutOfReach(t *testing.T) {
+	for _, as := range []string{"single", "ranges"} {
+		u := newUser(t, as)
+		noLeaks(t, u.home)
+		key := u.home + "/.ssh/id"
+		look := fmt.Sprintf("cat %s; ls -A %s /home /root /tmp /run; cat /etc/shadow", key, u.home)
+		// The home directory is below /tmp, which is hidden anyway: so it is shown at another place.
+		aside := filepath.Join("/srv", uniqueName())
+		mkdir(t, aside)
+		defer os.Remove(aside)
+		u.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", fmt.Sprintf("mount --bind %s %s; exec setpriv", u.home, aside), 1))
+		u.home = aside
+		look = strings.ReplaceAll(look, key, aside+"/.ssh/id")
+		r := u.run(t, "--", "sh", "-c", look)
+		if strings.Contains(r.out, "secret") || strings.Contains(r.out, "root:*") || strings.Contains(r.out, ".ssh") {
+			t.Errorf("%s: %v", as, r)
+		}
+		if got := u.ok(t, "-a", aside+"/.ssh:/tmp/ssh:ro", "--", "cat", "/tmp/ssh/id"); got != "secret" {
+			t.Errorf("%s: with -a: %s", as, got)
+		}
+		// With ids that are not the user's own, not even what was added.
+		if as == "ranges" {
+			r := u.run(t, fmt.Sprintf("--map=0:%d:1000", grantedFrom), "-a", aside+"/.ssh/id:/tmp/id", "--", "cat", "/tmp/id")
+			if r.status == 0 || strings.Contains(r.out, "secret") {
+				t.Errorf("--map without the own id: %v", r)
+			}
+		}
+	}
+}
+
+// What a user may not have is refused with the reason.
+func TestUserBadMaps(t *testing.T) {
+	single, ranges := newUser(t, "single"), newUser(t, "ranges")
+	for _, c := range []struct {
+		u     user
+		flags string
+		says  string
+	}{
+		{single, "-u 0 --gid=5 --map=0:0:1", "--map=0:0:1: not root, and /etc/subuid does not grant these ids"},
+		{single, "--map=0:100000:10", "--map=0:100000:10|23456 (the own id) and no others"},
+		{single, fmt.Sprintf("--map=0:%d:2", testUser), "does not grant"},
+		{single, fmt.Sprintf("-u 5 --map=0:%d:1", testUser), "--uid=5: not in the container's map, which has 0 to 0"},
+		{single, "-u 4294967295", "--uid=4294967295: not an id"},
+		{ranges, "--map=0:0:1", "--map=0:0:1|700000 to 700999, 702000 to 767535"},
+		{ranges, "--map=0:700000:1001", "--map=0:700000:1001|does not grant"},
+		{ranges, "--map=0:699999:2", "does not grant"},
+		{ranges, "-u 66537", "--uid=66537|0 to 0, 1 to 1000, 1001 to 66536"},
+		{ranges, "--map=0:700000:10 --map=5:702000:10", "overlaps"},
+	} {
+		r := c.u.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
+		refused(t, r, strings.Split(c.says, "|")...)
+	}
+}
+
+// newuidmap and its files: missing, malformed, or without power.
+func TestUserHelpers(t *testing.T) {
+	u := newUser(t, "ranges")
+	with := func(script string) user {
+		v := u
+		v.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
+		return v
+	}
+	helper := needProgram(t, "newuidmap")
+	write(t, u.home+"/plain", "not executable")
+	missing := with("mount --bind " + u.home + "/plain " + helper)
+	got := missing.ok(t, "--", "cat", "/proc/self/uid_map")
+	if strings.Join(strings.Fields(got), " ") != "0 0 1" {
+		t.Errorf("without newuidmap: %q, want the single id", got)
+	}
+	refused(t, missing.run(t, "-u", "33", "--map=0:700000:100", "--", "echo", "ran"), "newuidmap is not installed", "apt install uidmap")
+	if r := missing.run(t, "check"); r.status != 0 || !strings.Contains(r.out, "newuidmap is not installed") {
+		t.Error(r)
+	}
+	malformed := with(fmt.Sprintf("echo tincantest:100000 >%[1]s; mount --bind %[1]s /etc/subuid", filepath.Join(u.home, "malformed")))
+	refused(t, malformed.run(t, "--", "echo", "ran"), "/etc/subuid, line 1", `"tincantest:100000" is not USER:FIRST:COUNT`)
+	if got := malformed.ok(t, fmt.Sprintf("--map=0:%d:1", testUser), "--", "echo", "ran"); got != "ran" {
+		t.Error(got)
+	}
+	weak := with("mount --bind " + filepath.Dir(helper) + " " + filepath.Dir(helper) + "; mount -o remount,bind,nosuid " + filepath.Dir(helper))
+	refused(t, weak.run(t, "--", "echo", "ran"), `["newuidmap", "`, "Operation not permitted", "--map=0:$(id -u):1")
+	nnp := u
+	nnp.before = append(slices.Clone(u.before), "setpriv", "--no-new-privs")
+	refused(t, nnp.run(t, "--", "echo", "ran"), `["newuidmap", "`, "no_new_privs")
+}
+
+// Hosts and containers that forbid it.
+func TestUserForbidden(t *testing.T) {
+	u := newUser(t, "single")
+	with := func(script string) user {
+		v := u
+		v.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
+		return v
+	}
+	r := with("mount -t tmpfs t /proc/acpi").run(t, "--", "echo", "ran")
+	refused(t, r, `mount("proc", "/proc"`, "parts of the host's /proc are covered (/proc/acpi)", "systempaths=unconfined")
+	r = with("mount -t tmpfs t /sys/firmware").run(t, "--", "echo", "ran")
+	refused(t, r, `mount("sysfs", "/sys"`, "/sys/firmware")
+	r = with("mount -t tmpfs t /sys/firmware").run(t, "--net=host", "--", "echo", "ran")
+	if r.status != 0 || r.out != "ran\n" {
+		t.Error("with the host's network the host's /sys is bound:", r)
+	}
+	v := u
+	v.before = append(slices.Clone(u.before), probeBin, "deny", "clone3", "--")
+	refused(t, v.run(t, "--", "echo", "ran"), "clone3(", "a system call filter is around tincan", "seccomp=unconfined")
+}
+
+// Without a group the limits are those of a process; a limit that was asked for is an
+// error. The words about it come once.
+func TestUserLimits(t *testing.T) {
+	if onV2() {
+		t.Skip("a host with version 1: VM tests have the other")
+	}
+	u := newUser(t, "single")
+	dir := u.tree(t)
+	noLeaks(t, dir)
+	run := func(args ...string) result {
+		return job{before: u.before, args: append(args, "-m", dir, "--", "sh", "-c", `grep -E "Max (data|proc)" /proc/self/limits`), dir: "/"}.run(t)
+	}
+	r := run()
+	if r.status != 0 || strings.Count(r.err, "no resource group") != 1 || !strings.Contains(r.err, "systemd-run --user --scope -p Delegate=yes tincan") {
+		t.Error(r)
+	}
+	if f := strings.Fields(r.out); len(f) != 11 || f[3] != "1073741824" || f[8] != "64" {
+		t.Errorf("%q", f)
+	}
+	if r := run("--rlimit=nproc=70", "--rlimit=data=max"); !strings.Contains(r.out, "70") || strings.Contains(r.out, "1073741824") {
+		t.Error(r)
+	}
+	for _, flag := range []string{"--memory=64M", "--pids=10", "--cpus=1", "--cpu-weight=50", "--swap=0", "--io-weight=5", "--memory=max"} {
+		refused(t, run(flag), strings.Split(flag, "=")[0]+": there is no resource group", "systemd-run --user")
+	}
+	// Each container has its own count: two at a time, with 40 processes each.
+	script := "i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); done; echo ready; cat"
+	a := start(t, job{before: u.before, args: []string{"-m", dir, "--", "sh", "-c", script}, dir: "/"})
+	a.waitFor("ready")
+	b := start(t, job{before: u.before, args: []string{"-m", dir, "--", "sh", "-c", script}, dir: "/"})
+	b.waitFor("ready")
+	for _, j := range []*running{a, b} {
+		j.closeInput()
+		if r := j.wait(); r.status != 0 {
+			t.Error(r)
+		}
+	}
+	r = job{before: u.before, args: []string{"-m", dir, "--", "sh", "-c", strings.ReplaceAll(script, "40", "80")}, dir: "/"}.run(t)
+	if r.status == 0 || !strings.Contains(r.err, "fork") {
+		t.Error("80 processes with a limit of 64:", r)
+	}
+}
+
+// strace agrees with the plan for ranges, too; root's strace lets newuidmap work.
+func TestUserPlan(t *testing.T) {
+	strace := needProgram(t, "strace")
+	u := newUser(t, "ranges")
+	dir := u.tree(t)
+	noLeaks(t, dir)
+	script, _, _ := strings.Cut(u.before[6], "exec setpriv")
+	before := append(slices.Clone(u.before[:6]), script+`exec "$0" "$@"`, strace, "-u", "tincantest")
+	for _, flags := range [][]string{nil, {"-u", "33"}, {fmt.Sprintf("--map=0:%d:10", grantedFrom), "--net=host"}} {
+		comparePlan(t, u.before, before, append(flags, "--no-cgroup", "--hostname="+uniqueName(), "-m", dir, "--", "/bin/true"))
+	}
+}
+
+// Root in another container: without CAP_SYS_ADMIN, or in a user namespace of one id.
+func TestRootWithLess(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, before := range [][]string{
+		{"setpriv", "--bounding-set=-sys_admin"},
+		{"unshare", "-r"},
+		{"unshare", "-r", "setpriv", "--bounding-set=-sys_admin"},
+	} {
+		needProgram(t, before[0])
+		r := job{before: before, args: []string{"--no-cgroup", "-m", dir, "--", "sh", "-c", "id -u; touch /tmp/x && mount -t tmpfs t /tmp || echo refused"}}.run(t)
+		if r.out != "0\nrefused\n" || r.status != 0 {
+			t.Errorf("%q: %v", before, r)
+		}
+	}
+}
