@@ -30,13 +30,14 @@ func filterCost(b *bench) (*table, error) {
 	for i := range costs {
 		costs[i] = map[string][]float64{}
 	}
-	err := interleave(len(profiles), scaled(9), min(*warmUp, 1), func(i int, counts bool) error {
+	err := interleave(len(profiles), scaled(9), min(*warmUp, 1), func(i int) (func(), error) {
 		cmd := exec.Command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
 		cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("under %s: %w: %s", profiles[i], err, oneLine(string(out)))
+			return nil, fmt.Errorf("under %s: %w: %s", profiles[i], err, oneLine(string(out)))
 		}
+		took := map[string]float64{}
 		for line := range strings.Lines(string(out)) {
 			f := strings.Fields(line)
 			if len(f) != 2 {
@@ -49,11 +50,13 @@ func filterCost(b *bench) (*table, error) {
 			if !slices.Contains(calls, f[0]) {
 				calls = append(calls, f[0])
 			}
-			if counts {
-				costs[i][f[0]] = append(costs[i][f[0]], ns)
-			}
+			took[f[0]] = ns
 		}
-		return nil
+		return func() {
+			for c, ns := range took {
+				costs[i][c] = append(costs[i][c], ns)
+			}
+		}, nil
 	})
 	if err != nil {
 		return nil, err

@@ -22,16 +22,13 @@ func firstInstruction(b *bench) (*table, error) {
 	all := b.contenders("/bin/first")
 	here := present(all)
 	took := map[*contender][]float64{}
-	err := interleave(len(here), *rounds, *warmUp, func(i int, counts bool) error {
+	err := interleave(len(here), *rounds, *warmUp, func(i int) (func(), error) {
 		c := here[i]
 		d, err := c.untilFirst()
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			err = fmt.Errorf("%s: %w", c.name, err)
 		}
-		if counts {
-			took[c] = append(took[c], milliseconds(d))
-		}
-		return nil
+		return func() { took[c] = append(took[c], milliseconds(d)) }, err
 	})
 	if err != nil {
 		return nil, err

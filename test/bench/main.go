@@ -28,6 +28,7 @@ var (
 	rounds    = flag.Int("rounds", 200, "how often each is run, where a round is one run of each")
 	warmUp    = flag.Int("warm-up", 10, "rounds before that are not counted")
 	most      = flag.Int("most", 1000, "the largest number of containers at once, and of mounts")
+	patience  = flag.Duration("patience", time.Minute, "how long each section may wait, and measure again, while other programs run")
 	quick     = flag.Bool("quick", false, "a few rounds of everything: shows that the benchmark works, not what it measures")
 	only      = flag.String("sections", "", "only these, with commas between: "+strings.Join(sectionNames(), ","))
 	svgFile   = flag.String("svg", "", "file for the chart")
@@ -96,7 +97,7 @@ func run(out io.Writer) (err error) {
 		}
 	}
 	if *quick {
-		*rounds, *warmUp, *most = 1, 0, min(*most, 10)
+		*rounds, *warmUp, *most, *patience = 1, 0, min(*most, 10), 0
 	}
 	shop, err := openWorkshop()
 	if err != nil {
@@ -123,12 +124,14 @@ func run(out io.Writer) (err error) {
 			continue
 		}
 		begin := time.Now()
+		watching = watch{patience: *patience}
 		t, err := s.measure(b)
 		progress("section %s: %.0f s", s.name, time.Since(begin).Seconds())
 		if err != nil {
 			return fmt.Errorf("section %s: %w", s.name, err)
 		}
 		t.Section = s.name
+		watching.note(t)
 		b.results.Tables = append(b.results.Tables, t)
 		t.print(out)
 	}

@@ -32,11 +32,10 @@ func inParallel(b *bench) (*table, error) {
 	for i := range rates {
 		rates[i] = map[*contender][]float64{}
 	}
-	err := interleave(len(all)*len(levels), scaled(4), 0, func(i int, _ bool) error {
+	err := interleave(len(all)*len(levels), scaled(4), 0, func(i int) (func(), error) {
 		c, level := all[i%len(all)], i/len(all)
 		r, err := c.rate(levels[level])
-		rates[level][c] = append(rates[level][c], r)
-		return err
+		return func() { rates[level][c] = append(rates[level][c], r) }, err
 	})
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -149,31 +148,17 @@ func (c *contender) trial() string {
 	return ""
 }
 
-// interleave calls f for each of n things in each round, in an order that is drawn
-// anew for each; f is told whether the round counts.
-func interleave(n, rounds, warmUp int, f func(i int, counts bool) error) error {
-	for r := range warmUp + rounds {
-		for _, i := range rand.Perm(n) {
-			if err := f(i, r >= warmUp); err != nil {
-				return fmt.Errorf("round %d: %w", r, err)
-			}
-		}
-	}
-	return nil
-}
-
 // race measures whole runs. It gives the wall and processor times in milliseconds by
 // contender, in the order of the rounds.
 func race(all []*contender, rounds int) (wall, cpu map[*contender][]float64, err error) {
 	wall, cpu = map[*contender][]float64{}, map[*contender][]float64{}
-	err = interleave(len(all), rounds, min(*warmUp, rounds), func(i int, counts bool) error {
+	err = interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {
 		c := all[i]
 		s, err := c.once(c.line(0))
-		if err == nil && counts {
+		return func() {
 			wall[c] = append(wall[c], milliseconds(s.wall))
 			cpu[c] = append(cpu[c], milliseconds(s.cpu))
-		}
-		return err
+		}, err
 	})
 	return wall, cpu, err
 }
