@@ -194,3 +194,24 @@ func TestStepsInC(t *testing.T) {
 		}
 	}
 }
+
+// TestBoots reads the table of test/vm/boottime.
+func TestBoots(t *testing.T) {
+	table := &table{Columns: []column{{"lowest", 0}, {"median", 0}, {"highest", 0}, {"of busybox", 2}}}
+	text := "Linux 6.12 under qemu (TCG), 3 boots each\n" +
+		"                                         lowest     median    highest    times\n" +
+		"tincan, no container                        91 ms        9 ms      111 ms     1.20\n"
+	if err := table.readBoots(text); err != nil {
+		t.Fatal(err)
+	}
+	if got := table.value("tincan, no container", "median"); got != 9 || len(table.Rows) != 1 || len(table.Notes) != 1 {
+		t.Errorf("%+v", table)
+	}
+	if err := table.readBoots("nothing"); err != nil {
+		t.Error(err) // there is a row by now
+	}
+	table.Rows = nil
+	if err := table.readBoots("nothing"); err == nil {
+		t.Error("no figures, and no error")
+	}
+}

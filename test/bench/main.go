@@ -53,11 +53,12 @@ func sections() []section {
 		{"env", environmentGrows},
 		{"profile", profileGrows},
 		{"filter", filterCost},
+		{"boot", bootToCommand},
 	}
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "first", "memory", "parallel", "mounts", "env", "profile", "filter"}
+	return []string{"true", "first", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.
