@@ -60,7 +60,12 @@ func saboteur(t *testing.T, step int, args ...string) (status int, stdout, stder
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(self, args...)
+	line := append(slices.Clone(sabotageAs), self)
+	if sabotageAs != nil {
+		line[len(line)-1] = sabotageCopy
+	}
+	line = append(line, args...)
+	c := exec.Command(line[0], line[1:]...)
 	text := "none"
 	if step >= 0 {
 		text = strconv.Itoa(step)
@@ -73,6 +78,61 @@ func saboteur(t *testing.T, step int, args ...string) (status int, stdout, stder
 		t.Errorf("step %d: tincan was killed by %v", step, w.Signal())
 	}
 	return c.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// sabotageAs is a command that runs the saboteur as another user, and sabotageCopy a
+// copy of this test binary that everybody may execute.
+var (
+	sabotageAs   []string
+	sabotageCopy string
+)
+
+// TestSabotageAsUser: an ordinary user's plan, with a single id and with ranges.
+func TestSabotageAsUser(t *testing.T) {
+	dir := sabotageTree(t)
+	for _, program := range []string{"setpriv", "unshare", "newuidmap"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing(t, "no "+program)
+		}
+	}
+	const user = 23457
+	for _, f := range []string{dir, dir + "/bin", dir + "/mark"} {
+		os.Chown(f, user, user)
+	}
+	public := t.TempDir()
+	for _, d := range []string{public, filepath.Dir(public)} {
+		os.Chmod(d, 0o755)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	passwd, _ := os.ReadFile("/etc/passwd")
+	sabotageCopy = filepath.Join(public, "saboteur")
+	for name, text := range map[string]string{
+		"saboteur": string(self), "passwd": string(passwd) + fmt.Sprintf("saboteur:x:%d:%d::/:/bin/sh\n", user, user),
+		"subids": fmt.Sprintf("saboteur:800000:1000\n%d:900000:1000\n", user),
+	} {
+		if err := os.WriteFile(filepath.Join(public, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark := filepath.Join(dir, "mark")
+	command := []string{"--no-cgroup", "-a", mark + ":/tmp/mark", "--", "/bin/sh", "-c", "echo ran; echo ran >/tmp/mark/ran"}
+	defer func() { sabotageAs = nil }()
+	for name, flags := range map[string][]string{
+		"single":          {"--map=0:23457:1", "-m", dir, "--tmpfs=/new/t"},
+		"single,host":     {"--map=5:23457:1", "-u", "5", "--no-init", "--net=host"},
+		"ranges":          {"-m", dir, "-u", "33"},
+		"ranges,not self": {"--map=0:800000:10", "-m", dir, "--no-init"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sabotageAs = []string{"unshare", "-m", "--propagation", "private", "sh", "-ec",
+				fmt.Sprintf(`mount --bind %[1]s/passwd /etc/passwd; mount --bind %[1]s/subids /etc/subuid; mount --bind %[1]s/subids /etc/subgid
+				exec setpriv --reuid=%[2]d --regid=%[2]d --clear-groups "$0" "$@"`, public, user)}
+			everyStepFails(t, dir, append(append([]string{"--hostname=sabotage-" + strconv.Itoa(os.Getpid())}, flags...), command...))
+		})
+	}
 }
 
 // sabotageTree is a root directory in which only /probe can be executed: a static
@@ -196,6 +256,8 @@ func traces(t *testing.T, dir string) map[string]bool {
 		}
 	}
 	ledgers, _ := filepath.Glob("/run/tincan/*")
+	theirs, _ := filepath.Glob("/dev/shm/tincan-23457/*")
+	ledgers = append(ledgers, theirs...)
 	for _, l := range ledgers {
 		if b, err := os.ReadFile(l); err == nil && bytes.Contains(b, []byte("sabotage-"+strconv.Itoa(os.Getpid()))) {
 			out[l] = true

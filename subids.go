@@ -165,9 +165,13 @@ func passwdEntry(uid int) ([]string, error) {
 	return nil, nil
 }
 
-// findProgram looks for a program of the host in PATH, and where Debian has it.
+// findProgram looks for a program of the host in PATH, or, without one, where it usually is.
 func findProgram(name string) string {
-	for dir := range strings.SplitSeq(os.Getenv("PATH")+":/usr/bin", ":") {
+	search := os.Getenv("PATH")
+	if search == "" {
+		search = "/usr/bin:/bin"
+	}
+	for dir := range strings.SplitSeq(search, ":") {
 		p := filepath.Join(dir, name)
 		if filepath.IsAbs(p) && unix.Access(p, unix.X_OK) == nil {
 			return p

@@ -146,6 +146,12 @@ var wrongLines = []wrong{
 	{"plan -m /nonesuch -- true", "-m /nonesuch|no such file", 0},
 }
 
+// What a user may do and root may not, and what it takes a resource group to say.
+const (
+	rootsWrong  = "-m CLOSED -- true\n-m TREE -u 2000 -- true\n-m TREE --gid=2000 -- true\n"
+	groupsWrong = "-m TREE --memory=0 -- true\n-m TREE --pids=1 -- true\n"
+)
+
 func TestBadInput(t *testing.T) {
 	dir := tree(t)
 	other := t.TempDir()
@@ -172,6 +178,9 @@ func TestBadInput(t *testing.T) {
 			w.status = 125
 		}
 		t.Run(w.args, func(t *testing.T) {
+			if asUser != "" && (strings.Contains(rootsWrong, w.args+"\n") || !hasGroup() && strings.Contains(groupsWrong, w.args+"\n")) {
+				notForUsers(t, "right, or another error, for a user")
+			}
 			wantFailure(t, tincan(t, args...), w.status, strings.Split(put.Replace(w.says), "|")...)
 		})
 	}
