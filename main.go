@@ -16,7 +16,10 @@
 //	launch.go    5-6     carrying it out; hostio.go has the steps of the host,
 //	                     report.go what the child says, verify.go a last look
 //	clone.go     8       the loop, and the init that stays behind as PID 1
-//	ns.go        7-9,11  socket pair, namespaces, hostname, ids
+//	ns.go        7-9,11  socket pair, namespaces, hostname, ids; idmaps.go has the maps
+//	rootless.go  11      the same for a user who is not root: subids.go reads what ids are
+//	                     granted, aside.go has others write the maps, delegate.go finds a
+//	                     group, forbidden.go says why a host lets nobody
 //	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
 //	points.go    10,16   what is where, and what is missing there
 //	ledger.go            what goes away again, on every path; mountpoints.go makes
@@ -35,7 +38,7 @@
 //	                     run, machine.go sets the machine up, pid1end.go reports
 //	                     and powers off; initramfs.go, image.go and cpio.go write
 //	                     the image that it boots from
-//	planprint.go         tincan plan; check.go has tincan check, stepper.go --step
+//	planprint.go         tincan plan; check.go and checkuser.go have tincan check, stepper.go --step
 package main
 
 import (

@@ -7,8 +7,8 @@
 // is still the host's /proc, whose `..` is the host's root. Sources are therefore
 // relative paths ("../srv/data") and destinations absolute ones ("/data"), and a
 // symlink planted in the root directory can lead a destination nowhere but inside
-// the container. Then the host's whole tree is unmounted, and the new /proc comes
-// last: before it there is no magic link inside that could lead out.
+// the container. The new /proc is the last of these mounts: before it there is no
+// magic link inside that could lead out. Then the host's whole tree is unmounted.
 //
 // Where the root cannot take the mount points it needs, because it is read-only or
 // is the host's own tree, it is assembled: a tmpfs with one mount for each entry.

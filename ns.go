@@ -6,7 +6,8 @@
 // and cgroup namespaces by real root, so the host owns them; only then does it
 // drop into a user namespace of its own. Root inside therefore has power over its
 // own ids and nothing else: the mounts, the network and the hostname it lives in
-// belong to a user namespace above its own.
+// belong to a user namespace above its own. Without root that is a user namespace
+// made for the purpose, with the clone: rootless.go.
 //
 // Differs from the tutorial: a failing unshare(CLONE_NEWUSER) ends the run (there
 // it was ignored and the command ran as the host's root); the group is joined

@@ -1,7 +1,8 @@
 // The order of everything: a container, from nothing to the command.
 //
 // Each line of containerPlan is a chapter's function; the plan is their
-// concatenation.
+// concatenation. It is one order for everybody: where the caller is not root, a user
+// namespace with the caller's ids comes first (outerNamespace), and the clone makes it.
 
 package main
 

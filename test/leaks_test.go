@@ -149,6 +149,8 @@ func groupParents() map[string]string {
 		s := strings.Fields(after)
 		switch {
 		case !ok || len(s) < 3:
+		case s[0] == "cgroup2" && onV2():
+			out["unified"] = v2Top()
 		case s[0] == "cgroup2":
 			out["unified"] = f[4]
 		case s[0] == "cgroup":
@@ -164,6 +166,14 @@ func groupParents() map[string]string {
 
 // onV2 tells whether the groups are of version 2.
 func onV2() bool { return exists("/sys/fs/cgroup/cgroup.controllers") }
+
+// v2Top is where groups of version 2 are made: at the top, or in a user's own.
+func v2Top() string {
+	if own := os.Getenv("TINCAN_TEST_GROUP"); own != "" {
+		return own
+	}
+	return "/sys/fs/cgroup"
+}
 
 func groupDirs() map[string]string {
 	out := map[string]string{}

@@ -123,7 +123,7 @@ func TestGroupNameTaken(t *testing.T) {
 	parents := groupParents()
 	taken := filepath.Join(parents["pids"], name)
 	if onV2() {
-		taken = filepath.Join("/sys/fs/cgroup", name)
+		taken = filepath.Join(v2Top(), name)
 	}
 	if err := os.Mkdir(taken, 0o755); err != nil {
 		t.Fatal(err)

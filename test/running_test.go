@@ -113,7 +113,7 @@ func uniqueName() string { return fmt.Sprintf("t%d-%d", os.Getpid(), names.Add(1
 func groupNames(prefix string) []string {
 	dir := groupParents()["memory"]
 	if onV2() {
-		dir = "/sys/fs/cgroup"
+		dir = v2Top()
 	}
 	found, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
 	return found
@@ -129,7 +129,7 @@ func withGroup(t *testing.T, flags []string, dir string, check func(file func(st
 	j.waitFor("ready")
 	parents := groupParents()
 	if onV2() {
-		parents["unified"] = "/sys/fs/cgroup"
+		parents["unified"] = v2Top()
 	}
 	check(func(file string) string {
 		controller, file, _ := strings.Cut(file, "/")

@@ -34,7 +34,15 @@ func again(t *testing.T, as string) {
 	if as == "ranges" {
 		needProgram(t, "newuidmap")
 	}
-	before := becomeUser(t, as)
+	before, group := becomeUser(t, as), ""
+	if onV2() {
+		group = delegatedGroup(t)
+		mkdir(t, group+"/tests") // limits are for groups beside that of the test binary
+		os.Chown(group+"/tests", testUser, testUser)
+		os.Chown(group+"/tests/cgroup.procs", testUser, testUser)
+		enable(t, group)
+		before = startedIn(before, group+"/tests")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +52,7 @@ func again(t *testing.T, as string) {
 	line := append(before, bin, "-test.v", "-test.short", "-test.timeout=15m", "-test.skip=^TestAsUser|^TestUser", "-test.run="+os.Getenv("TINCAN_TEST_RUN"))
 	c := exec.Command(line[0], line[1:]...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "HOME=") || strings.HasPrefix(e, "XDG_") })
-	c.Env = append(c.Env, "TINCAN_TEST_AS="+as, "TINCAN_TEST_BIN="+tincanBin, "TINCAN_TEST_PROBE="+probeBin, "HOME=/")
+	c.Env = append(c.Env, "TINCAN_TEST_AS="+as, "TINCAN_TEST_BIN="+tincanBin, "TINCAN_TEST_PROBE="+probeBin, "TINCAN_TEST_GROUP="+group, "HOME=/")
 	out, err := c.CombinedOutput()
 	ended := eachTest(t, string(out))
 	if ended == 0 || err != nil && !t.Failed() {
@@ -117,6 +125,46 @@ func becomeUser(t *testing.T, as string) []string {
 	}
 	script += fmt.Sprintf(`exec setpriv --reuid=%d --regid=%d --clear-groups "$0" "$@"`, testUser, testUser)
 	return []string{"unshare", "-m", "--propagation", "private", "sh", "-ec", script}
+}
+
+// delegatedGroup is a group of version 2 that is the user's, as systemd's Delegate=yes
+// makes one.
+func delegatedGroup(t *testing.T) string {
+	t.Helper()
+	const top = "/sys/fs/cgroup"
+	enable(t, top)
+	dir := filepath.Join(top, uniqueName())
+	mkdir(t, dir)
+	t.Cleanup(func() {
+		eventually(t, "the delegated group is empty", func() bool {
+			os.Remove(dir + "/tests")
+			return os.Remove(dir) == nil || !exists(dir)
+		})
+	})
+	for _, f := range []string{"", "/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads"} {
+		if err := os.Chown(dir+f, testUser, testUser); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// enable gives the controllers that there are to the groups below.
+func enable(t *testing.T, dir string) {
+	t.Helper()
+	for c := range strings.FieldsSeq(read(t, dir+"/cgroup.controllers")) {
+		if slices.Contains([]string{"memory", "pids", "cpu", "io"}, c) {
+			write(t, dir+"/cgroup.subtree_control", "+"+c)
+		}
+	}
+}
+
+// startedIn has the command begin in the group.
+func startedIn(before []string, group string) []string {
+	out := slices.Clone(before)
+	last := len(out) - 1
+	out[last] = strings.Replace(out[last], "exec setpriv", "echo 0 >"+group+"/cgroup.procs; exec setpriv", 1)
+	return out
 }
 
 // notForUsers skips what cannot apply to an ordinary user, and says why.

@@ -1,0 +1,179 @@
+// A user's resource group, on a machine with version 2 of control groups.
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// needV2 skips elsewhere: the virtual machines of vm/ have version 2.
+func needV2(t *testing.T) {
+	t.Helper()
+	needRoot(t)
+	if !onV2() {
+		t.Skip("version 1 of control groups; vm/ has the other")
+	}
+}
+
+// started runs tincan as the user, alone in the group.
+func (u user) started(t *testing.T, group string, args ...string) result {
+	t.Helper()
+	return job{before: startedIn(u.before, group), args: args, env: []string{"HOME=/"}, dir: "/"}.run(t)
+}
+
+// groupState is what may have changed of a group: what is below it and in it.
+func groupState(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() {
+			out = append(out, e.Name())
+		}
+	}
+	return fmt.Sprintf("%q %q %q", out, strings.TrimSpace(read(t, dir+"/cgroup.procs")), strings.TrimSpace(read(t, dir+"/cgroup.subtree_control")))
+}
+
+// Alone in a delegated group: the launcher steps aside, and is back at the end.
+func TestUserDelegatedGroup(t *testing.T) {
+	needV2(t)
+	for _, as := range []string{"single", "ranges"} {
+		if _, err := exec.LookPath("newuidmap"); err != nil && as == "ranges" {
+			skip(t, "newuidmap")
+		}
+		u := newUser(t, as)
+		dir := u.tree(t)
+		group := delegatedGroup(t)
+		before := groupState(t, group)
+		r := u.started(t, group, "-m", dir, "--", "sh", "-c", "cat /proc/self/cgroup /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max; mkdir /sys/fs/cgroup/x || echo read-only")
+		if r.status != 0 || r.out != "0::/\n1073741824\n64\nread-only\n" || strings.Contains(r.err, "tincan:") {
+			t.Errorf("%s: %v", as, r)
+		}
+		r = u.started(t, group, "--memory=32M", "-m", dir, "--", "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=100")
+		if r.status != 137 || !strings.Contains(r.err, "tincan: out of memory: ") {
+			t.Errorf("%s: --memory: %v", as, r)
+		}
+		r = u.started(t, group, "--pids=5", "-m", dir, "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done")
+		if !strings.Contains(r.err, "limit of 5; --pids raises it") {
+			t.Errorf("%s: --pids: %v", as, r)
+		}
+		r = u.started(t, group, "--memory=64M", "-m", dir, "--", "nonesuch")
+		wantFailure(t, r, 127, "nonesuch: command not found")
+		if after := groupState(t, group); after != before {
+			t.Errorf("%s: the group was %s and is %s", as, before, after)
+		}
+		if r := u.started(t, group, "check"); r.status != 0 || !strings.Contains(r.out, "version 2: "+group) {
+			t.Errorf("%s: %v", as, r)
+		}
+	}
+}
+
+// A launcher that was killed leaves its leaf; the next run removes it.
+func TestUserDelegatedKilled(t *testing.T) {
+	needV2(t)
+	u := newUser(t, "single")
+	dir := u.tree(t)
+	group := delegatedGroup(t)
+	j := start(t, job{before: startedIn(u.before, group), args: []string{"-m", dir, "--", "sh", "-c", "echo ready; cat"}, env: []string{"HOME=/"}, dir: "/"})
+	j.waitFor("ready")
+	if s := groupState(t, group); !strings.Contains(s, "tincan-launcher-") || !strings.Contains(s, "memory") {
+		t.Errorf("while it runs: %s", s)
+	}
+	j.signal(9)
+	j.wait()
+	// The controllers are still on, so nobody can be in the group itself; beside is right.
+	leaf := filepath.Join(group, "leaf")
+	mkdir(t, leaf)
+	os.Chown(leaf, testUser, testUser)
+	os.Chown(leaf+"/cgroup.procs", testUser, testUser)
+	r := u.started(t, leaf, "--memory=50M", "-m", dir, "--", "cat", "/sys/fs/cgroup/memory.max")
+	if r.status != 0 || r.out != "52428800\n" {
+		t.Error(r)
+	}
+	os.Remove(leaf)
+	if s := groupState(t, group); strings.Contains(s, "tincan-launcher-") {
+		t.Errorf("after another run: %s", s)
+	}
+}
+
+// No group, or none that may be used: a limit that is asked for is an error that says
+// why, and the defaults are those of setrlimit(2), with a word.
+func TestUserUndelegatedGroup(t *testing.T) {
+	needV2(t)
+	u := newUser(t, "single")
+	dir := u.tree(t)
+	noLeaks(t, dir)
+	others := delegatedGroup(t)
+	sleeper := exec.Command("sleep", "1000")
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sleeper.Wait()
+	defer sleeper.Process.Kill()
+	write(t, others+"/cgroup.procs", fmt.Sprint(sleeper.Process.Pid))
+	poor := delegatedGroup(t)
+	inner := filepath.Join(poor, "inner") // its controllers are not enabled
+	mkdir(t, inner)
+	t.Cleanup(func() { os.Remove(inner) })
+	for _, f := range []string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
+		os.Chown(inner+f, testUser, testUser)
+	}
+	os.Chown(poor, 0, 0)
+	roots := filepath.Join("/sys/fs/cgroup", uniqueName())
+	mkdir(t, roots)
+	t.Cleanup(func() { os.Remove(roots) })
+	slice := filepath.Join("/sys/fs/cgroup", uniqueName()+".slice")
+	mkdir(t, slice)
+	t.Cleanup(func() { os.Remove(slice) })
+	for _, c := range []struct {
+		group string
+		says  []string
+	}{
+		{others, []string{fmt.Sprintf("has other processes in it, %d sleep", sleeper.Process.Pid), "no internal processes", "systemd-run --user --scope -p Delegate=yes tincan"}},
+		{inner, []string{"has no memory controller", "Delegate=cpu cpuset io memory pids"}},
+		{roots, []string{"is not this user's to write", "systemd-run --user --scope -p Delegate=yes tincan"}},
+		{slice, []string{"systemd's own", "systemd-run --user --scope -p Delegate=yes tincan"}},
+	} {
+		refused(t, u.started(t, c.group, "--memory=64M", "-m", dir, "--", "echo", "ran"), append(slices.Clone(c.says), "--memory: there is no resource group")...)
+		r := u.started(t, c.group, "-m", dir, "--", "sh", "-c", "grep -c 1073741824 /proc/self/limits; echo ran")
+		if r.status != 0 || r.out != "1\nran\n" {
+			t.Errorf("%s: %v", c.group, r)
+		}
+		for _, s := range append(c.says, "no resource group") {
+			if !strings.Contains(r.err, s) {
+				t.Errorf("%s: stderr does not say %q: %v", c.group, s, r)
+			}
+		}
+	}
+}
+
+// Root whose group is not the machine's topmost, as in another container: it steps
+// aside likewise, or says what is in the way.
+func TestRootInsideAnotherGroup(t *testing.T) {
+	needV2(t)
+	dir := tree(t)
+	group := delegatedGroup(t)
+	before := groupState(t, group)
+	inside := func(more string) []string {
+		return []string{"sh", "-ec", "echo 0 >" + group + "/cgroup.procs; " + more + ` exec unshare -C -m sh -ec 'umount -l /sys/fs/cgroup; mount -t cgroup2 c /sys/fs/cgroup; exec "$0" "$@"' "$0" "$@"`}
+	}
+	r := job{before: inside(""), args: []string{"--memory=40M", "-m", dir, "--", "cat", "/proc/self/cgroup", "/sys/fs/cgroup/memory.max"}}.run(t)
+	if r.status != 0 || r.out != "0::/\n41943040\n" {
+		t.Error(r)
+	}
+	if after := groupState(t, group); after != before {
+		t.Errorf("the group was %s and is %s", before, after)
+	}
+	r = job{before: inside("sleep 2 &"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "no usable control group", "has other processes in it", "sleep", "--no-cgroup")
+	readOnly := []string{"sh", "-ec", "echo 0 >" + group + `/cgroup.procs; exec unshare -C -m sh -ec 'umount -l /sys/fs/cgroup; mount -t cgroup2 -o ro c /sys/fs/cgroup; exec "$0" "$@"' "$0" "$@"`}
+	refused(t, job{before: readOnly, args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), "no usable control group", "read-only", "--no-cgroup")
+}
