@@ -8,6 +8,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -199,7 +200,7 @@ func fork() *step {
 func execve(file string, argv, envp []*byte, args []string) *step {
 	return call("execve", unix.SYS_EXECVE, cstring(file),
 		arg{p: unsafe.Pointer(&argv[0]), show: func(arg) string { return vectorText(args) }},
-		mem(unsafe.Pointer(&envp[0]), fmt.Sprintf("ENVP /* %s */", plural(len(envp)-1, "var"))))
+		mem(unsafe.Pointer(&envp[0]), "ENVP /* "+plural(len(envp)-1, "var")+" */"))
 }
 
 func vectorText(v []string) string {
@@ -219,7 +220,7 @@ func plural(n int, word string) string {
 	default:
 		word += "s"
 	}
-	return fmt.Sprintf("%d %s", n, word)
+	return strconv.Itoa(n) + " " + word
 }
 
 // cstrings gives the NULL-terminated array of C strings that execve wants.

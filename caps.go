@@ -16,7 +16,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -128,13 +127,13 @@ func keptCaps() capSet {
 // lastCap is the highest capability number that the running kernel knows.
 func lastCap() (int, error) {
 	const file = "/proc/sys/kernel/cap_last_cap"
-	b, err := os.ReadFile(file)
+	text, err := readFile(file)
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < 0 || n > 63 {
-		return 0, fmt.Errorf("%s: %q is not a capability's number", file, b)
+		return 0, fmt.Errorf("%s: %q is not a capability's number", file, text)
 	}
 	return n, nil
 }

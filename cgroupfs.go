@@ -154,8 +154,8 @@ func v2Controllers(dir string) (controllers []string, ok bool) {
 	if unix.Statfs(dir, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
 		return nil, false
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
-	return strings.Fields(string(b)), err == nil
+	text, err := readFile(filepath.Join(dir, "cgroup.controllers"))
+	return strings.Fields(text), err == nil
 }
 
 // planV2 turns the limits into version 2's files.
@@ -237,8 +237,8 @@ func (g *group) parentOf(controller string) string {
 func enableControllers(g *group) []*step {
 	dir := g.parents[0].dir
 	file := filepath.Join(dir, "cgroup.subtree_control")
-	b, _ := os.ReadFile(file)
-	enabled := strings.Fields(string(b))
+	now, _ := readFile(file)
+	enabled := strings.Fields(now)
 	have, _ := v2Controllers(dir)
 	var missing []string
 	for _, c := range []string{"memory", "pids", "cpu", "io"} {

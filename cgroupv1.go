@@ -9,7 +9,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -93,12 +92,12 @@ func (m v1Mount) dir(own string) string {
 // v1Mounts finds where version 1's controllers are mounted: /proc/self/mountinfo,
 // proc_pid_mountinfo(5).
 func v1Mounts() (map[string]v1Mount, error) {
-	b, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := readFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]v1Mount{}
-	for line := range strings.SplitSeq(string(b), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		before, after, ok := strings.Cut(line, " - ")
 		f, super := strings.Fields(before), strings.Fields(after)
 		if !ok || len(f) < 5 || len(super) < 3 || super[0] != "cgroup" {
@@ -113,18 +112,21 @@ func v1Mounts() (map[string]v1Mount, error) {
 
 // unescapeMount undoes mountinfo's octal escapes of blanks.
 func unescapeMount(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 // ownGroups reads which group the launcher is in, for each controller; "" is the
 // one of version 2 (cgroups(7), /proc/PID/cgroup).
 func ownGroups() (map[string]string, error) {
-	b, err := os.ReadFile("/proc/self/cgroup")
+	text, err := readFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
-	for line := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 {
 			for controller := range strings.SplitSeq(parts[1], ",") {
 				out[controller] = parts[2]

@@ -215,8 +215,6 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidf
 		ca.flags |= unix.CLONE_INTO_CGROUP
 		ca.cgroup = uint64(group)
 	}
-	text := fmt.Sprintf("clone3({flags=%s, exit_signal=SIGCHLD}, %d)", flagText(uintptr(ca.flags), cloneFlags), unsafe.Sizeof(*ca))
-
 	// ForkLock: no descriptor that another goroutine is just opening may slip
 	// through before it is close-on-exec (syscall.ForkLock).
 	syscall.ForkLock.Lock()
@@ -226,6 +224,7 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidf
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(p)
 	if errno != 0 {
+		text := fmt.Sprintf("clone3({flags=%s, exit_signal=SIGCHLD}, %d)", flagText(uintptr(ca.flags), cloneFlags), unsafe.Sizeof(*ca))
 		return 0, -1, &hostError{call: text, err: errno, hint: hintClone(errno)}
 	}
 	return int(n), int(p.pidfd), nil

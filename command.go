@@ -20,6 +20,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -93,8 +94,11 @@ func closeRest(c *config) []*step {
 	}
 	slices.Sort(kept)
 	bound := func(n int) arg {
-		if by := n - report; by == 1 || by == -1 {
-			return arg{n: uintptr(n), s: fmt.Sprintf("REPORT%+d", by), show: showText}
+		switch n - report {
+		case 1:
+			return arg{n: uintptr(n), s: "REPORT+1", show: showText}
+		case -1:
+			return arg{n: uintptr(n), s: "REPORT-1", show: showText}
 		}
 		return num(uintptr(n))
 	}
@@ -124,7 +128,7 @@ func terminal(c *config) []*step {
 		if !c.init {
 			*pid = 1
 		}
-		steps = append(steps, call("ioctl", unix.SYS_IOCTL, fd(c.fds.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), mem(unsafe.Pointer(pid), fmt.Sprintf("[%d]", *pid))).
+		steps = append(steps, call("ioctl", unix.SYS_IOCTL, fd(c.fds.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), mem(unsafe.Pointer(pid), "["+strconv.Itoa(int(*pid))+"]")).
 			because("the terminal's foreground group; the launcher takes it back at the end"))
 	}
 	return steps
@@ -140,18 +144,22 @@ var seccompFlags = []flagName{
 
 // filter is step 13: nothing comes after it but execve.
 func filter(c *config) ([]*step, error) {
-	if c.policy == nil {
+	program, log, with := c.program, false, uint(0)
+	if c.policy != nil {
+		var err error
+		if program, err = c.policy.compile(); err != nil {
+			return nil, err
+		}
+		log, with = c.policy.notify, c.policy.flags
+	}
+	if program == nil {
 		return nil, nil
 	}
-	program, err := c.policy.compile()
-	if err != nil {
-		return nil, err
-	}
 	p := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(c.policy.flags), seccompFlags),
-		mem(unsafe.Pointer(p), fmt.Sprintf("{len=%d, filter=FILTER}", len(program)))).
+	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(with), seccompFlags),
+		mem(unsafe.Pointer(p), "{len="+strconv.Itoa(len(program))+", filter=FILTER}")).
 		because("from here on the kernel asks the filter before every call")
-	if !c.policy.notify {
+	if !log {
 		return []*step{install}, nil
 	}
 	// With a listener seccomp(2) returns its descriptor. The launcher takes it from

@@ -45,7 +45,8 @@ type config struct {
 	group    group
 	rlimits  []rlimit
 	policy   *policy
-	warnings []string // about the profile
+	program  []unix.SockFilter // the filter, if it was compiled beforehand: then policy is nil
+	warnings []string          // about the profile
 
 	mask    *uint64 // the caller's signal mask, filled in at the clone
 	init    bool
@@ -341,6 +342,12 @@ func (c *config) setRest(f *runFlags) error {
 		}
 	}
 	slices.Sort(c.passFDs)
+	if f.Seccomp == "default" && !f.SeccompLog {
+		if c.program = defaultFilter(); c.program != nil {
+			c.console = consolePath()
+			return nil
+		}
+	}
 	var err error
 	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
 		return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err)

@@ -13,6 +13,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +59,7 @@ func devices(c *config) []*step {
 	}
 	pts := "newinstance,ptmxmode=0666,mode=0620"
 	if gid, ok := c.mounterID(c.gidMaps, ttyGroup); ok {
-		pts += fmt.Sprintf(",gid=%d", gid)
+		pts += ",gid=" + strconv.Itoa(gid)
 	}
 	steps = append(steps,
 		mkdir("/dev/pts", 0o755),

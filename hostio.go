@@ -24,7 +24,9 @@ func hostStep(call string, do func(*launch) error, args ...string) *step {
 
 // hostWrite is a write of text to a file: open, write, close.
 func hostWrite(file, text string, do func(*launch) error) *step {
-	return hostStep("write", do, quote(file), quote(text))
+	s := hostStep("write", do)
+	s.args[0], s.args[1] = arg{s: file, show: showQuoted}, arg{s: text, show: showQuoted}
+	return s
 }
 
 // asFlag adds the flag to the hint of a failing write.
@@ -64,6 +66,61 @@ func writeFile(file, text string) error {
 		err = fmt.Errorf("only %d of %d bytes written", n, len(text))
 	}
 	return err
+}
+
+// readFile reads a file of /proc or the like. (os.ReadFile makes its descriptor known to
+// Go's poller and its clean-up, which starts a thread.)
+func readFile(file string) (string, error) {
+	f, err := retry(func() (int, error) { return unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return "", &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	defer unix.Close(f)
+	text, err := readAll(f)
+	if err != nil {
+		return "", &os.PathError{Op: "read", Path: file, Err: err}
+	}
+	return text, nil
+}
+
+// readAll reads from a descriptor to the end.
+func readAll(f int) (string, error) {
+	text := ""
+	var b [4096]byte // a page is what procfs and cgroupfs give at a time
+	for have := 0; ; {
+		n, err := retry(func() (int, error) { return unix.Read(f, b[have:]) })
+		if err != nil {
+			return "", err
+		}
+		if have += n; n == 0 || have == len(b) {
+			text += string(b[:have])
+			have = 0
+		}
+		if n == 0 {
+			return text, nil
+		}
+	}
+}
+
+// namesIn lists a directory: getdents64(2).
+func namesIn(dir string) ([]string, error) {
+	f, err := retry(func() (int, error) { return unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(f)
+	var names []string
+	var b [4096]byte
+	for {
+		n, err := unix.Getdents(f, b[:])
+		if err != nil {
+			return nil, &os.PathError{Op: "getdents64", Path: dir, Err: err}
+		}
+		if n == 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(b[:n], -1, names)
+	}
 }
 
 func exists(file string) bool {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,9 @@ import (
 // from outside on of the host.
 type idMap struct{ inside, outside, count uint32 }
 
-func (m idMap) String() string { return fmt.Sprintf("%d %d %d", m.inside, m.outside, m.count) }
+func (m idMap) String() string {
+	return strconv.Itoa(int(m.inside)) + " " + strconv.Itoa(int(m.outside)) + " " + strconv.Itoa(int(m.count))
+}
 
 // hostID is the host's id for one inside, or ok false if the map has none.
 func hostID(maps []idMap, id int) (int, bool) {

@@ -6,6 +6,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -35,13 +36,13 @@ func supported() error {
 }
 
 func supportedRelease(release string) error {
-	var major, minor int
-	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
+	v, ok := kernelVersion(release)
+	if !ok {
 		return fmt.Errorf("the kernel calls itself %q, which is no version", release)
 	}
 	var missing []string
 	for _, n := range needs {
-		if major < n.major || major == n.major && minor < n.minor {
+		if v[0] < n.major || v[0] == n.major && v[1] < n.minor {
 			missing = append(missing, fmt.Sprintf("%s (%d.%d)", n.what, n.major, n.minor))
 		}
 	}
@@ -49,4 +50,17 @@ func supportedRelease(release string) error {
 		return nil
 	}
 	return fmt.Errorf("tincan needs Linux 5.14 or newer; this is %s, which lacks %s", release, strings.Join(missing, ", "))
+}
+
+// kernelVersion is the first two numbers of a release such as 6.1.0-13-amd64.
+func kernelVersion(release string) (v [2]int, ok bool) {
+	major, rest, _ := strings.Cut(release, ".")
+	minor := rest
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		minor = rest[:i]
+	}
+	var err, err2 error
+	v[0], err = strconv.Atoi(major)
+	v[1], err2 = strconv.Atoi(minor)
+	return v, err == nil && err2 == nil
 }

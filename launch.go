@@ -9,7 +9,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -297,9 +296,6 @@ func (l *launch) clone() error {
 		}
 	}
 	p := l.childPlan()
-	// PR_SET_PDEATHSIG is about the thread that clones: it must live as long as the
-	// container, and a locked thread does.
-	runtime.LockOSThread()
 	var err error
 	l.pid, l.pidfd, err = startChild(namespaces(c), p, group, c.mask)
 	if err != nil {
@@ -355,7 +351,7 @@ func (l *launch) reapOrphans() {
 // must be read before the group goes.
 func (l *launch) cleanUp(end *ending) error {
 	if end != nil {
-		end.group = l.c.group.readCounters()
+		end.group = l.c.group.readCounters(l.f.Stats != "")
 	}
 	if l.ledger == nil {
 		return nil

@@ -16,7 +16,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -65,8 +64,8 @@ func ledgerOrder() []string {
 type ledger struct {
 	dir  string
 	name string
-	f    *os.File // locked for as long as the run lives
-	root string   // "DEV:INO" of the root directory
+	f    *noteFile // locked for as long as the run lives
+	root string    // "DEV:INO" of the root directory
 }
 
 // entry is a line of a ledger: what, and the words that belong to it.
@@ -93,7 +92,7 @@ func (e entry) depth() int {
 func (e entry) String() string {
 	q := make([]string, len(e.words))
 	for i, w := range e.words {
-		q[i] = fmt.Sprintf("%q", w)
+		q[i] = strconv.Quote(w)
 	}
 	return e.what + " " + strings.Join(q, " ") + "\n"
 }
@@ -122,20 +121,20 @@ func openLedger(rootFD int) (*ledger, error) {
 		return nil, err
 	}
 	defer unlock()
-	l.name = fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
-	if l.f, err = os.OpenFile(filepath.Join(l.dir, l.name), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600); err != nil {
+	l.name = strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 10)
+	if l.f, err = openNotes(filepath.Join(l.dir, l.name), unix.O_CREAT|unix.O_EXCL|unix.O_APPEND); err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, &hostError{call: "flock(" + quote(l.f.Name()) + ", LOCK_EX)", err: err}
+	if err := unix.Flock(l.f.fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, &hostError{call: "flock(" + quote(l.f.name) + ", LOCK_EX)", err: err}
 	}
 	return l, l.note(entry{"root", []string{l.root}})
 }
 
 // makeLedgerDir makes the directory, or makes sure that it is nobody else's.
 func makeLedgerDir(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
-		return err
+	if err := unix.Mkdir(dir, 0o700); err != nil && err != unix.EEXIST {
+		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
 	}
 	var st unix.Stat_t
 	if err := unix.Lstat(dir, &st); err != nil {
@@ -150,22 +149,21 @@ func makeLedgerDir(dir string) error {
 // lock takes the lock that all ledgers of the directory share, for as long as it
 // takes to make, hand over or remove something.
 func (l *ledger) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(l.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openNotes(filepath.Join(l.dir, "lock"), unix.O_CREAT)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+		if err = unix.Flock(f.fd, unix.LOCK_EX); err != unix.EINTR {
 			break
 		}
 	}
-	return func() { f.Close() }, err
+	return f.close, err
 }
 
 // note writes a line. It comes before the deed.
 func (l *ledger) note(e entry) error {
-	_, err := l.f.WriteString(e.String())
-	return err
+	return l.f.write(e.String())
 }
 
 // writeGroups notes the group's directories as made ("group") or as another's ("not").
@@ -174,6 +172,34 @@ func (l *ledger) writeGroups(what string, dirs []string) error {
 		if err := l.note(entry{what, []string{d}}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// noteFile is a file of the ledger's directory. It is no os.File, whose clean-up needs a
+// thread.
+type noteFile struct {
+	fd   int
+	name string
+}
+
+func openNotes(name string, flags int) (*noteFile, error) {
+	fd, err := retry(func() (int, error) { return unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC|flags, 0o600) })
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return &noteFile{fd, name}, nil
+}
+
+func (f *noteFile) close() { unix.Close(f.fd) }
+
+func (f *noteFile) write(text string) error {
+	n, err := retry(func() (int, error) { return unix.Write(f.fd, []byte(text)) })
+	if err == nil && n < len(text) {
+		err = unix.ENOSPC
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: f.name, Err: err}
 	}
 	return nil
 }
@@ -195,33 +221,33 @@ func (l *ledger) close() error {
 			// What a dead run left is removed if it can be; it is no failure of this one.
 			l.undo(o.f, others, false)
 		}
-		o.f.Close()
+		o.f.close()
 	}
 	return errors.Join(errs...)
 }
 
 // other is another run's ledger.
 type other struct {
-	f    *os.File
+	f    *noteFile
 	live bool
 	root string
 }
 
 func (l *ledger) others() ([]other, error) {
-	names, err := os.ReadDir(l.dir)
+	names, err := namesIn(l.dir)
 	if err != nil {
 		return nil, err
 	}
 	var out []other
 	for _, n := range names {
-		if n.Name() == "lock" || n.Name() == l.name {
+		if n == "lock" || n == l.name {
 			continue
 		}
-		f, err := os.OpenFile(filepath.Join(l.dir, n.Name()), os.O_RDWR|os.O_APPEND, 0)
+		f, err := openNotes(filepath.Join(l.dir, n), unix.O_APPEND)
 		if err != nil {
 			continue // ended in the meantime
 		}
-		o := other{f: f, live: unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil}
+		o := other{f: f, live: unix.Flock(f.fd, unix.LOCK_EX|unix.LOCK_NB) != nil}
 		for _, e := range readEntries(f) {
 			if e.what == "root" && len(e.words) == 1 {
 				o.root = e.words[0]
@@ -233,16 +259,16 @@ func (l *ledger) others() ([]other, error) {
 }
 
 // readEntries reads a ledger. A line cut short by the end of its writer is left out.
-func readEntries(f *os.File) []entry {
-	if _, err := f.Seek(0, 0); err != nil {
+func readEntries(f *noteFile) []entry {
+	if _, err := unix.Seek(f.fd, 0, 0); err != nil {
 		return nil
 	}
 	var out []entry
-	text, err := io.ReadAll(f)
+	text, err := readAll(f.fd)
 	if err != nil {
 		return nil
 	}
-	for line := range strings.SplitSeq(string(text), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		what, rest, _ := strings.Cut(line, " ")
 		e := entry{what: what}
 		for rest != "" {
@@ -262,7 +288,7 @@ func readEntries(f *os.File) []entry {
 
 // undo removes what the ledger f lists, the newest first, and then the ledger. What
 // cannot be removed yet stays in the ledger for a later run.
-func (l *ledger) undo(f *os.File, others []other, own bool) error {
+func (l *ledger) undo(f *noteFile, others []other, own bool) error {
 	entries := readEntries(f)
 	// What was handed over comes in any order, and the directories that lead to a
 	// mount point come after it.
@@ -285,7 +311,7 @@ func (l *ledger) undo(f *os.File, others []other, own bool) error {
 			}
 		case e.what == "made" && len(e.words) == 4:
 			if o := userOf(e.words[0], others); o != nil {
-				if _, err := o.WriteString(e.String()); err != nil {
+				if err := o.write(e.String()); err != nil {
 					errs = append(errs, err)
 				}
 			} else if err := removePoint(e); err != nil {
@@ -294,13 +320,13 @@ func (l *ledger) undo(f *os.File, others []other, own bool) error {
 		}
 	}
 	if len(errs) == 0 {
-		errs = append(errs, skipNotExist(os.Remove(f.Name())))
+		errs = append(errs, skipNotExist(unix.Unlink(f.name)))
 	}
 	return errors.Join(errs...)
 }
 
 // userOf finds a live run that uses the root directory.
-func userOf(root string, others []other) *os.File {
+func userOf(root string, others []other) *noteFile {
 	for _, o := range others {
 		if o.live && o.root == root {
 			return o.f

@@ -24,13 +24,13 @@ func TestUndoInAnyOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := os.Create(filepath.Join(t.TempDir(), "ledger"))
+		f, err := openNotes(filepath.Join(t.TempDir(), "ledger"), unix.O_CREAT)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer f.close()
 		for _, rel := range order {
-			f.WriteString(entry{"made", []string{id, "d", root, rel}}.String())
+			f.write(entry{"made", []string{id, "d", root, rel}}.String())
 		}
 		if err := (&ledger{}).undo(f, nil, true); err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func TestUndoInAnyOrder(t *testing.T) {
 		if left, _ := os.ReadDir(root); len(left) != 0 {
 			t.Errorf("%q: left: %v", order, left)
 		}
-		if exists(f.Name()) {
+		if exists(f.name) {
 			t.Errorf("%q: the ledger itself is left", order)
 		}
 	}

@@ -21,9 +21,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -145,7 +145,7 @@ func private(c *config) []*step {
 func (c *config) tmpfsOptions(mode, size string) string {
 	uid, _ := c.mounterID(c.maps, c.uid)
 	gid, _ := c.mounterID(c.gidMaps, c.gid)
-	data := fmt.Sprintf("mode=%s,uid=%d,gid=%d", mode, uid, gid)
+	data := "mode=" + mode + ",uid=" + strconv.Itoa(uid) + ",gid=" + strconv.Itoa(gid)
 	if size != "" {
 		data += ",size=" + size
 	}

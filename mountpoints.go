@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -149,5 +150,5 @@ func fileID(fd int) (string, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return "", &os.PathError{Op: "fstat", Path: fmt.Sprintf("descriptor %d", fd), Err: err}
 	}
-	return fmt.Sprintf("%d:%d", st.Dev, st.Ino), nil
+	return strconv.FormatUint(st.Dev, 10) + ":" + strconv.FormatUint(st.Ino, 10), nil
 }

@@ -19,7 +19,7 @@ package main
 
 import (
 	"encoding/binary"
-	"fmt"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -71,7 +71,7 @@ func randomHostname() string {
 	var b [4]byte
 	unix.Getrandom(b[:], 0) // a few bytes never fail: getrandom(2)
 	n := binary.LittleEndian.Uint32(b[:])
-	return fmt.Sprintf("%s-%s-%d", adjectives[n%16], nouns[n>>4%8], n>>8%256)
+	return adjectives[n%16] + "-" + nouns[n>>4%8] + "-" + strconv.Itoa(int(n>>8%256))
 }
 
 // beginning is what must come before everything else: the child dies with the
@@ -164,7 +164,7 @@ func ids(c *config) []*step {
 
 func mapStep(file, text, why string) *step {
 	s := hostWrite("/proc/PID/"+file, text, func(l *launch) error {
-		return writeFile(fmt.Sprintf("/proc/%d/%s", l.pid, file), text)
+		return writeFile("/proc/"+strconv.Itoa(l.pid)+"/"+file, text)
 	})
 	return s.because(why)
 }

@@ -7,8 +7,6 @@
 package main
 
 import (
-	"fmt"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -68,7 +66,7 @@ func in(chapter int, plan []*step, more []*step) []*step {
 
 // cloneStep is the host's: the flags of step 8.
 func cloneStep(c *config) []*step {
-	return []*step{hostStep("clone3", (*launch).clone, fmt.Sprintf("{flags=%s, exit_signal=SIGCHLD}", flagText(c.cloneFlags(), cloneFlags)), "88").
+	return []*step{hostStep("clone3", (*launch).clone, "{flags="+flagText(c.cloneFlags(), cloneFlags)+", exit_signal=SIGCHLD}", "88").
 		because("the container's first process, in its new namespaces: from here on it makes the calls")}
 }
 

@@ -229,6 +229,7 @@ func modeText(m uint32) string {
 // printable ASCII.
 func quote(s string) string {
 	var b strings.Builder
+	b.Grow(len(s) + 2)
 	b.WriteByte('"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {

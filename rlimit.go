@@ -109,10 +109,10 @@ func rlimits(c *config) []*step {
 	for _, r := range c.rlimits {
 		row := rlimitTable[r.resource]
 		v := &unix.Rlimit{Cur: r.cur, Max: r.max}
-		text := fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", rlimText(r.cur), rlimText(r.max))
+		text := "{rlim_cur=" + rlimText(r.cur) + ", rlim_max=" + rlimText(r.max) + "}"
 		steps = append(steps, call("prlimit64", unix.SYS_PRLIMIT64, num(0), name(r.resource, "RLIMIT_"+row.name),
 			mem(unsafe.Pointer(v), text), null()).
-			because(fmt.Sprintf("%s, in %s", row.why, row.unit)).hinted(hintRlimit))
+			because(row.why+", in "+row.unit).hinted(hintRlimit))
 	}
 	return steps
 }
@@ -123,7 +123,7 @@ func rlimText(v uint64) string {
 	case v == math.MaxUint64:
 		return "RLIM64_INFINITY"
 	case v > 1024 && v%1024 == 0:
-		return fmt.Sprintf("%d*1024", v/1024)
+		return strconv.FormatUint(v/1024, 10) + "*1024"
 	}
 	return strconv.FormatUint(v, 10)
 }

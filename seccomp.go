@@ -153,16 +153,9 @@ func seccompPolicyFor(native *abi, spec string, held []string, strictInts bool) 
 	if err := unix.Uname(&u); err != nil {
 		return nil, nil, fmt.Errorf("uname() = %w", err)
 	}
-	r := reading{native: native, held: held, strictInts: strictInts, kernel: kernelVersion(unix.ByteSliceToString(u.Release[:]))}
+	kernel, _ := kernelVersion(unix.ByteSliceToString(u.Release[:]))
+	r := reading{native: native, held: held, strictInts: strictInts, kernel: kernel}
 	return readProfile(spec, data, r)
-}
-
-// kernelVersion is the first two numbers of a release such as 6.1.0-13-amd64.
-func kernelVersion(release string) (v [2]int) {
-	if n, err := fmt.Sscanf(release, "%d.%d", &v[0], &v[1]); n != 2 || err != nil {
-		return [2]int{}
-	}
-	return v
 }
 
 // builtIn makes a policy from rows: everything else is allowed, in the native ABI, and any other ABI ends the process.

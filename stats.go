@@ -25,8 +25,9 @@ type counters struct {
 	pidsPeak   int64
 }
 
-// readCounters reads the group's files, before the group goes.
-func (g *group) readCounters() counters {
+// readCounters reads the group's files, before the group goes; the peaks only if somebody
+// wants to know them.
+func (g *group) readCounters(peaks bool) counters {
 	c := counters{-1, -1, -1, -1, -1}
 	if g.none {
 		return c
@@ -37,25 +38,34 @@ func (g *group) readCounters() counters {
 		memory = filepath.Join(g.parentOf(""), g.name)
 		pids, events, peak = memory, "memory.events", "memory.peak"
 	}
-	c.oomKilled = readKey(filepath.Join(memory, events), "oom_kill")
-	c.oomGroup = readKey(filepath.Join(memory, events), "oom_group_kill")
-	c.pidsHit = readKey(filepath.Join(pids, "pids.events"), "max")
-	c.memoryPeak = readKey(filepath.Join(memory, peak), "")
-	c.pidsPeak = readKey(filepath.Join(pids, "pids.peak"), "")
+	memoryEvents, _ := readFile(filepath.Join(memory, events))
+	pidsEvents, _ := readFile(filepath.Join(pids, "pids.events"))
+	c.oomKilled = keyOf(memoryEvents, "oom_kill")
+	c.oomGroup = keyOf(memoryEvents, "oom_group_kill")
+	c.pidsHit = keyOf(pidsEvents, "max")
+	if peaks {
+		c.memoryPeak = readKey(filepath.Join(memory, peak), "")
+		c.pidsPeak = readKey(filepath.Join(pids, "pids.peak"), "")
+	}
 	return c
 }
 
-// readKey gives the number after a key of a flat-keyed file, or the file's only
-// number for the key "".
+// readKey is keyOf for a file.
 func readKey(file, key string) int64 {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return -1
-	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		f := strings.Fields(line)
-		if key == "" && len(f) == 1 || len(f) == 2 && f[0] == key {
-			if n, err := strconv.ParseInt(f[len(f)-1], 10, 64); err == nil {
+	text, _ := readFile(file)
+	return keyOf(text, key)
+}
+
+// keyOf gives the number after a key of a flat-keyed text, or the text's only number for
+// the key "".
+func keyOf(text, key string) int64 {
+	for line := range strings.SplitSeq(text, "\n") {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok {
+			name, value = "", name
+		}
+		if name == key {
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 				return n
 			}
 		}

@@ -11,6 +11,8 @@ package main
 
 import (
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -25,6 +27,22 @@ const (
 
 // killAfter is how long a command that was told to end (SIGTERM) may take.
 const killAfter = 5 * time.Second
+
+// settling is for how long a command runs, in milliseconds, before the launcher readies
+// itself for a long wait. Most are over by then.
+const settling = 100
+
+// settle is for commands that run longer.
+func settle() {
+	// PR_SET_PDEATHSIG is about the thread that has cloned: it must live as long as the
+	// container. Go ends no thread but one that a goroutine is locked to; so this says no
+	// more than that, and would cost a thread before the clone.
+	runtime.LockOSThread()
+	// From here on there is nothing to collect, and Go would have a look every two
+	// minutes. The limit brings the collector back if ever there is.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(64 << 20)
+}
 
 // ending is how the command ended.
 type ending struct {
@@ -79,14 +97,22 @@ func (l *launch) supervise() (*ending, error) {
 		{Fd: int32(l.reports), Events: unix.POLLIN},
 		{Fd: int32(l.pidfd), Events: unix.POLLIN},
 	}
+	settled := false
 	for {
 		wait := -1
 		if !l.deadline.IsZero() {
 			wait = max(0, int(time.Until(l.deadline).Milliseconds())+1)
 		}
+		if !settled && (wait < 0 || wait > settling) {
+			wait = settling
+		}
 		n, err := retry(func() (int, error) { return unix.Poll(fds, wait) })
 		if err != nil {
 			return nil, &hostError{call: "poll", err: err}
+		}
+		if n == 0 && !settled {
+			settle()
+			settled = true
 		}
 		if n == 0 && !l.deadline.IsZero() && !time.Now().Before(l.deadline) {
 			end.timedOut = end.timedOut || !l.ending

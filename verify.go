@@ -12,7 +12,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -20,12 +20,12 @@ import (
 
 // verifyMounts compares the plan's mounts with those that the kernel shows.
 func (l *launch) verifyMounts() error {
-	file := fmt.Sprintf("/proc/%d/mountinfo", l.pid)
-	b, err := os.ReadFile(file)
+	file := "/proc/" + strconv.Itoa(l.pid) + "/mountinfo"
+	text, err := readFile(file)
 	if err != nil {
 		return err
 	}
-	shown := string(b)
+	shown := shownMounts(text)
 	pivoted := false
 	for _, s := range l.plan {
 		pivoted = pivoted || s.call == "pivot_root"
@@ -41,20 +41,31 @@ func (l *launch) verifyMounts() error {
 	return nil
 }
 
-// mountedAt tells whether mountinfo has a mount at target, of the type kind if kind
-// is not "".
-func mountedAt(mountinfo, target, kind string) bool {
-	at := escapeMount(target)
+// shownMount is a mount as mountinfo shows it: where, and of which type.
+type shownMount struct{ point, kind string }
+
+func shownMounts(mountinfo string) []shownMount {
+	out := make([]shownMount, 0, 64)
 	for line := range strings.SplitSeq(mountinfo, "\n") {
 		rest := line
 		for range 4 { // id, parent's id, device, root within the file system
 			_, rest, _ = strings.Cut(rest, " ")
 		}
 		point, rest, _ := strings.Cut(rest, " ")
-		if point != at || point == "" {
-			continue
+		_, after, ok := strings.Cut(rest, " - ")
+		kind, _, _ := strings.Cut(after, " ")
+		if ok && point != "" {
+			out = append(out, shownMount{point, kind})
 		}
-		if _, after, ok := strings.Cut(rest, " - "); ok && (kind == "" || strings.HasPrefix(after, kind+" ")) {
+	}
+	return out
+}
+
+// mountedAt tells whether there is a mount at target, of the type kind if kind is not "".
+func mountedAt(shown []shownMount, target, kind string) bool {
+	at := escapeMount(target)
+	for _, m := range shown {
+		if m.point == at && (kind == "" || m.kind == kind) {
 			return true
 		}
 	}

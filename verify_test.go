@@ -50,7 +50,7 @@ func TestMountedAt(t *testing.T) {
 		{"/proc", "proc", true}, {"/proc", "", true}, {"/proc", "tmpfs", false}, {"/pro", "", false}, {"/proc/kcore", "", true},
 		{"/kcore", "", false}, {"/a b", "tmpfs", true}, {"/a", "tmpfs", false}, {"/null", "", false}, {"/", "", false}, {"", "", false},
 	} {
-		if got := mountedAt(info, c.target, c.kind); got != c.want {
+		if got := mountedAt(shownMounts(info), c.target, c.kind); got != c.want {
 			t.Errorf("mountedAt(%q, %q) = %v", c.target, c.kind, got)
 		}
 	}
