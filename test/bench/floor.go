@@ -38,15 +38,29 @@ type planStep struct {
 // floor compiles the floor of tincan's run with these arguments, which are flags and
 // then -- and the command.
 func (s *workshop) floor(name string, args ...string) (binary string, err error) {
-	plan, err := s.tincanOutput(append([]string{"plan", "--json"}, args...)...)
+	steps, err := s.plan(args)
 	if err != nil {
 		return "", err
 	}
-	var steps []planStep
-	if err := json.Unmarshal(plan, &steps); err != nil {
+	dir, err := s.floorSource(name, steps, args)
+	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(s.dir, name+".src")
+	return s.compile(name, filepath.Join(dir, "floor.c"))
+}
+
+// plan is what `tincan plan` prints.
+func (s *workshop) plan(args []string) (steps []planStep, err error) {
+	out, err := s.tincanOutput(append([]string{"plan", "--json"}, args...)...)
+	if err == nil {
+		err = json.Unmarshal(out, &steps)
+	}
+	return steps, err
+}
+
+// floorSource writes the floor's source, and gives its directory.
+func (s *workshop) floorSource(name string, steps []planStep, args []string) (dir string, err error) {
+	dir = filepath.Join(s.dir, name+".src")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -68,7 +82,7 @@ func (s *workshop) floor(name string, args ...string) (binary string, err error)
 			return "", err
 		}
 	}
-	return s.compile(name, filepath.Join(dir, "floor.c"))
+	return dir, nil
 }
 
 // tincanOutput runs tincan without a terminal, whose steps a plan would have too.
@@ -125,7 +139,7 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 		return "", fmt.Errorf("no flags in %s", plan[clone].Text)
 	}
 	hasInit := slices.ContainsFunc(plan, func(p planStep) bool { return p.Actor == "init" })
-	fmt.Fprintf(&b, "#define CLONE_CALL %d\n#define CLONE_CALL_FLAGS (%s)\n#define HAS_INIT %t\n", plan[clone].Number, flags[1], hasInit)
+	fmt.Fprintf(&b, "#define CLONE_CALL %d\n#define CLONE_CALL_FLAGS (%s)\n#define HAS_INIT %t\n#define STEPS %d\n", plan[clone].Number, flags[1], hasInit, plan[len(plan)-1].Number)
 	b.WriteString("#include <stdbool.h>\n")
 	writeGroup(&b, plan, groups, strings.Contains(flags[1], "CLONE_INTO_CGROUP"))
 

@@ -47,6 +47,8 @@ func sections() []section {
 	return []section{
 		{"true", wholeRuns},
 		{"first", firstInstruction},
+		{"steps", stepCosts},
+		{"without", without},
 		{"memory", heldContainers},
 		{"parallel", inParallel},
 		{"mounts", mountsGrow},
@@ -58,7 +60,7 @@ func sections() []section {
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "first", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"true", "first", "steps", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.

@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Names of mount(2) and umount2(2): their header and linux/mount.h exclude each other. */
@@ -70,14 +71,39 @@ static void fail(int number, const char *call)
 	_exit(125);
 }
 
+/* With TIMED each step's time is kept, in memory that all three processes share, and
+ * printed at the end: a step's number and nanoseconds. A fork's is its parent's. Last
+ * comes the time from the command's execve to the end of everything. */
+#ifdef TIMED
+static long *times, before;
+static long now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+#define BEGIN before = now()
+#define END(number) times[number] += now() - before
+#define EXECUTING times[STEPS + 2] = now()
+#else
+#define BEGIN
+#define END(number)
+#define EXECUTING
+#endif
+
 /* STEP makes a call of the child's; may is the one errno that is as good as success. */
 #define STEP(number, may, name, ...) \
 	do { \
+		BEGIN; \
+		if (SYS_##name == SYS_execve) EXECUTING; \
 		if (syscall(SYS_##name, __VA_ARGS__) == -1 && errno != (may)) fail(number, #name); \
+		END(number); \
 	} while (0)
 #define KEEP(number, may, name, ...) \
 	do { \
+		BEGIN; \
 		if ((KEPT = syscall(SYS_##name, __VA_ARGS__)) == -1 && errno != (may)) fail(number, #name); \
+		if (KEPT != 0) END(number); \
 	} while (0)
 
 /* The host's: a write of text to a file, whose name may hold the container's pid. */
@@ -85,12 +111,19 @@ static void host_write(int number, const char *file, const char *text)
 {
 	char name[4096];
 	const char *at = strstr(file, "/PID/");
+	BEGIN;
 	if (at) snprintf(name, sizeof name, "%.*s/%d/%s", (int)(at - file), file, pid, at + 5), file = name;
 	int fd = open(file, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) fail(number, file);
 	close(fd);
+	END(number);
 }
-#define HOST(number, call) do { if ((call) == -1) fail(number, #call); } while (0)
+#define HOST(number, call) \
+	do { \
+		BEGIN; \
+		if ((call) == -1) fail(number, #call); \
+		if (pid != 0 || number != CLONE_CALL) END(number); \
+	} while (0)
 
 #include "plan.h"
 
@@ -113,6 +146,9 @@ int main(void)
 	char byte;
 
 	launcher = getpid();
+#ifdef TIMED
+	times = mmap(NULL, sizeof *times * (STEPS + 3), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+#endif
 	descriptors();
 	host_before();
 	struct clone_args args = {.flags = CLONE_CALL_FLAGS, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
@@ -137,7 +173,13 @@ int main(void)
 	close_group();
 	HOST(0, read(PARENT, &byte, 1) == 1 ? 0 : -1);
 	host_between();
-	HOST(0, waitpid(pid, &status, 0));
+	HOST(STEPS + 1, waitpid(pid, &status, 0));
+#ifdef TIMED
+	times[STEPS + 2] = now() - times[STEPS + 2];
+#endif
 	host_after();
+#ifdef TIMED
+	for (int i = 0; i < STEPS + 3; i++) printf("%d %ld\n", i, times[i]);
+#endif
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
