@@ -130,6 +130,9 @@ func TestDefect12HangBeforeHandshake(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	for _, call := range []string{"clone3", "sethostname", "mount", "mount_setattr", "pivot_root", "umount2", "setgroups", "setresuid", "capset", "seccomp", "close_range"} {
+		if call == "setgroups" && asUser == "single" {
+			continue // the kernel lets nobody leave a group who has a single id
+		}
 		r := job{before: []string{probeBin, "deny", call, "--"}, args: []string{"-m", dir, "--", "echo", "ran"}, within: 10 * time.Second}.run(t)
 		refused(t, r, call+"(", "EPERM")
 	}

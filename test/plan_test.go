@@ -178,7 +178,7 @@ func unreadable(plan, call string) string {
 		return plan
 	}
 	for i := range w {
-		if strings.ContainsAny(w[i][:1], "{[\"") && address.MatchString(g[i]) {
+		if (strings.ContainsAny(w[i][:1], "{[\"") || strings.HasPrefix(w[i], "ENVP")) && address.MatchString(g[i]) {
 			w[i] = g[i]
 		}
 	}

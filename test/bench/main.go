@@ -46,6 +46,7 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"true", wholeRuns},
+		{"user", userRuns},
 		{"first", firstInstruction},
 		{"steps", stepCosts},
 		{"without", without},
@@ -60,7 +61,7 @@ func sections() []section {
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "first", "steps", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"true", "user", "first", "steps", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.

@@ -23,6 +23,7 @@ type contender struct {
 	argv   []string
 	files  []string // opened for each run, from descriptor 3 on
 	absent string   // why it is not measured
+	user   int      // who starts it, if not root
 	single bool     // only one at a time: a second would find its name taken
 }
 
@@ -46,7 +47,7 @@ type sample struct {
 // start starts a line without the overhead of os/exec: three descriptors, a session
 // of its own so that no contender finds a terminal to take care of.
 func (c *contender) start(line []string, stdin, stdout, stderr uintptr) (pid int, err error) {
-	attr := &syscall.ProcAttr{Env: environment, Files: []uintptr{stdin, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	attr := &syscall.ProcAttr{Env: environment, Files: []uintptr{stdin, stdout, stderr}, Sys: c.as()}
 	if c.files != nil {
 		files, err := c.open()
 		if err != nil {
@@ -58,6 +59,15 @@ func (c *contender) start(line []string, stdin, stdout, stderr uintptr) (pid int
 		}
 	}
 	return syscall.ForkExec(line[0], line, attr)
+}
+
+// as is how a process of it is started.
+func (c *contender) as() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if c.user != 0 {
+		attr.Credential = &syscall.Credential{Uid: uint32(c.user), Gid: uint32(c.user)}
+	}
+	return attr
 }
 
 // environment is every contender's: that of a shell, without what make adds.
@@ -136,7 +146,7 @@ func (c *contender) trial() string {
 	c.argv[0] = path
 	line := c.line(0)
 	probe := exec.Command(line[0], line[1:]...)
-	probe.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	probe.SysProcAttr = c.as()
 	if probe.ExtraFiles, err = c.open(); err != nil {
 		return err.Error()
 	}

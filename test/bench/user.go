@@ -1,0 +1,89 @@
+// Section user: the same, started by a user who is not root.
+//
+// user_namespaces(7), newuidmap(1), subuid(5).
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// benchUser is nobody's number. In a mount namespace of the benchmark's own it has a
+// name and ids granted, since newuidmap asks for both.
+const benchUser = 24567
+
+func userRuns(b *bench) (*table, error) {
+	// The mount namespace is this thread's, and goes with it: it is not unlocked.
+	runtime.LockOSThread()
+	lacks := ""
+	if err := grantIDs(b.dir); err != nil {
+		lacks = oneLine(err.Error())
+	}
+	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox for an ordinary user: the whole process, medians of %d runs, interleaved", *rounds),
+		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {colOfBwrap, 2}, {"(q1", 2}, {"q3)", 2}}}
+	own := "--map=0:" + strconv.Itoa(benchUser) + ":1"
+	all := []*contender{
+		{name: "tincan, one id", argv: []string{b.tincan, "run", "--no-cgroup", own, "-m", b.root, "--", "/bin/true"}},
+		{name: "tincan, ranges (newuidmap)", argv: []string{b.tincan, "run", "--no-cgroup", "-m", b.root, "--", "/bin/true"}, absent: lacks},
+		{name: nameBwrap, argv: bwrapLine(b.root, "/bin/true")},
+		{name: "unshare -r", argv: []string{"unshare", "-r", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork",
+			"--root", b.root, "--mount-proc", "/bin/true"}},
+	}
+	for _, c := range all {
+		c.user = benchUser
+		c.absent = c.trial()
+	}
+	wall, cpu, err := race(present(all), *rounds)
+	if err != nil {
+		return nil, err
+	}
+	bwrap := wall[named(all, nameBwrap)]
+	for _, c := range all {
+		if c.absent != "" {
+			t.absent(c.name, c.absent)
+			continue
+		}
+		w := wall[c]
+		b1, b3 := spread(w, bwrap)
+		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(cpu[c]), ratio(w, bwrap), b1, b3)
+	}
+	t.note("less is done by: unshare (no /dev, no filter, all capabilities), bwrap (no filter; its limits are none either)")
+	return t, nil
+}
+
+// grantIDs makes the user known and gives it ids, in a mount namespace.
+func grantIDs(dir string) error {
+	if _, err := os.Stat("/etc/subuid"); err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("mount: %w", err)
+	}
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"passwd": string(passwd) + fmt.Sprintf("tincanbench:x:%d:%d::/nonexistent:/bin/sh\n", benchUser, benchUser),
+		"subuid": "tincanbench:600000:65536\n",
+		"subgid": "tincanbench:600000:65536\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return err
+		}
+		if err := unix.Mount(file, "/etc/"+name, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", name, err)
+		}
+	}
+	return nil
+}
