@@ -56,8 +56,8 @@ func checkRootless(w caller) []finding {
 	switch {
 	case err != nil:
 		return append(out, finding{"missing", "ids", err.Error(), ""})
-	case g.lacks != "":
-		what, how, _ := strings.Cut(g.lacks, ": ")
+	case g.lacks != nil:
+		what, how, _ := strings.Cut(g.lacks.String(), ": ")
 		out = append(out, finding{"note", "ids", fmt.Sprintf("one, the own: inside it is what --uid says; %s", what), how})
 	default:
 		out = append(out, finding{"ok", "ids", fmt.Sprintf("%d is 0 inside, and then %s", w.uid, grantsText(g.uids)), ""})

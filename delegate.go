@@ -81,12 +81,12 @@ func ownV2Group() (string, error) {
 
 // v2Mount finds the mount at cgroupRoot.
 func v2Mount() (v1Mount, error) {
-	b, err := os.ReadFile("/proc/self/mountinfo")
+	b, err := readFile("/proc/self/mountinfo")
 	if err != nil {
 		return v1Mount{}, err
 	}
 	m := v1Mount{point: cgroupRoot, root: "/"}
-	for line := range strings.SplitSeq(string(b), "\n") {
+	for line := range strings.SplitSeq(b, "\n") {
 		if f := strings.Fields(line); len(f) > 5 && f[4] == cgroupRoot {
 			m.root = unescapeMount(f[3])
 		}
@@ -130,17 +130,17 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 
 // members lists the processes in a group, but for the launcher itself.
 func members(dir string) (others []string, self bool, err error) {
-	b, err := os.ReadFile(dir + "/cgroup.procs")
+	b, err := readFile(dir + "/cgroup.procs")
 	if err != nil {
 		return nil, false, err
 	}
-	for pid := range strings.FieldsSeq(string(b)) {
+	for pid := range strings.FieldsSeq(b) {
 		if pid == strconv.Itoa(os.Getpid()) {
 			self = true
 			continue
 		}
-		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
-		if others = append(others, strings.TrimSpace(pid+" "+string(comm))); len(others) == 5 {
+		comm, _ := readFile("/proc/" + pid + "/comm")
+		if others = append(others, strings.TrimSpace(pid+" "+comm)); len(others) == 5 {
 			return append(others, "..."), self, nil
 		}
 	}
@@ -191,11 +191,11 @@ func comeHome(home string) error {
 		}
 	}
 	file := home + "/cgroup.subtree_control"
-	b, err := os.ReadFile(file)
+	b, err := readFile(file)
 	if err != nil {
 		return err
 	}
-	if have := strings.Fields(string(b)); len(have) > 0 {
+	if have := strings.Fields(b); len(have) > 0 {
 		if err := writeFile(file, "-"+strings.Join(have, " -")); err != nil {
 			return &hostError{call: "write(" + quote(file) + ")", err: err}
 		}

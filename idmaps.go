@@ -93,8 +93,8 @@ func (c *config) setIDs(f *runFlags) error {
 		var ok bool
 		if *id.host, ok = hostID(id.maps, id.inside); !ok {
 			text := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", id.flag, id.inside, mapsText(id.maps))
-			if c.rootless.lacks != "" {
-				text += "\nfor more ids: " + c.rootless.lacks
+			if c.rootless.lacks != nil {
+				text += "\nfor more ids: " + c.rootless.lacks.String()
 			}
 			return errors.New(text)
 		}

@@ -35,7 +35,7 @@ func ledgerDirs() []string {
 	if w.uid == 0 {
 		return []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
 	}
-	own := fmt.Sprintf("/tincan-%d", w.uid)
+	own := "/tincan-" + strconv.Itoa(w.uid)
 	dirs := []string{"/dev/shm" + own, "/tmp" + own}
 	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) { // file-hierarchy(7): /run/user/UID
 		dirs = append([]string{run + "/tincan"}, dirs...)

@@ -53,7 +53,7 @@ type rootless struct {
 	outerGID []idMap
 	single   bool      // the own id is the only one
 	helpers  [2]string // newuidmap, newgidmap; "" where the launcher may write any map
-	lacks    string    // why there is a single id
+	lacks    *lack     // why there is a single id
 }
 
 // userIDs is setIDs for a user who is not root: given are the --maps.
@@ -64,8 +64,8 @@ func (c *config) userIDs(w caller, given []idMap) error {
 	ownGroup := []idMap{{uint32(c.gid), uint32(w.gid), 1}}
 	var g grants
 	var err error
-	if !w.maps {
-		if g, err = grantsOf(w); err != nil && !isOwnID(given, w) {
+	if !w.maps && !isOwnID(given, w) {
+		if g, err = grantsOf(w); err != nil {
 			return err
 		}
 		r.helpers, r.lacks = g.helpers, g.lacks
@@ -79,7 +79,7 @@ func (c *config) userIDs(w caller, given []idMap) error {
 	case w.maps:
 		c.maps = defaultMaps
 		c.gidMaps = c.maps
-	case g.lacks != "":
+	case g.lacks != nil:
 		c.maps, c.gidMaps = own, ownGroup
 	default:
 		c.maps, c.gidMaps = wholeRange(w.uid, g.uids), wholeRange(w.gid, g.gids)
@@ -128,8 +128,8 @@ func (r *rootless) allowed(uids, gids []idMap, g grants) error {
 			}
 		}
 	}
-	if g.lacks != "" && !isOwnID(uids, r.who) {
-		return errors.New("--map: " + g.lacks)
+	if g.lacks != nil && !isOwnID(uids, r.who) {
+		return errors.New("--map: " + g.lacks.String())
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func innerMaps(c *config) (byChild, byHost []*step) {
 			file string
 			id   int
 		}{{"uid_map", c.uid}, {"gid_map", c.gid}} {
-			byChild = append(byChild, ownMap("/proc/self/"+f.file, fmt.Sprintf("%d %d 1\n", f.id, f.id))...)
+			byChild = append(byChild, ownMap("/proc/self/"+f.file, mapLines([]idMap{{uint32(f.id), uint32(f.id), 1}}))...)
 		}
 		return byChild, nil
 	}

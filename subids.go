@@ -52,9 +52,9 @@ func mapsHere() bool {
 		return true
 	}
 	for _, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
-		b, _ := os.ReadFile(file)
+		b, _ := readFile(file)
 		var here []idMap
-		for line := range strings.SplitSeq(string(b), "\n") {
+		for line := range strings.SplitSeq(b, "\n") {
 			var m idMap
 			if n, _ := fmt.Sscan(line, &m.outside, &m.inside, &m.count); n == 3 {
 				here = append(here, m)
@@ -71,41 +71,48 @@ func mapsHere() bool {
 type grants struct {
 	uids, gids []idMap // inside is not set yet
 	helpers    [2]string
-	lacks      string // what is missing for ranges, and how to get it; "" if nothing
+	lacks      *lack // what is missing for ranges, or nil
+}
+
+// lack is what is missing for more ids than one's own.
+type lack struct {
+	file    string // that grants none
+	program string // that is not there
+	uid     int
+}
+
+// String says it, and how to get it. Most runs never ask.
+func (l *lack) String() string {
+	if l.program != "" {
+		return l.program + " is not installed, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+	}
+	who, _ := userName(l.uid)
+	if who == "" {
+		who = strconv.Itoa(l.uid)
+	}
+	return fmt.Sprintf("%s grants user %s no ids: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", l.file, who, who)
 }
 
 // grantsOf reads what the administrator has granted. A line of this user's that
 // cannot be read is an error: a typing mistake shall not quietly give another map.
 func grantsOf(w caller) (grants, error) {
-	name, err := userName(w.uid)
-	if err != nil {
-		return grants{}, err
-	}
 	var g grants
 	for _, f := range []struct {
 		file string
 		to   *[]idMap
-	}{{"subuid", &g.uids}, {"subgid", &g.gids}} {
-		if *f.to, err = readGrants(filepath.Join(hostEtc, f.file), name, w.uid); err != nil {
+	}{{hostEtc + "/subuid", &g.uids}, {hostEtc + "/subgid", &g.gids}} {
+		var err error
+		if *f.to, err = readGrants(f.file, w.uid); err != nil {
 			return g, err
 		}
-	}
-	who := name
-	if who == "" {
-		who = strconv.Itoa(w.uid)
-	}
-	for _, f := range []struct {
-		file string
-		have []idMap
-	}{{"subuid", g.uids}, {"subgid", g.gids}} {
-		if len(f.have) == 0 {
-			g.lacks = fmt.Sprintf("%s/%s grants user %s no ids: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", hostEtc, f.file, who, who)
+		if len(*f.to) == 0 {
+			g.lacks = &lack{file: f.file, uid: w.uid}
 			return g, nil
 		}
 	}
 	for i, program := range []string{"newuidmap", "newgidmap"} {
 		if g.helpers[i] = findProgram(program); g.helpers[i] == "" {
-			g.lacks = program + " is not installed, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+			g.lacks = &lack{program: program}
 			return g, nil
 		}
 	}
@@ -113,20 +120,24 @@ func grantsOf(w caller) (grants, error) {
 }
 
 // readGrants reads the lines of a user: NAME:FIRST:COUNT, or its number for NAME.
-func readGrants(file, name string, uid int) ([]idMap, error) {
-	b, err := os.ReadFile(file)
-	if os.IsNotExist(err) {
+func readGrants(file string, uid int) ([]idMap, error) {
+	text, err := readFile(file)
+	if errnoOf(err) == unix.ENOENT || err == nil && text == "" {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	name, err := userName(uid)
+	if err != nil {
+		return nil, err
+	}
 	var out []idMap
-	n := 0
-	for line := range strings.SplitSeq(string(b), "\n") {
+	number, n := strconv.Itoa(uid), 0
+	for line := range strings.SplitSeq(text, "\n") {
 		n++
 		who, rest, _ := strings.Cut(line, ":")
-		if who == "" || who != name && who != strconv.Itoa(uid) {
+		if who == "" || who != name && who != number {
 			continue
 		}
 		first, count, ok := strings.Cut(rest, ":")
@@ -153,16 +164,20 @@ func userName(uid int) (string, error) {
 
 // passwdEntry is the user's line of /etc/passwd: passwd(5).
 func passwdEntry(uid int) ([]string, error) {
-	b, err := os.ReadFile(filepath.Join(hostEtc, "passwd"))
-	if err != nil && !os.IsNotExist(err) {
-		return nil, err
+	text, err := readFile(hostEtc + "/passwd")
+	if errnoOf(err) == unix.ENOENT {
+		return nil, nil
 	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if f := strings.Split(line, ":"); len(f) > 6 && f[2] == strconv.Itoa(uid) {
+	number := ":" + strconv.Itoa(uid) + ":"
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.Contains(line, number) {
+			continue
+		}
+		if f := strings.Split(line, ":"); len(f) > 6 && f[2] == number[1:len(number)-1] {
 			return f, nil
 		}
 	}
-	return nil, nil
+	return nil, err
 }
 
 // findProgram looks for a program of the host in PATH, or, without one, where it usually is.
