@@ -19,7 +19,7 @@ func TestThousandRuns(t *testing.T) {
 	noLeaks(t, dir)
 	n := 1000
 	if testing.Short() {
-		n = 100
+		n = 50
 	}
 	for i := range n {
 		if r := tincan(t, "-m", dir, "-a", dir+"/etc:/some/where", "--", "cat", "/some/where/mine"); r.status != 0 || r.out != "the user's own\n" || r.err != "" {
@@ -36,7 +36,7 @@ func TestFiftyAtATime(t *testing.T) {
 	noLeaks(t, dir)
 	rounds := 6
 	if testing.Short() {
-		rounds = 2
+		rounds = 1
 	}
 	var wg sync.WaitGroup
 	for i := range 50 {
@@ -62,7 +62,7 @@ func TestLauncherKilled(t *testing.T) {
 	noLeaks(t, dir)
 	n := 120
 	if testing.Short() {
-		n = 40
+		n = 24
 	}
 	mark := fmt.Sprintf("9%d.25", os.Getpid()) // the sleep's argument, by which it is known
 	ran := 0
