@@ -16,7 +16,7 @@ GCFLAGS := all=-l
 # Static, on every machine, and whether there is a C compiler or not.
 export CGO_ENABLED = 0
 
-.PHONY: build run test check fuzz bench cover clean help
+.PHONY: build run test test-vm check fuzz bench cover clean help
 .DEFAULT_GOAL := build
 
 build: ## the static, stripped binary: ./tincan
@@ -29,6 +29,11 @@ run: build ## build it and show a container at work; on a terminal, a shell in i
 # on this machine, and would take another's for their own.
 test: ## all tests; those that need root, or a tool that is not here, are skipped by name
 	@{ $(GO) test -v -count=1 -p=1 -timeout=20m ./... $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
+
+# ARCH=arm64 for another architecture; FULL=1 for all of it on every kernel, with a boot
+# for each exit status: half an hour.
+test-vm: ## the tests that boot virtual machines, by themselves (qemu; ARCH=arm64, FULL=1)
+	@{ TINCAN_VM_ARCH=$(ARCH) TINCAN_VM_FULL=$(FULL) $(GO) test -v -count=1 -timeout=3h ./test/vm $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
 check: ## what must hold before a commit: format, vet, staticcheck, race, the binary and its loop
 	@echo '== gofmt'
@@ -68,4 +73,4 @@ clean: ## remove what the above made
 	rm -f tincan cover.out
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t w; do printf '  make %-7s %s\n' "$$t" "$$w"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t w; do printf '  make %-7s %s\n' "$$t" "$$w"; done

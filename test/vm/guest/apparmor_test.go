@@ -1,0 +1,56 @@
+// --apparmor=PROFILE, with the profile of ../apparmor.profile.
+package guest
+
+import (
+	"strings"
+	"testing"
+)
+
+const profile = "tincan-guest"
+
+// loadProfile gives the kernel the compiled policy: apparmor(7), securityfs.
+func loadProfile(t *testing.T) {
+	t.Helper()
+	write(t, "/sys/kernel/security/apparmor/.replace", read(t, "/vm/apparmor.bin"))
+	if loaded := read(t, "/sys/kernel/security/apparmor/profiles"); !strings.Contains(loaded, profile+" (enforce)") {
+		t.Fatalf("not loaded: %s", loaded)
+	}
+}
+
+func TestAppArmor(t *testing.T) {
+	loadProfile(t)
+	script := "cat /proc/self/attr/current; cat /etc/mine 2>&1; echo x 2>&1 >/tmp/forbidden; echo x >/tmp/other && echo wrote"
+	for _, init := range []string{"--init", "--no-init"} {
+		r := run(t, in(script, init, "--apparmor="+profile)...)
+		if r.status != 0 || !strings.HasPrefix(r.out, profile+" (enforce)\n") || !strings.HasSuffix(r.out, "wrote\n") {
+			t.Errorf("%s: %v", init, r)
+		}
+		if n := strings.Count(r.out+r.err, "Permission denied"); n != 2 {
+			t.Errorf("%s: %d denials, want 2: %v", init, n, r)
+		}
+		// Without the profile nothing of that is refused, and nobody has a profile.
+		r = run(t, in(script, init)...)
+		if r.status != 0 || !strings.HasPrefix(r.out, "unconfined\nthe user's own\n") || strings.Contains(r.out+r.err, "denied") {
+			t.Errorf("%s, without: %v", init, r)
+		}
+	}
+}
+
+// A profile that is not loaded: nothing runs.
+func TestAppArmorProfileMissing(t *testing.T) {
+	for _, init := range []string{"--init", "--no-init"} {
+		refused(t, run(t, in("echo ran", init, "--apparmor=nonesuch")...), "nonesuch", "ENOENT")
+	}
+}
+
+// From Linux 6.8 there is a system call for it; before, a file of the host's /proc.
+func TestAppArmorHow(t *testing.T) {
+	r := runLine(t, append([]string{tincanBin, "plan", "--apparmor=" + profile}, in("true")...)...)
+	if r.status != 0 {
+		t.Fatal(r)
+	}
+	call, file := strings.Contains(r.out, "lsm_set_self_attr("), strings.Contains(r.out, "attr/apparmor/exec")
+	if call != since(t, 6, 8) || file == since(t, 6, 8) {
+		t.Errorf("lsm_set_self_attr: %v, the file: %v\n%s", call, file, r.out)
+	}
+}

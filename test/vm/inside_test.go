@@ -1,0 +1,161 @@
+// The tests that run inside: those of guest/, and those of ../ that drive tincan.
+package vm
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// notInside are the tests of ../ that are not run in the machine, and why.
+var notInside = []struct{ name, why string }{
+	{"TestDefect16OtherProcessors", "it builds tincan, and there is no go inside"},
+	{"TestHostPrograms", "it runs this machine's go, gcc, python, node and git"},
+	{"TestDebianTree", "it downloads packages, and there is no network inside"},
+	{"TestSeccompProfiles", "its profiles are not part of the source"},
+}
+
+// suite is what runs on a kernel.
+type suite struct {
+	arch, series string
+	main         bool // everything; otherwise the tests of guest/ only, and in short
+}
+
+// suites: everything on the default kernel; on the others what depends on the kernel.
+func suites() []suite {
+	arch := archUnderTest()
+	all := []suite{{arch, "6.12", true}, {arch, "6.1", full}, {arch, Newest, full}}
+	if os.Getenv("TINCAN_VM_ARCH") == "" {
+		all = append(all, suite{map[string]string{"amd64": "arm64", "arm64": "amd64"}[arch], "6.12", false})
+	}
+	return all
+}
+
+func TestInside(t *testing.T) {
+	t.Parallel()
+	done := map[string]bool{}
+	for _, s := range suites() {
+		t.Run(s.arch+"-"+s.series, func(t *testing.T) {
+			k := kernel(t, s.arch, s.series)
+			if done[k.Arch+k.Release] {
+				t.Logf("Linux %s is the newest that is offered, and was tested above", k.Release)
+				return
+			}
+			done[k.Arch+k.Release] = true
+			if s.main {
+				t.Run("driver", func(t *testing.T) {
+					t.Parallel()
+					s.runDriver(t, k)
+				})
+			}
+			t.Run("guest", func(t *testing.T) {
+				t.Parallel()
+				s.run(t, k, Job{Name: "guest"}, nil)
+			})
+		})
+	}
+}
+
+// runDriver runs the tests of ../ inside.
+func (s suite) runDriver(t *testing.T, k *Kernel) {
+	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
+	for _, n := range notInside {
+		j.Skip = append(j.Skip, n.name)
+		t.Logf("not inside: %s: %s", n.name, n.why)
+	}
+	var add []string
+	if holes := attackProgram(t, s.arch); holes != "" {
+		add = append(add, holes+":/vm/holes")
+		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
+	} else {
+		j.Skip = append(j.Skip, "TestHoles1To8", "TestSeccompLog")
+		t.Logf("not inside: TestHoles1To8 and TestSeccompLog: no C compiler for %s here", s.arch)
+	}
+	s.run(t, k, j, add)
+}
+
+// run boots a machine with the job in it.
+func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
+	pkg := map[string]string{"guest": "./guest", "driver": ".."}[j.Name]
+	j.Dir = "/vm"
+	j.Line = []string{"/vm/" + j.Name + ".test", "-test.v=test2json", "-test.skip", skipPattern(j.Skip)}
+	if r := os.Getenv("TINCAN_VM_RUN"); r != "" {
+		j.Line = append(j.Line, "-test.run", r)
+	}
+	if !s.main || j.Name == "driver" && !full {
+		j.Line = append(j.Line, "-test.short")
+	}
+	i := image(t, k)
+	i.Add = append(add,
+		machineTree(t, s.arch).Dir+":/",
+		program(t, s.arch, pkg, true)+":/vm/"+j.Name+".test",
+		program(t, s.arch, "./runner", false)+":/vm/runner",
+		program(t, s.arch, "../probe", false)+":/vm/probe",
+		rootfs(t, s.arch)+":/vm/rootfs",
+		policy(t)+":/vm/apparmor.bin",
+		jsonFile(t, []Job{j})+":/vm/jobs.json")
+	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Args: []string{"--no-container", "/vm/runner"}, Memory: 1536, Disk: disk(t), Within: 20 * time.Minute})
+	t.Logf("Linux %s: %.0f seconds", k.Release, o.Took.Seconds())
+	r := parseReports(o.Tests)[j.Name]
+	if r == nil {
+		t.Fatalf("it never began: %v", o)
+	}
+	r.show(t)
+	if o.Kind != Verdict || o.Result.Status != 0 && !t.Failed() {
+		t.Errorf("the machine: %v", o)
+	}
+}
+
+// attackProgram compiles ../holes/holes.c, if that can be done for the architecture.
+func attackProgram(t *testing.T, arch string) string {
+	t.Helper()
+	cc := "cc"
+	if arch != hostArch {
+		cc = map[string]string{"arm64": "aarch64-linux-gnu-gcc", "amd64": "x86_64-linux-gnu-gcc"}[arch]
+		if _, err := exec.LookPath(cc); err != nil {
+			return ""
+		}
+	}
+	out := filepath.Join(t.TempDir(), "holes")
+	if text, err := exec.Command(cc, "-static", "-O1", "-pthread", "-o", out, "../holes/holes.c").CombinedOutput(); err != nil {
+		skip(t, "a C compiler and static C library (apt-get install gcc libc6-dev): %v\n%s", err, text)
+	}
+	return out
+}
+
+// machineTree is the machine's root: busybox, and what the tests need that it has
+// not, or has differently.
+func machineTree(t *testing.T, arch string) Tree {
+	t.Helper()
+	tree, err := NewTree(filepath.Join(t.TempDir(), "machine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, names := busybox(t, arch)
+	if err := tree.Busybox(file, names); err != nil {
+		t.Fatal(err)
+	}
+	sysroot := "/"
+	if arch != hostArch {
+		sysroot = packages(t, arch)
+	}
+	for _, p := range []string{"bash", "dash", "unshare", "setpriv", "strace", "perl", "mount", "umount", "ls"} {
+		if err := tree.Program(sysroot, p); err != nil {
+			skip(t, "%v", err)
+		}
+	}
+	if err := tree.Copy(filepath.Join(tree.Dir, "usr/bin/dash"), "/usr/bin/sh"); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		"/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+		"/etc/group":  "root:x:0:\ntty:x:5:\n",
+	} {
+		if err := tree.Write(file, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tree
+}

@@ -1,0 +1,230 @@
+// What the tests of this package share: the binaries, built once for each
+// architecture, and the images. A machine without qemu, or where no kernel can be
+// fetched, skips by name what needs them.
+package vm
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// skip says what is missing. Under MUST_WORK=1 nothing may be.
+func skip(t *testing.T, format string, a ...any) {
+	t.Helper()
+	if os.Getenv("MUST_WORK") == "1" {
+		t.Fatalf("MUST_WORK=1, and missing: "+format, a...)
+	}
+	t.Skipf("missing: "+format, a...)
+}
+
+// archUnderTest is this machine's, or make test-vm ARCH=...'s.
+func archUnderTest() string {
+	if a := os.Getenv("TINCAN_VM_ARCH"); a != "" {
+		return a
+	}
+	return hostArch
+}
+
+// hostArch is that of this machine.
+const hostArch = runtime.GOARCH
+
+// full: everything on every kernel, make test-vm FULL=1.
+var full = os.Getenv("TINCAN_VM_FULL") != ""
+
+// testDir is where everything is built; TestMain removes it.
+var testDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "tincan-vm-test-")
+	if err != nil {
+		panic(err)
+	}
+	testDir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// kernel fetches a kernel, or skips the test.
+func kernel(t *testing.T, arch, series string) *Kernel {
+	t.Helper()
+	if _, err := QEMU(arch); err != nil {
+		skip(t, "%v", err)
+	}
+	fetching.Lock() // apt has locks of its own, and fails instead of waiting
+	defer fetching.Unlock()
+	k, err := FetchKernel(arch, series)
+	if err != nil {
+		skip(t, "a kernel from Debian: %v", err)
+	}
+	return k
+}
+
+var fetching sync.Mutex
+
+// program builds a package once for an architecture.
+func program(t *testing.T, arch, pkg string, test bool) string {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	out := filepath.Join(testDir, arch+"-"+strings.NewReplacer("/", "_", ".", "").Replace(pkg))
+	if test {
+		out += ".test"
+	}
+	if exists(out) {
+		return out
+	}
+	if err := Build(arch, out, pkg, test); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var building sync.Mutex
+
+// image is an Image with tincan for the kernel's architecture, and what the kernel
+// has as modules.
+func image(t *testing.T, k *Kernel) Image {
+	t.Helper()
+	modules, err := k.Modules("virtio_pci", "virtio_console", "virtio_blk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Image{Tincan: program(t, hostArch, "tincan", false), Init: program(t, k.Arch, "tincan", false), Modules: modules}
+}
+
+// written writes an image below the test's directory.
+func written(t *testing.T, i Image) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "image.cpio")
+	if err := i.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// busybox gives a static busybox and the names it has.
+func busybox(t *testing.T, arch string) (file string, names []string) {
+	t.Helper()
+	out, err := exec.Command("/bin/busybox", "--list").Output()
+	if err != nil {
+		skip(t, "/bin/busybox (%v): apt-get install busybox-static", err)
+	}
+	for n := range strings.FieldsSeq(string(out)) {
+		if n != "busybox" {
+			names = append(names, n)
+		}
+	}
+	if arch == hostArch {
+		return "/bin/busybox", names
+	}
+	return filepath.Join(packages(t, arch), "bin/busybox"), names
+}
+
+// packages are programs for another architecture, and the libraries they need.
+func packages(t *testing.T, arch string) string {
+	t.Helper()
+	fetching.Lock()
+	defer fetching.Unlock()
+	dir, err := FetchPackages(arch, strings.Fields("busybox-static coreutils libacl1 libattr1 libgmp10 libssl3 bash dash util-linux mount strace perl-base libc6 libcrypt1 libtinfo6 libunwind8 liblzma5 libgcc-s1 "+
+		"libmount1 libblkid1 libselinux1 libpcre2-8-0 libcap-ng0 libsmartcols1 zlib1g")...)
+	if err != nil {
+		skip(t, "packages for %s: %v", arch, err)
+	}
+	return dir
+}
+
+// rootfs makes a root directory with a static busybox and nothing else.
+func rootfs(t *testing.T, arch string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "rootfs")
+	for _, d := range []string{"bin", "etc"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, names := busybox(t, arch)
+	tree := Tree{dir}
+	if err := tree.Copy(file, "/bin/busybox"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Write("/etc/mine", "the user's own\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if err := os.Symlink("busybox", filepath.Join(dir, "bin", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// disk makes an empty ext4 file system in a file.
+func disk(t *testing.T) string {
+	t.Helper()
+	mkfs, err := exec.LookPath("mkfs.ext4")
+	if err != nil {
+		if mkfs = "/sbin/mkfs.ext4"; !exists(mkfs) {
+			skip(t, "mkfs.ext4: apt-get install e2fsprogs")
+		}
+	}
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(mkfs, "-q", "-O", "^has_journal", file).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	}
+	return file
+}
+
+// policy compiles the AppArmor profile of this directory.
+func policy(t *testing.T) string {
+	t.Helper()
+	parser, err := exec.LookPath("apparmor_parser")
+	if err != nil {
+		if parser = "/sbin/apparmor_parser"; !exists(parser) {
+			skip(t, "apparmor_parser: apt-get install apparmor")
+		}
+	}
+	out := filepath.Join(t.TempDir(), "apparmor.bin")
+	if text, err := exec.Command(parser, "-Q", "-K", "-o", out, "apparmor.profile").CombinedOutput(); err != nil {
+		t.Fatalf("apparmor_parser: %v: %s", err, text)
+	}
+	return out
+}
+
+func jsonFile(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file.json")
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// boot boots it, and fails the test if this side fails.
+func boot(t *testing.T, m Machine) Outcome {
+	t.Helper()
+	o, err := m.Boot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Repeats > 0 {
+		t.Logf("the kernel died before it started init, and was booted again")
+	}
+	return o
+}

@@ -1,0 +1,86 @@
+// Command runner runs test binaries inside a machine, one after the other, as
+// /vm/jobs.json says, with their output on the virtio-serial port `tests`, where the
+// kernel's log does not get into it. ../suite.go reads it on the other side.
+//
+// Its own status is 0 if every job's was.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+type job struct {
+	Name, Dir string
+	Line      []string
+	Env       []string
+	Skip      []string
+}
+
+func main() {
+	port, err := openPort("tests")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runner:", err)
+		os.Exit(2)
+	}
+	var jobs []job
+	b, err := os.ReadFile("/vm/jobs.json")
+	if err == nil {
+		err = json.Unmarshal(b, &jobs)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runner:", err)
+		os.Exit(2)
+	}
+	status := 0
+	for _, j := range jobs {
+		if !j.run(port) {
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+// openPort finds a port by its name: Documentation/ABI, /sys/class/virtio-ports.
+func openPort(name string) (*os.File, error) {
+	names, _ := filepath.Glob("/sys/class/virtio-ports/*/name")
+	for _, n := range names {
+		if b, _ := os.ReadFile(n); strings.TrimSpace(string(b)) == name {
+			return os.OpenFile("/dev/"+filepath.Base(filepath.Dir(n)), os.O_WRONLY, 0)
+		}
+	}
+	return nil, fmt.Errorf("no virtio-serial port is called %s (there are %d)", name, len(names))
+}
+
+func (j job) command(args ...string) *exec.Cmd {
+	c := exec.Command(j.Line[0], append(j.Line[1:len(j.Line):len(j.Line)], args...)...)
+	c.Dir = j.Dir
+	c.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp"}, j.Env...)
+	return c
+}
+
+func (j job) run(port *os.File) bool {
+	fmt.Fprintf(port, "=== JOB %s\n", j.Name)
+	list := exec.Command(j.Line[0], "-test.list", ".")
+	list.Dir, list.Env = j.Dir, j.command().Env
+	out, err := list.CombinedOutput()
+	if err != nil {
+		fmt.Fprintf(port, "%s\n=== END %s %v\n", out, j.Name, err)
+		return false
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		if strings.HasPrefix(name, "Test") && !slices.Contains(j.Skip, name) {
+			fmt.Fprintf(port, "=== LIST %s\n", name)
+		}
+	}
+	c := j.command()
+	c.Stdout, c.Stderr = port, port
+	err = c.Run()
+	fmt.Fprintf(port, "\n=== END %s status %d\n", j.Name, c.ProcessState.ExitCode())
+	return err == nil
+}
