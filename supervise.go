@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,6 +44,25 @@ func settle() {
 	// minutes. The limit brings the collector back if ever there is.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
+	dropProgram()
+}
+
+// dropProgram gives the program's own pages back: a container that sleeps needs none of
+// them, and what is needed is mapped again when it is (madvise(2), MADV_DONTNEED).
+func dropProgram() {
+	text, _ := readFile("/proc/self/maps")
+	for line := range strings.SplitSeq(text, "\n") {
+		where, rest, _ := strings.Cut(line, " ")
+		from, to, _ := strings.Cut(where, "-")
+		if !strings.HasPrefix(rest, "r--p") && !strings.HasPrefix(rest, "r-xp") || !strings.Contains(rest, "/") {
+			continue // what was written to would be lost
+		}
+		start, err := strconv.ParseUint(from, 16, 64)
+		end, err2 := strconv.ParseUint(to, 16, 64)
+		if err == nil && err2 == nil {
+			unix.RawSyscall(unix.SYS_MADVISE, uintptr(start), uintptr(end-start), unix.MADV_DONTNEED)
+		}
+	}
 }
 
 // ending is how the command ended.
