@@ -36,6 +36,8 @@ type Machine struct {
 	Within time.Duration // 0 is two minutes
 	Watch  io.Writer     // gets the console's bytes as they come, if not nil
 	Stop   <-chan bool   // closed: switch it off
+
+	DebugExit bool // with QEMU's isa-debug-exit device
 }
 
 // Kind is how a boot ended.
@@ -67,6 +69,7 @@ type Outcome struct {
 	Console string
 	Tests   string // what was written to the port `tests`
 	Took    time.Duration
+	QEMU    int // its exit status, where the machine has DebugExit
 	Repeats int // boots before this one that died in the kernel before init
 }
 
@@ -170,6 +173,10 @@ func (m Machine) boot() (Outcome, error) {
 	start := time.Now()
 	err = c.Run()
 	o := Outcome{Console: console.String(), Took: time.Since(start)}
+	var exit *exec.ExitError
+	if m.DebugExit && ctx.Err() == nil && errors.As(err, &exit) && exit.Exited() {
+		o.QEMU, err = exit.ExitCode(), nil
+	}
 	if err != nil && ctx.Err() == nil {
 		return o, fmt.Errorf("%s: %w: %s", program, err, errs.String())
 	}
@@ -236,6 +243,9 @@ func (m Machine) line(dir string) ([]string, error) {
 		"-device", "virtio-serial-pci")
 	for _, port := range []string{"result", "tests"} {
 		line = append(line, "-chardev", "file,id="+port+",path="+filepath.Join(dir, port), "-device", "virtserialport,chardev="+port+",name="+port)
+	}
+	if m.DebugExit {
+		line = append(line, "-device", "isa-debug-exit")
 	}
 	if m.Disk != "" {
 		line = append(line, "-drive", "if=none,id=disk,format=raw,file="+m.Disk, "-device", "virtio-blk-pci,drive=disk")

@@ -1,0 +1,74 @@
+// What becomes of the machine at the end, and a crash of tincan itself.
+package vm
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// powers are boots that do not just run a command and power off.
+var powers = []ends{
+	{name: "never", args: append([]string{"--poweroff=never"}, direct("sh", "-c", "exit 4")...), kind: Timeout, within: 40 * time.Second, says: "the machine stays on (--poweroff=never)"},
+	{name: "never, and SIGTERM to process 1", args: append([]string{"--poweroff=never"}, direct("sh", "-c", "(sleep 1; kill -TERM 1) & exit 4")...), status: 4, says: "stays on"},
+	{name: "on-success, 0", args: append([]string{"--poweroff=on-success"}, inContainer("true")...)},
+	{name: "on-success, 3", args: append([]string{"--poweroff=on-success"}, inContainer("sh", "-c", "exit 3")...), kind: Timeout, within: 40 * time.Second, says: "the machine stays on (--poweroff=on-success)"},
+	{name: "no such poweroff", args: []string{"--poweroff=maybe"}, status: 125, says: "--poweroff=maybe: not one of"},
+	{name: "SIGPWR, and the command does not end", args: direct("sh", "-c", "trap : TERM; kill -PWR 1; while :; do sleep 1; done"), status: 137, signal: "SIGKILL"},
+	{name: "version", args: []string{"--version"}, says: "tincan 0"},
+	{name: "help", args: []string{"--help"}, says: "Usage: tincan"},
+}
+
+func TestPowerOff(t *testing.T) {
+	t.Parallel()
+	k := kernel(t, archUnderTest(), "6.12")
+	i := image(t, k)
+	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
+	initrd := written(t, i)
+	for _, p := range powers {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			p.check(t, boot(t, Machine{Kernel: k, Initrd: initrd, Args: p.args, Within: p.within}))
+		})
+	}
+}
+
+// qemu's own exit status, by its isa-debug-exit device.
+func TestDebugExit(t *testing.T) {
+	t.Parallel()
+	if archUnderTest() != "amd64" {
+		t.Log("only amd64 has the device")
+		return
+	}
+	k := kernel(t, "amd64", "6.12")
+	i := image(t, k)
+	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
+	initrd := written(t, i)
+	for _, c := range []struct {
+		status string
+		qemu   int
+	}{{"0", 1}, {"7", 15}, {"255", 255}} {
+		args := append([]string{"--debug-exit"}, inContainer("sh", "-c", "exit "+c.status)...)
+		o := boot(t, Machine{Kernel: k, Initrd: initrd, Args: args, DebugExit: true})
+		if o.Kind != Verdict || o.QEMU != c.qemu {
+			t.Errorf("exit %s: qemu's status is %d, want %d: %v", c.status, o.QEMU, c.qemu, o)
+		}
+	}
+	args := append([]string{"--debug-exit"}, inContainer("true")...)
+	ends{says: "--debug-exit: nothing at port 0x501"}.check(t, boot(t, Machine{Kernel: k, Initrd: initrd, Args: args}))
+}
+
+// A crash of tincan is a report like any other. Here /init is the test binary of the
+// program, which takes a step of the plan away (sabotage_test.go).
+func TestCrashIsReported(t *testing.T) {
+	t.Parallel()
+	k := kernel(t, archUnderTest(), "6.12")
+	i := image(t, k)
+	i.Init = program(t, k.Arch, "tincan", true)
+	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
+	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Memory: 512, Append: []string{"TINCAN_TEST_SABOTAGE=crash"}, Args: inContainer("true")})
+	ends{status: 125, says: "tincan itself crashed"}.check(t, o)
+	if !strings.Contains(o.Result.Error, "nil pointer") {
+		t.Errorf("the report's error: %q", o.Result.Error)
+	}
+}
