@@ -52,6 +52,8 @@ var signalPipe int32
 var handlerAddress, faultAddress, returnAddress uintptr
 
 // goHandler is Go's own handler, for faults.
+//
+//lint:ignore U1000 signals_*.s read it
 var goHandler uintptr
 
 const (
