@@ -130,6 +130,11 @@ func (r *results) footnotes(t *table) []string {
 		lines = append(lines, "Not measured: "+strings.Join(who[w], "; ")+": "+w)
 	}
 	lines = append(lines, fmt.Sprintf("%d runs of each, interleaved in random order.", r.Rounds))
+	for _, n := range t.Notes {
+		if strings.HasPrefix(n, notAlone) {
+			lines = append(lines, n)
+		}
+	}
 	return append(lines, r.Conditions...)
 }
 

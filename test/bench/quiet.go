@@ -37,9 +37,11 @@ type watch struct {
 
 var watching watch
 
+const notAlone = "not alone"
+
 func (w *watch) note(t *table) {
 	if w.repeated+w.disturbed > 0 {
-		t.note("not alone: %d measurements were made again because something else ran, and %d of the %d that count were disturbed", w.repeated, w.disturbed, w.counted)
+		t.note(notAlone+": %d measurements were made again because something else ran, and %d of the %d that count were disturbed", w.repeated, w.disturbed, w.counted)
 	}
 }
 
