@@ -335,14 +335,12 @@ func leave(c *config) []*step {
 		}
 	}
 	if !c.root.assembled {
-		for _, p := range slices.Backward(chains(c.root.missing)) {
+		for _, p := range slices.Backward(c.toMake()) {
 			call := "rmdir"
 			if !p.dir {
 				call = "unlink"
 			}
-			if !c.willHave(p.target) {
-				steps = append(steps, hostStep(call, nil, quote(c.root.dir+p.target)).because("a mount point that was made for this run"))
-			}
+			steps = append(steps, hostStep(call, nil, quote(c.root.dir+p.target)).because("a mount point that was made for this run"))
 		}
 	}
 	return steps

@@ -90,7 +90,8 @@ func goldenSets(t *testing.T) []goldenSet {
 			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"id"}, true
 			f.Map, f.UID = []string{"0:0:1000"}, 500
 		}, nil, 0, false, admin},
-		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6", func(f *runFlags) {
+		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6, and a file added where there are no directories yet", func(f *runFlags) {
+			f.Add = []string{at("file") + ":/new/deep/file"}
 			f.Mount, f.Args, f.NoCgroup, f.CapDrop = new(at("full")), []string{"true"}, true, []string{"ALL"}
 		}, func(c *config) { c.passFDs = []int{4, 6} }, 0, false, admin},
 		{"apparmor", "--apparmor=boxed, with the system call", func(f *runFlags) {

@@ -84,7 +84,7 @@ func mountPoints(c *config) []*step {
 		return nil
 	}
 	var steps []*step
-	for _, p := range c.root.missing {
+	for _, p := range c.toMake() {
 		call, mode := "mkdir", "0755"
 		if !p.dir {
 			call, mode = "mknod", "S_IFREG|0644"

@@ -270,6 +270,12 @@ func (c *config) willHave(dir string) bool {
 	return err == nil && found != nil
 }
 
+// toMake lists what the launcher makes in a root directory: the missing mount points,
+// and the directories that lead to them.
+func (c *config) toMake() []mountPoint {
+	return slices.DeleteFunc(chains(c.root.missing), func(p mountPoint) bool { return c.willHave(p.target) })
+}
+
 // chains lists, for each missing point, the directories that lead to it as well.
 func chains(points []mountPoint) []mountPoint {
 	var out []mountPoint
