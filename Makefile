@@ -28,7 +28,7 @@ run: build ## build it and show a container at work; on a terminal, a shell in i
 # One package after the other: the tests of test/ look at what containers leave behind
 # on this machine, and would take another's for their own.
 test: ## all tests; those that need root, or a tool that is not here, are skipped by name
-	@{ $(GO) test -v -count=1 -p=1 -timeout=20m ./... $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
+	@{ $(GO) test -v -count=1 -p=1 -timeout=40m ./... $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
 # ARCH=arm64 for another architecture; FULL=1 for all of it on every kernel, with a boot
 # for each exit status: half an hour.
@@ -48,7 +48,7 @@ check: ## what must hold before a commit: format, vet, staticcheck, race, the bi
 	@echo '== staticcheck'
 	@$(GO) run $(STATICCHECK) ./...
 	@echo '== golden plans, tables, flags'
-	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz' . $(TESTFLAGS)
+	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz|Covers|Forbidden' . $(TESTFLAGS)
 	@echo '== the loop and the binary: only system calls, static, small'
 	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
 	@echo '== race'

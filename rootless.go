@@ -16,8 +16,9 @@
 // default, forbid them to --cap-add, and have a second security model to explain and
 // to test. With the inner namespace the table in caps.go means the same for everybody:
 // what the outer one owns is out of reach for every capability that the inner gives.
-// It costs an unshare and one more pair of maps, some 30 microseconds. Nothing else
-// about the order differs; what root's plan does for its own reasons fits here too:
+// It costs one unshare, a pair of maps, and for ranges a process that writes these
+// (aside.go). Nothing else about the order differs; what root's plan does for its own
+// reasons fits here too:
 //
 //   - /proc is mounted while the host's is still in the mount namespace, or the
 //     kernel refuses ("mount_too_revealing"); it is the last mount all the same.

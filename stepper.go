@@ -50,6 +50,8 @@ func newStepper(l *launch) (*stepper, error) {
 		return nil, err
 	}
 	l.c.fds.step = pair[1]
+	// hostnameOf ends threads, and the one that clones must live: PR_SET_PDEATHSIG.
+	runtime.LockOSThread()
 	return &stepper{l: l, ours: pair[0], theirs: pair[1], last: -1}, nil
 }
 
