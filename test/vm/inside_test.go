@@ -15,6 +15,8 @@ var notInside = []struct{ name, why string }{
 	{"TestHostPrograms", "it runs this machine's go, gcc, python, node and git"},
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},
 	{"TestSeccompProfiles", "its profiles are not part of the source"},
+	{"TestAsUser", "it has a machine of its own"},
+	{"TestAsUserRanges", "it has a machine of its own"},
 }
 
 // suite is what runs on a kernel.
@@ -49,6 +51,12 @@ func TestInside(t *testing.T) {
 					t.Parallel()
 					s.runDriver(t, k)
 				})
+				for _, as := range []string{"TestAsUser", "TestAsUserRanges"} {
+					t.Run(as, func(t *testing.T) {
+						t.Parallel()
+						s.runUser(t, k, as)
+					})
+				}
 			}
 			t.Run("guest", func(t *testing.T) {
 				t.Parallel()
@@ -56,6 +64,24 @@ func TestInside(t *testing.T) {
 			})
 		})
 	}
+}
+
+// userTests are those of ../ that the ordinary user runs: what a group of version 2 and
+// another kernel have to do with. All of them take a quarter of an hour.
+const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimits|Stats|Exit"
+
+// runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
+func (s suite) runUser(t *testing.T, k *Kernel, as string) {
+	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
+	if !full {
+		j.Env = append(j.Env, "TINCAN_TEST_RUN="+userTests)
+	}
+	var add []string
+	if holes := attackProgram(t, s.arch); holes != "" {
+		add = []string{holes + ":/vm/holes"}
+		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
+	}
+	s.run(t, k, j, add)
 }
 
 // runDriver runs the tests of ../ inside.
@@ -144,6 +170,17 @@ func machineTree(t *testing.T, arch string) Tree {
 	for _, p := range []string{"bash", "dash", "unshare", "setpriv", "strace", "perl", "mount", "umount", "ls"} {
 		if err := tree.Program(sysroot, p); err != nil {
 			skip(t, "%v", err)
+		}
+	}
+	for _, p := range []string{"newuidmap", "newgidmap"} {
+		if arch != hostArch {
+			break // the tests that need them are run for this machine's architecture only
+		}
+		if err := tree.Program(sysroot, p); err != nil {
+			skip(t, "%v: apt-get install uidmap", err)
+		}
+		if err := os.Chmod(filepath.Join(tree.Dir, "usr/bin", p), 0o755|os.ModeSetuid); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := tree.Copy(filepath.Join(tree.Dir, "usr/bin/dash"), "/usr/bin/sh"); err != nil {

@@ -26,6 +26,7 @@ type Job struct {
 	Line []string // the program and its arguments
 	Env  []string
 	Skip []string // tests that are not run
+	Only string   // a pattern for those that are; "" for all
 }
 
 // report is the output of a job.

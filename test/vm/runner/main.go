@@ -20,6 +20,7 @@ type job struct {
 	Line      []string
 	Env       []string
 	Skip      []string
+	Only      string
 }
 
 func main() {
@@ -66,7 +67,10 @@ func (j job) command(args ...string) *exec.Cmd {
 
 func (j job) run(port *os.File) bool {
 	fmt.Fprintf(port, "=== JOB %s\n", j.Name)
-	list := exec.Command(j.Line[0], "-test.list", ".")
+	if j.Only == "" {
+		j.Only = "."
+	}
+	list := exec.Command(j.Line[0], "-test.list", j.Only)
 	list.Dir, list.Env = j.Dir, j.command().Env
 	out, err := list.CombinedOutput()
 	if err != nil {
