@@ -137,7 +137,10 @@ func ownGroups() (map[string]string, error) {
 }
 
 // join is how the child gets into its groups on version 1, and into a cgroup
-// namespace rooted there. On version 2 clone3 has done both.
+// namespace rooted there. On version 2 clone3 has done both. The file is tasks and not
+// cgroup.procs: of a process with one thread it moves the same, and a thread that moves
+// itself need not wait until the whole machine has passed through its scheduler
+// (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
 func join(c *config) []*step {
 	if c.group.version() != 1 {
 		return nil

@@ -66,7 +66,7 @@ type fds struct {
 	step          int   // --step's socket, or 0
 	tty           int   // the controlling terminal
 	listener      int   // where the child puts the filter's listener (--seccomp-log)
-	group         []int // cgroup.procs of each version 1 group
+	group         []int // the file tasks of each version 1 group
 }
 
 // newConfig turns flags into a config. It makes nothing, and is the same for `run`

@@ -284,7 +284,7 @@ func (l *launch) clone() error {
 		group = fd
 	case 1:
 		for i, dir := range c.group.dirs() {
-			file := dir + "/cgroup.procs"
+			file := dir + "/tasks"
 			fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 			if err == nil {
 				err = unix.Dup3(fd, c.fds.group[i], unix.O_CLOEXEC)

@@ -179,7 +179,7 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 	return b.String(), nil
 }
 
-// groupDescriptors are the names of the cgroup.procs that the child writes itself
+// groupDescriptors are the names of the files tasks that the child writes itself
 // into on cgroups version 1, in the order of the groups.
 func groupDescriptors(plan []planStep) []string {
 	var names []string
@@ -192,7 +192,7 @@ func groupDescriptors(plan []planStep) []string {
 }
 
 // writeGroup writes how the launcher opens the groups, which the plan takes for
-// granted: cgroup.procs of each on version 1, the directory for the clone on 2.
+// granted: the file tasks of each on version 1, the directory for the clone on 2.
 func writeGroup(b *strings.Builder, plan []planStep, names []string, into bool) {
 	var dirs []string
 	for _, p := range plan {
@@ -203,7 +203,7 @@ func writeGroup(b *strings.Builder, plan []planStep, names []string, into bool) 
 	}
 	b.WriteString("static void open_group(struct clone_args *args)\n{\n\t(void)args;\n")
 	for i, n := range names {
-		fmt.Fprintf(b, "\tHOST(CLONE_CALL, %s = open(%s \"/cgroup.procs\", O_WRONLY | O_CLOEXEC));\n", n, dirs[i])
+		fmt.Fprintf(b, "\tHOST(CLONE_CALL, %s = open(%s \"/tasks\", O_WRONLY | O_CLOEXEC));\n", n, dirs[i])
 	}
 	if into {
 		fmt.Fprintf(b, "\tint dir = open(%s, O_PATH | O_DIRECTORY | O_CLOEXEC);\n\tHOST(CLONE_CALL, dir);\n\targs->cgroup = dir;\n", dirs[0])
