@@ -90,8 +90,11 @@ func parseObjdump(out string) map[string]*function {
 func isReturn(text string) bool { return text == "JALR X0, X1" || text == "JMP (X1)" }
 
 // symbol is an operand without (SB). A function and the wrapper of it for the other
-// calling convention, with .abi0, are two.
-func symbol(s string) string { return strings.TrimSuffix(s, "(SB)") }
+// calling convention, with .abi0, are two. A trampoline, which the linker puts in between
+// where a call's distance is too far for one instruction (riscv64: 1 MiB), is its target.
+func symbol(s string) string { return trampoline.ReplaceAllString(strings.TrimSuffix(s, "(SB)"), "") }
+
+var trampoline = regexp.MustCompile(`-tramp[0-9]+$`)
 
 // plain is a symbol's name in the source.
 func plain(s string) string { return strings.TrimSuffix(s, ".abi0") }
@@ -167,7 +170,15 @@ func checkLoop(t *testing.T, bin string) {
 	// The other way round: the test must be able to see what it looks for. Both are
 	// ordinary Go, and the second calls a step's function.
 	seen := disassemble(t, bin, `^main\.(startChild|\(\*launch\)\.hostDo)$`)
-	if f := seen["main.startChild"]; f == nil || f.calls["runtime.morestack_noctxt.abi0"] == "" && f.calls["runtime.morestack.abi0"] == "" {
+	grows := func(f *function) bool {
+		for to := range f.calls {
+			if strings.HasPrefix(to, "runtime.morestack") {
+				return true
+			}
+		}
+		return false
+	}
+	if f := seen["main.startChild"]; f == nil || !grows(f) {
 		t.Error("no runtime.morestack in main.startChild: the disassembly is not understood")
 	}
 	if f := seen["main.(*launch).hostDo"]; f == nil || len(f.indirect) == 0 {
