@@ -82,10 +82,18 @@ func (m *machine) setUp() (ok bool) {
 	for _, l := range devLinks {
 		duty(symlink(l.target, l.link).or(unix.EEXIST))
 	}
+	// Enabling the controllers and the loopback each wait for the kernel's RCU, together
+	// most of what there is to wait for before the command: they wait at the same time.
+	enabled := make(chan bool)
+	go func() {
+		defer m.recover()
+		enableAll()
+		close(enabled)
+	}()
 	takeConsole()
 	loadModules()
-	enableAll()
 	duty(loopback(&config{net: "none"})...)
+	<-enabled
 	var u unix.Utsname
 	if unix.Uname(&u) == nil && unix.ByteSliceToString(u.Nodename[:]) == "(none)" {
 		duty(sethostname(machineName()))

@@ -107,8 +107,11 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 	pkg := map[string]string{"guest": "./guest", "driver": ".."}[j.Name]
 	j.Dir = "/vm"
 	j.Line = []string{"/vm/" + j.Name + ".test", "-test.v=test2json", "-test.skip", skipPattern(j.Skip)}
-	if r := os.Getenv("TINCAN_VM_RUN"); r != "" {
-		j.Line = append(j.Line, "-test.run", r)
+	if j.Only == "" {
+		j.Only = os.Getenv("TINCAN_VM_RUN")
+	}
+	if j.Only != "" {
+		j.Line = append(j.Line, "-test.run", j.Only)
 	}
 	if !s.main || j.Name == "driver" && !full {
 		j.Line = append(j.Line, "-test.short")

@@ -29,8 +29,9 @@ func main() {
 	arch := flag.String("arch", runtime.GOARCH, "architecture: amd64 or arm64")
 	series := flag.String("kernel", "6.12", "series of the kernel")
 	box := flag.String("busybox", "/bin/busybox", "a static busybox for that architecture")
+	also := flag.String("also", "", "another tincan for that architecture, to be compared")
 	flag.Parse()
-	if err := measure(*boots, *arch, *series, *box); err != nil {
+	if err := measure(*boots, *arch, *series, *box, *also); err != nil {
 		fmt.Fprintln(os.Stderr, "boottime:", err)
 		os.Exit(1)
 	}
@@ -64,7 +65,7 @@ ip link set lo up
 exec /command
 `
 
-func measure(boots int, arch, series, box string) error {
+func measure(boots int, arch, series, box, also string) error {
 	k, err := vm.FetchKernel(arch, series)
 	if err != nil {
 		return err
@@ -87,6 +88,11 @@ func measure(boots int, arch, series, box string) error {
 		{name: "busybox init, with tincan's mounts", init: box, files: map[string]string{"/etc/inittab": "::sysinit:/etc/rcS\n", "/etc/rcS": same}},
 		{name: "tincan, no container", init: target, args: []string{"--no-container", "/command"}},
 		{name: "tincan, container", init: target, args: []string{"-m", "/rootfs", "--", "/command"}},
+	}
+	if also != "" {
+		all = append(all,
+			&contender{name: filepath.Base(also) + ", no container", init: also, args: all[2].args},
+			&contender{name: filepath.Base(also) + ", container", init: also, args: all[3].args})
 	}
 	for i, c := range all {
 		if err := c.prepare(host, box, command, filepath.Join(dir, fmt.Sprint(i))); err != nil {
