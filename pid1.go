@@ -244,9 +244,8 @@ func startSignals() (int, error) {
 	return theMachine.signals, theMachine.deaf
 }
 
-// ownSignals gives every signal that neither Go nor tincan needs its default action,
-// which for PID 1 is none (pid_namespaces(7)); Go's own would be to end, and the
-// kernel would panic.
+// ownSignals makes every signal harmless that neither Go nor tincan needs: Go's own way
+// would be to end, and the kernel would panic.
 func ownSignals() {
 	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true}
 	for _, s := range passed {
@@ -254,7 +253,7 @@ func ownSignals() {
 	}
 	for s := syscall.Signal(1); s <= 64; s++ {
 		if !needed[s] {
-			defaultAction(s)
+			doNothing(s)
 		}
 	}
 	onlyOwnFaults()

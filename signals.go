@@ -49,7 +49,7 @@ var passed = []struct {
 var signalPipe int32
 
 // The addresses of the handlers and of what they return to (amd64), in signals_*.s.
-var handlerAddress, faultAddress, returnAddress uintptr
+var handlerAddress, faultAddress, nothingAddress, returnAddress uintptr
 
 // goHandler is Go's own handler, for faults.
 //
@@ -115,6 +115,16 @@ func onlyOwnFaults() {
 		goHandler, a.handler = a.handler, faultAddress
 		setAction(s, a)
 	}
+}
+
+// doNothing makes a signal harmless, for this process and not for the programs that it
+// starts. SIG_IGN would pass on to those; and SIG_DFL, which PID 1 is said to be safe
+// from, is fatal if the main thread has the signal blocked just then and another thread
+// has not (the kernel's sig_ignored and complete_signal, kernel/signal.c).
+func doNothing(s syscall.Signal) {
+	a := caught()
+	a.handler = nothingAddress
+	setAction(s, a)
 }
 
 // ignore ignores a signal from now on.

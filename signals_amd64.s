@@ -32,6 +32,12 @@ TEXT signalReturn<>(SB), NOSPLIT|NOFRAME, $0
 
 DATA ·handlerAddress(SB)/8, $onSignal<>(SB)
 GLOBL ·handlerAddress(SB), RODATA, $8
+// onNothing does nothing.
+TEXT onNothing<>(SB), NOSPLIT|NOFRAME, $0
+	RET
+
+DATA ·nothingAddress(SB)/8, $onNothing<>(SB)
+GLOBL ·nothingAddress(SB), RODATA, $8
 DATA ·faultAddress(SB)/8, $onFault<>(SB)
 GLOBL ·faultAddress(SB), RODATA, $8
 DATA ·returnAddress(SB)/8, $signalReturn<>(SB)

@@ -25,6 +25,12 @@ TEXT onFault<>(SB), NOSPLIT|NOFRAME, $0
 sent:
 	RET
 
+// onNothing does nothing.
+TEXT onNothing<>(SB), NOSPLIT|NOFRAME, $0
+	RET
+
+DATA ·nothingAddress(SB)/8, $onNothing<>(SB)
+GLOBL ·nothingAddress(SB), RODATA, $8
 DATA ·faultAddress(SB)/8, $onFault<>(SB)
 GLOBL ·faultAddress(SB), RODATA, $8
 DATA ·handlerAddress(SB)/8, $onSignal<>(SB)
