@@ -52,7 +52,7 @@ check: ## what must hold before a commit: format, vet, staticcheck, race, the bi
 	@echo '== the loop and the binary: only system calls, static, small'
 	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
 	@echo '== race'
-	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS); \
+	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS); \
 	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \
 	else echo 'skipped: race tests: gcc is not here'; fi
 

@@ -199,6 +199,9 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 		}
 	}
 	for i, line := range plan[:last+1] { // what follows is the clean-up: ledger.go's, after the end
+		if testing.Short() && i%10 != 0 { // make check, with -race; make test fails them all
+			continue
+		}
 		status, out, text := saboteur(t, i, args...)
 		want := statusFailed
 		if line.Call == "execve" {
