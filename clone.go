@@ -91,14 +91,13 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 	return kept
 }
 
-// make makes one step in ordinary Go, as PID 1 of a machine does (machine.go): for
-// calls that do not wait.
+// make makes one step in ordinary Go, as PID 1 of a machine does (machine.go).
 func (s *step) make(kept uintptr) (uintptr, error) {
 	var v [6]uintptr
 	for i, a := range s.args {
 		v[i] = a.n | uintptr(a.p) | a.kept&kept
 	}
-	r, _, e := syscall.RawSyscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
+	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
 	runtime.KeepAlive(s)
 	if e == 0 && r >= s.least || e != 0 && e == s.may {
 		return r, nil

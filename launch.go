@@ -110,6 +110,7 @@ func (l *launch) run() (end *ending, err error) {
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
+	theMachine.ready()
 	i := 0
 	for ; i < len(l.plan) && l.pid == 0; i++ {
 		if err := l.hostDo(i); err != nil {

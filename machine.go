@@ -82,24 +82,36 @@ func (m *machine) setUp() (ok bool) {
 	for _, l := range devLinks {
 		duty(symlink(l.target, l.link).or(unix.EEXIST))
 	}
-	// Enabling the controllers and the loopback each wait for the kernel's RCU, together
-	// most of what there is to wait for before the command: they wait at the same time.
-	enabled := make(chan bool)
-	go func() {
-		defer m.recover()
-		enableAll()
-		close(enabled)
-	}()
+	// The first write to cgroup.subtree_control and the loopback each take the kernel 100
+	// milliseconds and more in a machine under emulation, most of it waiting. They wait at
+	// the same time, and beside what is made ready for the command.
+	m.meanwhile(enableAll)
+	m.meanwhile(func() { duty(loopback(&config{net: "none"})...) })
 	takeConsole()
 	loadModules()
-	duty(loopback(&config{net: "none"})...)
-	<-enabled
 	var u unix.Utsname
 	if unix.Uname(&u) == nil && unix.ByteSliceToString(u.Nodename[:]) == "(none)" {
 		duty(sethostname(machineName()))
 	}
 	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) // Ctrl-Alt-Del is SIGINT, and not the end of the machine
 	return true
+}
+
+// meanwhile does a duty beside the others.
+func (m *machine) meanwhile(do func()) {
+	m.busy.Add(1)
+	go func() {
+		defer m.recover()
+		do()
+		m.busy.Done()
+	}()
+}
+
+// ready waits until all duties are done. It comes before anything is made or started.
+func (m *machine) ready() {
+	if m != nil {
+		m.busy.Wait()
+	}
 }
 
 // initialPIDNamespace tells a machine's PID 1 from a container's. The number is the

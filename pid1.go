@@ -22,6 +22,7 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -63,8 +64,9 @@ type machine struct {
 	oomKills int64 // of the whole machine, when the command started
 	ending   *ending
 	failure  string // why nothing ran, or the crash
-	signals  int    // a pipe with a byte for each signal that was caught
-	deaf     error  // why there is none
+	busy     sync.WaitGroup
+	signals  int   // a pipe with a byte for each signal that was caught
+	deaf     error // why there is none
 }
 
 // runMachine is process 1's whole life. It returns only if this is a container's.
@@ -134,6 +136,7 @@ func (m *machine) shell() int {
 
 // direct runs a command without a container.
 func (m *machine) direct(argv []string) int {
+	m.ready()
 	env := os.Environ() // what stands before the -- as NAME=VALUE
 	if os.Getenv("PATH") == "" {
 		env = append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
