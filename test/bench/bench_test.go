@@ -98,7 +98,8 @@ func TestQuick(t *testing.T) {
 				}
 			}
 		}
-		if full == 0 && table.Section != "boot" {
+		// Those need qemu, and perf with a kernel that lets it record.
+		if full == 0 && table.Section != "boot" && table.Section != "where" {
 			t.Errorf("%s: no row has a figure", table.Section)
 		}
 	}

@@ -4,9 +4,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -121,7 +121,8 @@ func environmentGrows(b *bench) (*table, error) {
 // profileGrows gives tincan and runc the same profile: an allow list, in which each
 // fourth call has a rule for its arguments.
 func profileGrows(b *bench) (*table, error) {
-	calls, err := callNames()
+	numbered, err := callNames()
+	calls := slices.Sorted(maps.Values(numbered))
 	if err != nil {
 		t := &table{Title: "/bin/true with larger profiles"}
 		t.absent("all", oneLine(err.Error()))
@@ -166,21 +167,4 @@ func allowList(names []string, plain int) object {
 		rules = append(rules, rule)
 	}
 	return object{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": rules}
-}
-
-// callNames are the system calls of this machine, as the C library's header has them.
-func callNames() ([]string, error) {
-	cmd := exec.Command("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", os.DevNull)
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("not here: gcc (%w)", err)
-	}
-	var names []string
-	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) == 3 && strings.HasPrefix(f[1], "SYS_") && strings.HasPrefix(f[2], "__NR_") {
-			names = append(names, strings.TrimPrefix(f[1], "SYS_"))
-		}
-	}
-	slices.Sort(names)
-	return names, nil
 }

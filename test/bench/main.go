@@ -49,6 +49,7 @@ func sections() []section {
 		{"user", userRuns},
 		{"first", firstInstruction},
 		{"steps", stepCosts},
+		{"where", whereItGoes},
 		{"without", without},
 		{"memory", heldContainers},
 		{"parallel", inParallel},
@@ -61,7 +62,7 @@ func sections() []section {
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "user", "first", "steps", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.
