@@ -1,6 +1,7 @@
 // Chapters 7, 8, 9 and 11: the socket pair, the namespaces, the hostname, the ids.
 //
-// namespaces(7), clone(2), user_namespaces(7), uts_namespaces(7), socketpair(2).
+// namespaces(7), clone(2), user_namespaces(7), uts_namespaces(7), socketpair(2),
+// session-keyring(7), keyctl(2).
 //
 // The container's first process is cloned into new mount, PID, IPC, network, UTS
 // and cgroup namespaces by real root, so the host owns them; only then does it
@@ -12,8 +13,8 @@
 // Differs from the tutorial: a failing unshare(CLONE_NEWUSER) ends the run (there
 // it was ignored and the command ran as the host's root); the group is joined
 // before the cgroup namespace is made, so that /proc/self/cgroup says "/"; the
-// loopback interface is brought up; each side closes the other's end of the
-// socket pair, and end-of-file stops the child.
+// caller's session keyring is left; the loopback interface is brought up; each side
+// closes the other's end of the socket pair, and end-of-file stops the child.
 
 package main
 
@@ -89,6 +90,28 @@ func beginning(c *config) []*step {
 // hostname is step 9.
 func hostname(c *config) []*step {
 	return []*step{sethostname(c.hostname).because("its own UTS namespace: the host keeps its name")}
+}
+
+// sessionKeyring leaves the caller's session keyring. No namespace covers it: it "is
+// inherited across clone(2)" and "preserved across execve(2)" (session-keyring(7)), and
+// who has it can read the keys in it, whatever the user id. The default filter refuses
+// keyctl; this is for --seccomp=none, and for profiles that allow it. ENOSYS is a kernel
+// without keys, or a filter around tincan that the command will be under as well. It comes
+// before the change of ids, so that the keyring counts as the caller's: root may have a
+// million keys, anybody else 200 (keyrings(7), "maxkeys").
+func sessionKeyring(*config) []*step {
+	return []*step{call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null()).or(unix.ENOSYS).
+		because("a session keyring of its own: the caller's, with the keys in it, would be inherited").hinted(hintKeyring)}
+}
+
+func hintKeyring(e syscall.Errno) string {
+	switch e {
+	case unix.EDQUOT:
+		return "every container takes a keyring, and this user has as many keys as /proc/sys/kernel/keys/maxkeys and maxbytes allow: see /proc/key-users"
+	case unix.EPERM, unix.EACCES:
+		return "a filter around tincan refuses it (systemd-nspawn has --system-call-filter=keyctl); without it the container would have the caller's keys"
+	}
+	return ""
 }
 
 // loopback brings the interface lo up. A new network namespace holds it, but down,

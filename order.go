@@ -36,6 +36,7 @@ func containerPlan(c *config) ([]*step, error) {
 	add(11, child, outerNamespace(c)) // not for root: see rootless.go
 	add(12, child, appArmorFirst(c))
 	add(14, child, join(c))
+	add(8, child, sessionKeyring(c))
 	add(9, child, hostname(c))
 	add(8, child, loopback(c))
 	add(10, child, mounts(c))

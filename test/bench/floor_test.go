@@ -98,7 +98,7 @@ func traced(t *testing.T, line ...string) (out [2][]string) {
 	return out
 }
 
-// What two runs of the same calls differ in: descriptors, process ids, addresses,
+// What two runs of the same calls differ in: descriptors, process ids, keyrings, addresses,
 // and the init's title, which is as long as the launcher's command line.
 var (
 	padding     = regexp.MustCompile(`\) +(= .*)$`)
@@ -106,7 +106,7 @@ var (
 	descriptor  = regexp.MustCompile(`^(read|write|close|ioctl|close_range|dup3)\(\d+`)
 	title       = regexp.MustCompile(`^read\(N, "tincan-init.*$`)
 	reportBound = regexp.MustCompile(`^close_range\(N, (\d{1,3}), 0\)`)
-	result      = regexp.MustCompile(`^(socket|clone)(\(.*\)) = \d+$`)
+	result      = regexp.MustCompile(`^(socket|clone|keyctl)(\(.*\)) = \d+$`)
 )
 
 func comparable(l string) string {

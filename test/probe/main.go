@@ -29,6 +29,7 @@ var verbs = map[string]func(args []string){
 	"setid":    setid,
 	"clones":   clones,
 	"init":     attackInit,
+	"keys":     keys,
 	"search":   search,
 	"mounts":   mounts,
 	"groups":   groups,
@@ -37,6 +38,7 @@ var verbs = map[string]func(args []string){
 	"loopback": loopback,
 	"signal":   awaitSignal,
 	"alloc":    alloc,
+	"holdkey":  holdKey,
 	"forks":    forks,
 	"argv":     func(args []string) { fmt.Printf("%q\n", args) },
 }
@@ -157,6 +159,7 @@ var denied = map[string]struct {
 	"clone3":        {unix.SYS_CLONE3, 0},
 	"sethostname":   {unix.SYS_SETHOSTNAME, 0},
 	"mount":         {unix.SYS_MOUNT, 0},
+	"keyctl":        {unix.SYS_KEYCTL, 0},
 	"mount_setattr": {unix.SYS_MOUNT_SETATTR, 0},
 	"pivot_root":    {unix.SYS_PIVOT_ROOT, 0},
 	"umount2":       {unix.SYS_UMOUNT2, 0},
