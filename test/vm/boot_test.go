@@ -4,6 +4,7 @@ package vm
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type ends struct {
 	signal string
 	oom    bool
 	says   string // on the console
+	stays  bool   // the machine is on when that has been said, and is switched off ten seconds later
 }
 
 // container is what most arguments begin with.
@@ -56,14 +58,34 @@ var endings = []ends{
 
 func TestEndings(t *testing.T) {
 	t.Parallel()
+	bootEach(t, endings, Machine.Boot)
+}
+
+// withRootfs is a machine with a root directory at /vm/rootfs.
+func withRootfs(t *testing.T) Machine {
+	t.Helper()
 	k := kernel(t, archUnderTest(), "6.12")
 	i := image(t, k)
 	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
-	initrd := written(t, i)
-	for _, e := range endings {
+	return Machine{Kernel: k, Initrd: written(t, i)}
+}
+
+// bootEach boots the same image for each of them.
+func bootEach(t *testing.T, all []ends, boot func(Machine) (Outcome, error)) {
+	m := withRootfs(t)
+	for _, e := range all {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			e.check(t, boot(t, Machine{Kernel: k, Initrd: initrd, Args: e.args, Within: e.within}))
+			m := m
+			m.Args, m.Within = e.args, e.within
+			if e.stays {
+				m.stopAfter(e.says)
+			}
+			o, err := boot(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.check(t, o)
 		})
 	}
 }
@@ -96,17 +118,15 @@ func (e ends) check(t *testing.T, o Outcome) {
 }
 
 // Every status and every signal that ends a process, one boot for each: an hour of
-// processor time, so a part of them unless FULL is set.
+// processor time, so ten of them unless FULL is set. None is repeated, whatever it died
+// of: of ten boots ten.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
-	k := kernel(t, archUnderTest(), "6.12")
-	i := image(t, k)
-	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
-	initrd := written(t, i)
 	var all []ends
 	for n := range 256 {
-		if full || n == 0 || n == 2 || n == 127 || n == 128 || n == 254 {
-			all = append(all, ends{name: fmt.Sprint("exit ", n), args: direct("sh", "-c", fmt.Sprint("exit ", n)), status: n})
+		if full || slices.Contains([]int{0, 1, 2, 101, 127, 128, 253, 254}, n) {
+			run := []func(...string) []string{direct, inContainer}[n%2]
+			all = append(all, ends{name: fmt.Sprint("exit ", n), args: run("sh", "-c", fmt.Sprint("exit ", n)), status: n})
 		}
 	}
 	for n := 1; n < 32; n++ {
@@ -118,33 +138,7 @@ func TestStatuses(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range all {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			e.check(t, boot(t, Machine{Kernel: k, Initrd: initrd, Args: e.args}))
-		})
-	}
-}
-
-// Ten boots of ten.
-func TestTenBoots(t *testing.T) {
-	t.Parallel()
-	k := kernel(t, archUnderTest(), "6.12")
-	i := image(t, k)
-	i.Add = []string{rootfs(t, k.Arch) + ":/vm/rootfs"}
-	initrd := written(t, i)
-	for n := range 10 {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			e := ends{args: inContainer("sh", "-c", fmt.Sprint("exit ", 100+n)), status: 100 + n}
-			m := Machine{Kernel: k, Initrd: initrd, Args: e.args}
-			o, err := m.boot() // not repeated
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.check(t, o)
-		})
-	}
+	bootEach(t, all, Machine.boot)
 }
 
 // tincan and one static program, and nothing else: no shell, no directories.

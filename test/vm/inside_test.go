@@ -35,34 +35,31 @@ func suites() []suite {
 	return all
 }
 
+// TestInside boots a machine for each job, all kernels' together: one kernel after the
+// other would leave a processor idle at the end of each.
 func TestInside(t *testing.T) {
 	t.Parallel()
 	done := map[string]bool{}
 	for _, s := range suites() {
-		t.Run(s.arch+"-"+s.series, func(t *testing.T) {
-			k := kernel(t, s.arch, s.series)
-			if done[k.Arch+k.Release] {
-				t.Logf("Linux %s is the newest that is offered, and was tested above", k.Release)
-				return
-			}
-			done[k.Arch+k.Release] = true
-			if s.main {
-				t.Run("driver", func(t *testing.T) {
-					t.Parallel()
-					s.runDriver(t, k)
-				})
-				for _, as := range []string{"TestAsUser", "TestAsUserRanges"} {
-					t.Run(as, func(t *testing.T) {
-						t.Parallel()
-						s.runUser(t, k, as)
-					})
-				}
-			}
-			t.Run("guest", func(t *testing.T) {
+		k := kernel(t, s.arch, s.series)
+		inside := func(name string, run func(t *testing.T)) {
+			t.Run(s.arch+"-"+s.series+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s.run(t, k, Job{Name: "guest"}, nil)
+				run(t)
 			})
-		})
+		}
+		if done[k.Arch+k.Release] {
+			t.Logf("%s-%s: Linux %s is the newest that is offered, and is tested already", s.arch, s.series, k.Release)
+			continue
+		}
+		done[k.Arch+k.Release] = true
+		if s.main {
+			inside("driver", func(t *testing.T) { s.runDriver(t, k) })
+			for _, as := range []string{"TestAsUser", "TestAsUserRanges"} {
+				inside(as, func(t *testing.T) { s.runUser(t, k, as) })
+			}
+		}
+		inside("guest", func(t *testing.T) { s.run(t, k, Job{Name: "guest"}, nil) })
 	}
 }
 
