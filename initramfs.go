@@ -110,13 +110,18 @@ func createOutput(name string) (f *os.File, done func(ok bool) error, err error)
 		return f, func(bool) error { return f.Close() }, err
 	}
 	part := fmt.Sprintf("%s.%d", name, os.Getpid())
-	if f, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
-		return nil, nil, err
+	fd, err := unix.Open(part, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
+	// Errors have the name that the caller gave: nobody knows the other.
+	f = os.NewFile(uintptr(fd), name)
 	return f, func(ok bool) error {
 		err := f.Close()
 		if ok && err == nil {
-			return os.Rename(part, name)
+			if err = os.Rename(part, name); err == nil {
+				return nil
+			}
 		}
 		return errors.Join(err, os.Remove(part))
 	}, nil

@@ -220,7 +220,7 @@ func TestImageRefused(t *testing.T) {
 		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "so it must be a program, and executable"},
 		{initramfsCmd{Add: []string{dir + ":/x"}, Output: dir + "/image"}, "is the archive that is being written"},
 		{initramfsCmd{Output: dir}, "-o " + dir + ": is a directory"},
-		{initramfsCmd{Output: dir + "/no/such"}, "no such file or directory"},
+		{initramfsCmd{Output: dir + "/no/such"}, "-o " + dir + "/no/such: open " + dir + "/no/such: no such file or directory"},
 		{initramfsCmd{ArgsFile: dir + "/nosuch"}, "--args-file=" + dir + "/nosuch: "},
 		{initramfsCmd{ArgsFile: args("\n")}, "no arguments in it"},
 		{initramfsCmd{ArgsFile: args("a\nb\x00\n")}, "line 2: a zero byte"},
