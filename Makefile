@@ -16,7 +16,7 @@ GCFLAGS := all=-l
 # Static, on every machine, and whether there is a C compiler or not.
 export CGO_ENABLED = 0
 
-.PHONY: build run test test-vm check fuzz bench cover clean help
+.PHONY: build run test test-vm check lint quick race fuzz bench cover clean help
 .DEFAULT_GOAL := build
 
 build: ## the static, stripped binary: ./tincan
@@ -35,7 +35,9 @@ test: ## all tests; those that need root, or a tool that is not here, are skippe
 test-vm: ## the tests that boot virtual machines, by themselves (qemu; ARCH=arm64, FULL=1)
 	@{ TINCAN_VM_ARCH=$(ARCH) TINCAN_VM_FULL=$(FULL) $(GO) test -v -count=1 -timeout=3h ./test/vm $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
-check: ## what must hold before a commit: format, vet, staticcheck, race, the binary and its loop
+check: lint quick race ## what must hold before a commit: lint, quick and race
+
+lint: ## format, modules, build and vet for each architecture, staticcheck
 	@echo '== gofmt'
 	@out=$$(gofmt -l $(GOFILES)); [ -z "$$out" ] || { echo "not formatted: $$out"; exit 1; }
 	@echo '== go.mod and go.sum'
@@ -47,10 +49,14 @@ check: ## what must hold before a commit: format, vet, staticcheck, race, the bi
 	done
 	@echo '== staticcheck'
 	@$(GO) run $(STATICCHECK) ./...
+
+quick: ## golden plans, tables, flags, the binary and its loop: a part of make test
 	@echo '== golden plans, tables, flags'
 	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz|Covers|Forbidden' . $(TESTFLAGS)
 	@echo '== the loop and the binary: only system calls, static, small'
 	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
+
+race: ## the tests of this directory with the race detector, in short
 	@echo '== race'
 	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS); \
 	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \

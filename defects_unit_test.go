@@ -43,7 +43,8 @@ func TestDefect13ParentFailsFirst(t *testing.T) {
 	}
 }
 
-// The version was read as a decimal number: 5.9 was newer than 5.14.
+// The version was read as a decimal number: 5.9 was newer than 5.14. (The defect's other
+// half, that it was for x86_64 only: TestBinary builds it for three.)
 func TestDefect16KernelVersion(t *testing.T) {
 	for release, ok := range map[string]bool{
 		"4.8.0": false, "4.10": false, "4.19.0-26-amd64": false, "5.1": false, "5.2.0": false, "5.9.16": false, "5.13.19": false,

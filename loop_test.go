@@ -131,7 +131,7 @@ func reached(t *testing.T, bin string) map[string]*function {
 func TestLoopMakesRawSystemCallsOnly(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
-			checkLoop(t, buildFor(t, []string{"GOARCH=" + arch}, "-trimpath"))
+			checkLoop(t, buildFor(t, []string{"GOARCH=" + arch})) // go vet has compiled what it is made of
 		})
 	}
 }

@@ -3,8 +3,6 @@ package test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -135,20 +133,6 @@ func TestDefect12HangBeforeHandshake(t *testing.T) {
 		}
 		r := job{before: []string{probeBin, "deny", call, "--"}, args: []string{"-m", dir, "--", "echo", "ran"}, within: 10 * time.Second}.run(t)
 		refused(t, r, call+"(", "EPERM")
-	}
-}
-
-// The kernel's version apart (defects_unit_test.go): it was for x86_64 only.
-func TestDefect16OtherProcessors(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short")
-	}
-	for _, arch := range []string{"arm64", "riscv64"} {
-		c := exec.Command("go", "build", "-o", os.DevNull, "..")
-		c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Errorf("GOARCH=%s: %v\n%s", arch, err, out)
-		}
 	}
 }
 

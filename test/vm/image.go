@@ -50,7 +50,7 @@ func (i Image) Write(file string) error {
 
 // Build compiles a package of this module, or its tests, for an architecture.
 func Build(arch, out, pkg string, test bool) error {
-	line := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg}
+	line := []string{"build", "-ldflags", "-s -w", "-o", out, pkg}
 	if test {
 		line = append([]string{"test", "-c"}, line[1:]...)
 	}
