@@ -21,9 +21,11 @@ func TestKernelArgs(t *testing.T) {
 		{"quiet nosplash -- run -- true\n", "nosplash|run", "run|--|true"},
 		{"quiet nosplash --  a", "nosplash|a", "a"},
 		{"quiet --", "", ""},
-		// Quotes group, and go away at the ends of a word or of a value.
-		{`a="b c" -- "x y" e="f g" h"i j"k`, `x y|e=f g|h"i j"k`, `x y|e=f g|h"i j"k`},
-		{`-- sh -c "echo a;  echo b"`, "sh|-c|echo a;  echo b", "sh|-c|echo a;  echo b"},
+		// Quotes group, and go away at the ends of a word or of a value. Each has a second
+		// --: without one the kernel's own words would be taken if these were wrong.
+		{`a="b c" -- "x y" e="f g" h"i j"k -- "l m"`, `x y|e=f g|h"i j"k`, `x y|e=f g|h"i j"k|--|l m`},
+		{`-- sh -c "echo a;  echo b" -- "c  d"`, "sh|-c|echo a;  echo b", "sh|-c|echo a;  echo b|--|c  d"},
+		{"--\ta\n-- b\n", "a", "a|--|b"},
 		// Without a -- the kernel's words are all there is.
 		{"quiet run", "run", "run"},
 		// Not started by the kernel, but by a script with arguments of its own.

@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -27,9 +29,14 @@ func sample(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	os.Chmod(filepath.Join(dir, "empty"), 0o1750)
 	for name, text := range map[string]string{"a/b/file": "text\n", "a/none": "", "a-b/odd name": "123", "one": strings.Repeat("x", 5000)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// os.Chmod would leave out the highest three bits.
+	for name, mode := range map[string]uint32{"empty": 0o1750, "a-b": 0o2755, "one": 0o4640} {
+		if err := unix.Chmod(filepath.Join(dir, name), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,6 +101,9 @@ func TestImageHasTincan(t *testing.T) {
 		missing(t, "no cpio: apt-get install cpio")
 	}
 	bin := buildFor(t, nil)
+	if err := os.Chmod(bin, 0o700); err != nil { // as one may keep it
+		t.Fatal(err)
+	}
 	out := filepath.Join(t.TempDir(), "image")
 	if text, err := exec.Command(bin, "initramfs", "-o", out).CombinedOutput(); err != nil || len(text) > 0 {
 		t.Fatalf("%v\n%s", err, text)
@@ -109,6 +119,13 @@ func TestImageHasTincan(t *testing.T) {
 	want, _ := os.ReadFile(bin)
 	if err != nil || len(want) == 0 || !bytes.Equal(got, want) {
 		t.Errorf("/init is not the program: %d bytes of %d, %v", len(got), len(want), err)
+	}
+	list := exec.Command("cpio", "-itv", "--quiet", "init")
+	if list.Stdin, err = os.Open(out); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := list.Output(); err != nil || !strings.HasPrefix(string(text), "-rwxr-xr-x ") {
+		t.Errorf("/init: %q, %v", text, err)
 	}
 }
 
@@ -150,8 +167,44 @@ func TestImageUnpacked(t *testing.T) {
 	if got := treeLines(t, filepath.Join(to, "rootfs")); got != want {
 		t.Errorf("unpacked:\n%s\nwant:\n%s", got, want)
 	}
+	// Its contents are there once, or an image of hard links would be many times its size.
+	if b, err := os.ReadFile(out); err != nil || bytes.Count(b, []byte(strings.Repeat("x", 5000))) != 1 {
+		t.Errorf("%v; a file of three names is there %d times", err, bytes.Count(b, []byte(strings.Repeat("x", 5000))))
+	}
+	// Nobody named these directories, and only root may write to them.
+	for _, d := range []string{"etc", "etc/tincan", "dev", "rootfs"} {
+		var st unix.Stat_t
+		if err := unix.Stat(filepath.Join(to, d), &st); err != nil || st.Mode != unix.S_IFDIR|0o755 || st.Uid != 0 {
+			t.Errorf("/%s: mode %o, user %d, %v", d, st.Mode, st.Uid, err)
+		}
+	}
 	if got, want := treeLines(t, filepath.Join(to, "dev")), "console 20600 0:0 5:1\nnull 20666 0:0 1:3"; got != want {
 		t.Errorf("/dev:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// What belongs to the caller is root's in the machine, whoever the caller is.
+func TestImageOwners(t *testing.T) {
+	for _, c := range []struct {
+		id     uint32
+		caller int
+		want   uint32
+	}{{1000, 1000, 0}, {1000, 0, 1000}, {0, 0, 0}, {0, 1000, 0}, {33, 1000, 33}} {
+		if got := rootFor(c.id, c.caller); got != c.want {
+			t.Errorf("%d, when %d makes the image, is %d in it, want %d", c.id, c.caller, got, c.want)
+		}
+	}
+}
+
+// A file that is shorter or longer than it was when it was looked at would shift
+// everything behind it.
+func TestImageFileChanges(t *testing.T) {
+	for _, text := range []string{"abc", "abcdef"} {
+		c := &cpioWriter{w: io.Discard}
+		err := c.add(&cpioEntry{path: "a/b", mode: unix.S_IFREG | 0o644, size: 5, body: func(w io.Writer) error { _, err := io.WriteString(w, text); return err }})
+		if want := fmt.Sprintf("a/b: %d bytes, and it had 5 a moment ago", len(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }
 
@@ -196,12 +249,27 @@ func TestImageReproducible(t *testing.T) {
 	}
 }
 
+// elfWith is the beginning of a program that names an interpreter: elf(5).
+func elfWith(interpreter string) []byte {
+	var b bytes.Buffer
+	h := elf.Header64{Type: uint16(elf.ET_EXEC), Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1}
+	copy(h.Ident[:], "\x7fELF\x02\x01\x01")
+	binary.Write(&b, binary.LittleEndian, h)
+	binary.Write(&b, binary.LittleEndian, elf.Prog64{Type: uint32(elf.PT_INTERP), Off: 64 + 56, Filesz: uint64(len(interpreter) + 1)})
+	b.WriteString(interpreter + "\x00")
+	return b.Bytes()
+}
+
 func TestImageRefused(t *testing.T) {
 	dir := sample(t)
 	args := func(text string) string {
 		f := filepath.Join(t.TempDir(), "args")
 		os.WriteFile(f, []byte(text), 0o644)
 		return f
+	}
+	dynamic := filepath.Join(t.TempDir(), "dynamic")
+	if err := os.WriteFile(dynamic, elfWith("/lib/nosuch-ld.so"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		cmd  initramfsCmd
@@ -218,6 +286,7 @@ func TestImageRefused(t *testing.T) {
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/one/y"}}, "/x/one is to be a file, and a directory with y in it"},
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a/link/y"}}, "/x/a/link is a symlink in the image"},
 		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "so it must be a program, and executable"},
+		{initramfsCmd{Add: []string{dynamic + ":/init"}}, "a program that needs /lib/nosuch-ld.so, which is not in the image"},
 		{initramfsCmd{Add: []string{dir + ":/x"}, Output: dir + "/image"}, "is the archive that is being written"},
 		{initramfsCmd{Output: dir}, "-o " + dir + ": is a directory"},
 		{initramfsCmd{Output: dir + "/no/such"}, "-o " + dir + "/no/such: open " + dir + "/no/such: no such file or directory"},
