@@ -41,6 +41,18 @@ func TestKernelArgs(t *testing.T) {
 	}
 }
 
+// `tincan init ...` may stand there in full.
+func TestInitWord(t *testing.T) {
+	for _, c := range [][2]string{{"init|--poweroff=never", "--poweroff=never"}, {"init|init", "init"}, {"run|init", "run|init"}, {"init", ""}} {
+		if got := strings.Join(withoutInit(strings.Split(c[0], "|")), "|"); got != c[1] {
+			t.Errorf("%s gave %q, want %q", c[0], got, c[1])
+		}
+	}
+	if got := withoutInit(nil); len(got) > 0 {
+		t.Errorf("of nothing: %q", got)
+	}
+}
+
 func TestParseInit(t *testing.T) {
 	for _, c := range []struct {
 		words string
