@@ -1,0 +1,223 @@
+// The promise that a step's text is what its call does: the text is read back, with the
+// values of x/sys, and compared with what the kernel would be given.
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// callNumbers are x/sys's. A call that is missing here fails the test.
+var callNumbers = map[string]uintptr{
+	"capset": unix.SYS_CAPSET, "chdir": unix.SYS_CHDIR, "clone": unix.SYS_CLONE, "close": unix.SYS_CLOSE, "close_range": unix.SYS_CLOSE_RANGE,
+	"execve": unix.SYS_EXECVE, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
+	"mount_setattr": unix.SYS_MOUNT_SETATTR, "openat": unix.SYS_OPENAT, "pivot_root": unix.SYS_PIVOT_ROOT, "prctl": unix.SYS_PRCTL, "prlimit64": unix.SYS_PRLIMIT64,
+	"read": unix.SYS_READ, "rt_sigprocmask": unix.SYS_RT_SIGPROCMASK, "seccomp": unix.SYS_SECCOMP, "setgroups": unix.SYS_SETGROUPS,
+	"sethostname": unix.SYS_SETHOSTNAME, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
+	"socket": unix.SYS_SOCKET, "symlinkat": unix.SYS_SYMLINKAT, "umask": unix.SYS_UMASK, "umount2": unix.SYS_UMOUNT2,
+	"unshare": unix.SYS_UNSHARE, "write": unix.SYS_WRITE,
+}
+
+// constants are the names that may stand in a step's text, with x/sys's values.
+var constants = map[string]int64{
+	"NULL": 0, "KEYCTL_JOIN_SESSION_KEYRING": unix.KEYCTL_JOIN_SESSION_KEYRING, "O_WRONLY": unix.O_WRONLY, "O_CLOEXEC": unix.O_CLOEXEC, "SIG_SETMASK": unix.SIG_SETMASK, "AT_FDCWD": unix.AT_FDCWD, "AT_RECURSIVE": unix.AT_RECURSIVE, "MNT_DETACH": unix.MNT_DETACH,
+	"MS_RDONLY": unix.MS_RDONLY, "MS_NOSUID": unix.MS_NOSUID, "MS_NODEV": unix.MS_NODEV, "MS_NOEXEC": unix.MS_NOEXEC,
+	"MS_BIND": unix.MS_BIND, "MS_REC": unix.MS_REC, "MS_PRIVATE": unix.MS_PRIVATE, "S_IFREG": unix.S_IFREG,
+	"MOUNT_ATTR_RDONLY": unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_NOSUID": unix.MOUNT_ATTR_NOSUID,
+	"MOUNT_ATTR_NODEV": unix.MOUNT_ATTR_NODEV, "MOUNT_ATTR_NOEXEC": unix.MOUNT_ATTR_NOEXEC,
+	"CLONE_NEWUSER": unix.CLONE_NEWUSER, "CLONE_NEWCGROUP": unix.CLONE_NEWCGROUP, "CLOSE_RANGE_CLOEXEC": unix.CLOSE_RANGE_CLOEXEC,
+	"PR_SET_PDEATHSIG": unix.PR_SET_PDEATHSIG, "PR_SET_DUMPABLE": unix.PR_SET_DUMPABLE, "PR_SET_KEEPCAPS": unix.PR_SET_KEEPCAPS, "PR_SET_NAME": unix.PR_SET_NAME,
+	"PR_SET_NO_NEW_PRIVS": unix.PR_SET_NO_NEW_PRIVS, "PR_CAPBSET_DROP": unix.PR_CAPBSET_DROP, "PR_CAP_AMBIENT": unix.PR_CAP_AMBIENT,
+	"PR_CAP_AMBIENT_CLEAR_ALL": unix.PR_CAP_AMBIENT_CLEAR_ALL, "SUID_DUMP_DISABLE": 0, "SIGKILL": int64(unix.SIGKILL),
+	"AF_INET": unix.AF_INET, "SOCK_DGRAM": unix.SOCK_DGRAM, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC, "IPPROTO_IP": unix.IPPROTO_IP,
+	"SIOCSIFFLAGS": unix.SIOCSIFFLAGS, "TIOCSPGRP": unix.TIOCSPGRP, "SECCOMP_SET_MODE_FILTER": unix.SECCOMP_SET_MODE_FILTER,
+	"child_stack=NULL, flags=SIGCHLD": int64(unix.SIGCHLD),
+	"LSM_ATTR_EXEC":                   101, // the kernel's linux/lsm.h, for want of one in x/sys; test/vm shows that a kernel agrees
+}
+
+// value reads A|B|0x10 or a number; ok is false for anything else.
+func value(text string) (n int64, ok bool) {
+	if v, known := constants[text]; known {
+		return v, true
+	}
+	for part := range strings.SplitSeq(text, "|") {
+		v, known := constants[part]
+		if !known {
+			var err error
+			if v, err = strconv.ParseInt(part, 0, 64); err != nil {
+				return 0, false
+			}
+		}
+		if n&v != 0 && v != n {
+			return 0, false // a bit twice
+		}
+		n |= v
+	}
+	return n, true
+}
+
+func bytesAt(p unsafe.Pointer, n int) []byte { return unsafe.Slice((*byte)(p), n) }
+
+func TestStepsDoWhatTheirTextSays(t *testing.T) {
+	header := map[string]int{}
+	t.Run("header", func(t *testing.T) { header = systemCallNumbers(t) })
+	checked, opaque := 0, map[string]int{}
+	for _, set := range goldenSets(t) {
+		for _, s := range set.plan {
+			if s.actor == host || s.actor == after {
+				continue // ordinary Go
+			}
+			if n, ok := callNumbers[s.call]; !ok || n != s.nr {
+				t.Errorf("%s: number %d, x/sys says %d", s, s.nr, n)
+			}
+			if n, ok := header["__NR_"+s.call]; ok && n != int(s.nr) {
+				t.Errorf("%s: number %d, the kernel's header says %d", s, s.nr, n)
+			}
+			for i, a := range s.args {
+				if a.show == nil {
+					if a.n != 0 || a.p != nil || a.kept != 0 {
+						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)
+					}
+					continue
+				}
+				if why := checkArg(s, a); why == "opaque" {
+					opaque[a.show(a)]++
+				} else if why != "" {
+					t.Errorf("%s: argument %d: %s", s, i, why)
+				} else {
+					checked++
+				}
+			}
+		}
+	}
+	if checked < 500 {
+		t.Errorf("only %d arguments checked", checked)
+	}
+	// What cannot be read back: descriptors and memory that the launcher fills in.
+	for text := range opaque {
+		if !slices.Contains([]string{"ARGV", "LEN", "TITLE", "PARENT", "SOCKET", "REPORT-1", "REPORT+1", "TTY", "MEMORY", "PIDS", "CPU", "BLKIO", `"\1"`}, text) {
+			t.Errorf("%s: nobody knows whether that is true", text)
+		}
+	}
+}
+
+// checkArg compares an argument with its text. It gives "" if they agree and
+// "opaque" if they cannot be compared.
+func checkArg(s *step, a arg) string {
+	text := a.show(a)
+	le := binary.LittleEndian
+	switch {
+	case a.kept != 0:
+		if text != "KEPT" || a.kept != ^uintptr(0) {
+			return "a kept result, shown as " + text
+		}
+	case a.p == nil:
+		if s.call == "umask" || strings.HasPrefix(text, "0") && text != "0" { // octal
+			n, err := strconv.ParseUint(text, 8, 32)
+			if err != nil || uintptr(n) != a.n {
+				return fmt.Sprintf("%s, and the kernel gets %o", text, a.n)
+			}
+			return ""
+		}
+		if text == "CAP_"+strings.TrimPrefix(text, "CAP_") {
+			if capName(int(a.n)) != text { // the table is checked above
+				return fmt.Sprintf("%s, and the kernel gets %d", text, a.n)
+			}
+			return ""
+		}
+		if strings.HasPrefix(text, "RLIMIT_") {
+			if "RLIMIT_"+rlimitTable[a.n].name != text {
+				return fmt.Sprintf("%s, and the kernel gets %d", text, a.n)
+			}
+			return ""
+		}
+		n, ok := value(text)
+		if !ok {
+			return "opaque"
+		}
+		if uintptr(n) != a.n {
+			return fmt.Sprintf("%s is %#x, and the kernel gets %#x", text, n, a.n)
+		}
+	case a.n != 0:
+		return "a number and a pointer"
+	case text[0] == '"' && s.call != "read":
+		want := a.s + "\x00"
+		if got := string(bytesAt(a.p, len(want))); got != want || quote(a.s) != text {
+			return fmt.Sprintf("%s, and the kernel gets %q", text, got)
+		}
+	case strings.HasPrefix(text, "{attr_set="):
+		set, _, _ := strings.Cut(strings.TrimPrefix(text, "{attr_set="), ",")
+		n, ok := value(set)
+		b := bytesAt(a.p, 32) // struct mount_attr of mount_setattr(2)
+		if got := le.Uint64(b); !ok || uint64(n) != got || le.Uint64(b[8:])|le.Uint64(b[16:])|le.Uint64(b[24:]) != 0 {
+			return fmt.Sprintf("%s, and the kernel gets % x", text, b)
+		}
+	case strings.HasPrefix(text, "{version="):
+		if b := bytesAt(a.p, 8); le.Uint32(b) != 0x20080522 || le.Uint32(b[4:]) != 0 { // capset(2)
+			return fmt.Sprintf("%s, and the kernel gets % x", text, b)
+		}
+	case strings.HasPrefix(text, "{effective="):
+		b := bytesAt(a.p, 24) // two times effective, permitted, inheritable
+		var sets [3]capSet
+		for i := range sets {
+			sets[i] = capSet(le.Uint32(b[4*i:])) | capSet(le.Uint32(b[12+4*i:]))<<32
+		}
+		if want := fmt.Sprintf("{effective=%s, permitted=%s, inheritable=%s}", sets[0].text(), sets[1].text(), sets[2].text()); text != want {
+			return text + ", and the kernel gets " + want
+		}
+	case strings.HasPrefix(text, "{id=LSM_ID_APPARMOR"):
+		head := bytesAt(a.p, 32) // struct lsm_ctx: id, which is 104, flags, len, ctx_len, ctx
+		ctx := string(bytesAt(a.p, 32+int(le.Uint64(head[24:])))[32:])
+		if want := fmt.Sprintf("{id=LSM_ID_APPARMOR, flags=%d, len=%d, ctx_len=%d, ctx=%s}", le.Uint64(head[8:]), le.Uint64(head[16:]), len(ctx), quote(ctx)); le.Uint64(head) != 104 || text != want {
+			return text + ", and the kernel gets " + want
+		}
+	case strings.HasPrefix(text, "{rlim_cur="):
+		b := bytesAt(a.p, 16)
+		if want := fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", rlimText(le.Uint64(b)), rlimText(le.Uint64(b[8:]))); text != want {
+			return text + ", and the kernel gets " + want
+		}
+	case strings.HasPrefix(text, "{len="):
+		if n := le.Uint16(bytesAt(a.p, 2)); !strings.HasPrefix(text, fmt.Sprintf("{len=%d,", n)) {
+			return fmt.Sprintf("%s, and the kernel gets %d", text, n)
+		}
+	case strings.HasPrefix(text, "{ifr_name="):
+		b := bytesAt(a.p, 40) // struct ifreq
+		if unix.ByteSliceToString(b[:16]) != "lo" || le.Uint16(b[16:]) != unix.IFF_UP|unix.IFF_RUNNING || text != `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}` {
+			return fmt.Sprintf("%s, and the kernel gets % x", text, b)
+		}
+	case strings.HasPrefix(text, "["):
+		if s.call == "execve" {
+			var words []string
+			for p := (**byte)(a.p); *p != nil; p = (**byte)(unsafe.Add(unsafe.Pointer(p), 8)) {
+				words = append(words, unix.BytePtrToString(*p))
+			}
+			if vectorText(words) != text {
+				return text + ", and the kernel gets " + vectorText(words)
+			}
+		} else if s.call == "ioctl" {
+			if n := le.Uint32(bytesAt(a.p, 4)); fmt.Sprintf("[%d]", n) != text {
+				return fmt.Sprintf("%s, and the kernel gets %d", text, n)
+			}
+		} else if set := le.Uint64(bytesAt(a.p, 8)); sigsetText(set) != text {
+			return fmt.Sprintf("%s, and the kernel gets %#x", text, set)
+		}
+	case strings.HasPrefix(text, "ENVP /* "):
+		n := 0
+		for p := (**byte)(a.p); *p != nil; p = (**byte)(unsafe.Add(unsafe.Pointer(p), 8)) {
+			n++
+		}
+		if text != "ENVP /* "+plural(n, "var")+" */" {
+			return fmt.Sprintf("%s, and the kernel gets %d", text, n)
+		}
+	default:
+		return "opaque"
+	}
+	return ""
+}
