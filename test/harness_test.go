@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,6 +31,13 @@ var tincanBin, probeBin string
 func TestMain(m *testing.M) { os.Exit(mainStatus(m)) }
 
 func mainStatus(m *testing.M) int {
+	// What is ignored here (nohup make test, or a script's make test &) would be ignored by
+	// the launchers as well, and is the default action in them if it is caught here.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go catches the others from the start
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	k, v, _ := strings.Cut(mark, "=")
 	os.Setenv(k, v)
 	if asUser != "" {
