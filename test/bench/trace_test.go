@@ -95,3 +95,17 @@ func TestSplit(t *testing.T) {
 		t.Error("a record without the launcher's end is taken for a whole one")
 	}
 }
+
+// TestMeans: the items add up to the whole, and a run that was disturbed does not count.
+func TestMeans(t *testing.T) {
+	d := breakdown{walls: []float64{30, 1000, 10, 34}}
+	for _, wall := range d.walls {
+		d.runs = append(d.runs, map[string]item{"a": {0, wall - 4, 1}, "b": {wall - 4, 4, 2}})
+	}
+	delete(d.runs[3], "b")
+	items, wall := d.means()
+	want := map[string]item{"a": {0, 28, 1}, "b": {26, 2, 1}}
+	if wall != 32 || !maps.Equal(items, want) {
+		t.Errorf("%v and %v in all, want %v and 32", items, wall, want)
+	}
+}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os/exec"
@@ -19,8 +20,8 @@ const (
 func whereItGoes(b *bench) (*table, error) {
 	runs := min(*rounds, whereRounds)
 	t := &table{
-		Title:   fmt.Sprintf("Where the time goes: microseconds, medians of %d runs under perf", runs),
-		Columns: []column{{"begins", 0}, {"tincan", 0}, {"faults", 0}, {"floor", 0}, {"its faults", 0}, {"more", 0}},
+		Title:   fmt.Sprintf("Where the time goes: microseconds, means of the middle half of %d runs under perf", runs),
+		Columns: []column{{"begins", 0}, {"tincan", 0}, {"faults", 1}, {"floor", 0}, {"its faults", 1}, {"more", 0}},
 	}
 	if _, err := exec.LookPath("perf"); err != nil {
 		t.absent("all", "not here: perf (apt-get install linux-perf)")
@@ -48,11 +49,12 @@ func whereItGoes(b *bench) (*table, error) {
 			}
 		}
 	}
-	tincan, floor := both[0].medians(), both[1].medians()
+	tincan, wall := both[0].means()
+	floor, floorWall := both[1].means()
 	var less [2]map[string]item
 	less[0], less[1] = map[string]item{}, map[string]item{}
-	keys := slices.SortedFunc(maps.Keys(tincan), func(x, y string) int { return int(tincan[x].begin - tincan[y].begin) })
-	for key := range floor {
+	keys := inOrder(tincan)
+	for _, key := range inOrder(floor) {
 		if _, ok := tincan[key]; !ok {
 			keys = append(keys, key)
 		}
@@ -74,11 +76,14 @@ func whereItGoes(b *bench) (*table, error) {
 		v, f := less[0][who], less[1][who]
 		t.add(fmt.Sprintf("%s: all that is below %d each", who, whereLeast), missing, figure(v.us), figure(v.faults), figure(f.us), figure(f.faults), figure(v.us-f.us))
 	}
-	v, f := median(both[0].walls), median(both[1].walls)
-	t.add("from execve to the end", missing, v, missing, f, missing, v-f)
+	t.add("from execve to the end", missing, figure(wall), missing, figure(floorWall), missing, figure(wall-floorWall))
 	t.note("\"before\" a call: the process's own work, with its page faults; the number: the process's how manieth call of this name")
 	t.note("perf makes a run longer: see section true for what it takes without; the caller's fork and execve are not in it")
 	return t, nil
+}
+
+func inOrder(items map[string]item) []string {
+	return slices.SortedFunc(maps.Keys(items), func(x, y string) int { return cmp.Compare(items[x].begin, items[y].begin) })
 }
 
 // breakdown is what is known of a contender's runs.
@@ -101,25 +106,30 @@ func (d *breakdown) another(s *workshop, names map[int]string) error {
 	return nil
 }
 
-// medians gives each item's median over the runs; a run without it counts as 0.
-func (d *breakdown) medians() map[string]item {
-	all := map[string]bool{}
-	for _, r := range d.runs {
-		for key := range r {
-			all[key] = true
+// means gives each item's mean, and that of the whole, over the runs whose wall time is
+// in the middle half: medians would not add up, and a mean of all would have the runs in
+// it that something else has disturbed. A run without an item counts as 0.
+func (d *breakdown) means() (items map[string]item, wall float64) {
+	order := make([]int, len(d.runs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(d.walls[i], d.walls[j]) })
+	order = order[len(order)/4 : len(order)-len(order)/4]
+	items = map[string]item{}
+	seen := map[string]float64{}
+	n := float64(len(order))
+	for _, i := range order {
+		wall += d.walls[i] / n
+		for key, v := range d.runs[i] {
+			sum := items[key]
+			items[key] = item{sum.begin + v.begin, sum.us + v.us/n, sum.faults + v.faults/n}
+			seen[key]++
 		}
 	}
-	out := map[string]item{}
-	for key := range all {
-		var us, faults, begin []float64
-		for _, r := range d.runs {
-			i, ok := r[key]
-			us, faults = append(us, i.us), append(faults, i.faults)
-			if ok {
-				begin = append(begin, i.begin)
-			}
-		}
-		out[key] = item{float64(median(begin)), float64(median(us)), float64(median(faults))}
+	for key, v := range items {
+		v.begin /= seen[key]
+		items[key] = v
 	}
-	return out
+	return items, wall
 }
