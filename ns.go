@@ -109,7 +109,7 @@ func hintKeyring(e syscall.Errno) string {
 	case unix.EDQUOT:
 		return "every container takes a keyring, and this user has as many keys as /proc/sys/kernel/keys/maxkeys and maxbytes allow: see /proc/key-users"
 	case unix.EPERM, unix.EACCES:
-		return "a filter around tincan refuses it (systemd-nspawn has --system-call-filter=keyctl); without it the container would have the caller's keys"
+		return "a filter around tincan refuses it, and must allow keyctl (docker run --security-opt seccomp=FILE); without it the container would have the caller's keys"
 	}
 	return ""
 }

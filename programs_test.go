@@ -48,7 +48,7 @@ var servers = []string{"redis-server", "nginx"}
 
 func TestPrograms(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("-short: each program of a list, which make test runs")
 	}
 	for _, spec := range []string{"default", "moby-default.json"} {
 		file := spec

@@ -16,7 +16,7 @@ func needV2(t *testing.T) {
 	t.Helper()
 	needRoot(t)
 	if !onV2() {
-		t.Skip("version 1 of control groups; vm/ has the other")
+		t.Skip("needs version 2 of control groups, and this host has version 1; vm/ runs it in a machine that has")
 	}
 }
 

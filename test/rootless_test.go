@@ -215,7 +215,7 @@ func TestUserForbidden(t *testing.T) {
 // error. The words about it come once.
 func TestUserLimits(t *testing.T) {
 	if onV2() {
-		t.Skip("a host with version 1: VM tests have the other")
+		t.Skip("needs a host with version 1 of control groups, and this one has version 2")
 	}
 	u := newUser(t, "single")
 	dir := u.tree(t)
