@@ -71,10 +71,13 @@ type group struct {
 	v2        bool
 	delegated bool // below a group that is not the machine's topmost
 	leaf      bool // the launcher must leave that group first (delegate.go)
+	keep      bool // another group sees to it that the limits stay (systemd.go)
 	name      string
 	parents   []groupParent
 	files     []groupFile
 	absent    []string // defaults that this kernel has no file for
+
+	controllers []string // of version 2, those with limits
 }
 
 // groupParent is a directory that the group's directory is made in.
@@ -107,17 +110,23 @@ func (g *group) dirs() []string {
 // say that limits are not wanted.
 var required = []string{"memory", "pids", "cpu"}
 
+// limiting are version 2's controllers that there are limits of.
+var limiting = []string{"memory", "pids", "cpu", "io"}
+
 // findGroup looks at what this host has, and plans the group.
 func findGroup(name string, l limits) (group, error) {
 	g := group{name: name}
 	if controllers, ok := v2Controllers(cgroupRoot); ok && containsAll(controllers, required) {
-		g.v2 = true
+		g.v2, g.keep = true, systemdRuns()
 		g.parents = []groupParent{{"", cgroupRoot}}
 		if !topmost(cgroupRoot) { // inside another container
 			if err := g.findDelegated(required); err != nil {
 				return g, fmt.Errorf("no usable control group: %w; or run without limits: --no-cgroup", err)
 			}
+		} else if g.keep {
+			g.findOwnUnit()
 		}
+		controllers, _ = v2Controllers(g.parents[0].dir)
 		return g, g.planV2(l, controllers)
 	}
 	mounts, err := v1Mounts()
@@ -160,6 +169,11 @@ func v2Controllers(dir string) (controllers []string, ok bool) {
 
 // planV2 turns the limits into version 2's files.
 func (g *group) planV2(l limits, controllers []string) error {
+	for _, c := range limiting {
+		if slices.Contains(controllers, c) {
+			g.controllers = append(g.controllers, c)
+		}
+	}
 	g.files = []groupFile{
 		{"", "memory.max", l.memory.text(), "--memory", false, "memory of all processes together; more is out-of-memory"},
 		{"", "memory.oom.group", "1", "--memory", true, "out of memory ends the whole container, and not one process at random"},
@@ -169,7 +183,7 @@ func (g *group) planV2(l limits, controllers []string) error {
 	case slices.Contains(controllers, "cpu"):
 		g.files = append(g.files, groupFile{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of what others get, when the processor is short"})
 	case l.cpuWeight.asked || l.cpus.asked && !l.cpus.max:
-		return fmt.Errorf("--cpu-weight, --cpus: the cpu controller is not delegated to this user; as root: systemctl edit user@.service, with the lines [Service] and Delegate=cpu cpuset io memory pids")
+		return fmt.Errorf("--cpu-weight, --cpus: the cpu controller is not delegated to this user; to have it: %s", toGetController(g.parents[0].dir, "cpu"))
 	default:
 		g.absent = append(g.absent, fmt.Sprintf("--cpu-weight: the default %s is left out: the cpu controller is not delegated to this user", l.cpuWeight.text()))
 	}
@@ -181,8 +195,12 @@ func (g *group) planV2(l limits, controllers []string) error {
 	switch {
 	case containsAll(controllers, []string{"io"}):
 		g.files = append(g.files, groupFile{"", "io.weight", "default " + l.ioWeight.text(), "--io-weight", !l.ioWeight.asked, "a tenth of what others get, when the disk is short"})
+	case l.ioWeight.asked && g.delegated:
+		return fmt.Errorf("--io-weight: the io controller is not delegated to this user; to have it: %s", toGetController(g.parents[0].dir, "io"))
 	case l.ioWeight.asked:
 		return noFile("--io-weight", "io", "io.weight")
+	case g.delegated:
+		g.absent = append(g.absent, fmt.Sprintf("--io-weight: the default %s is left out: the io controller is not delegated to this user", l.ioWeight.text()))
 	}
 	return nil
 }
@@ -201,10 +219,11 @@ func resources(c *config) []*step {
 		return nil
 	}
 	steps := g.stepAside()
-	steps = append(steps, hostStep("mkdir", func(l *launch) error { return l.makeGroup() }, quoteAll(g.dirs())...).
+	steps = append(steps, hostStep("mkdir", func(l *launch) error { return l.makeGroup() }, quoteAll(g.made())...).
 		because("made exclusively: if the name is taken, another is found"))
 	if g.v2 {
 		steps = append(steps, enableControllers(g)...)
+		steps = append(steps, g.keepControllers()...)
 	}
 	for _, f := range g.files {
 		shown := filepath.Join(g.parentOf(f.dir), g.name, f.file)
@@ -241,7 +260,7 @@ func enableControllers(g *group) []*step {
 	enabled := strings.Fields(now)
 	have, _ := v2Controllers(dir)
 	var missing []string
-	for _, c := range []string{"memory", "pids", "cpu", "io"} {
+	for _, c := range limiting {
 		if containsAll(have, []string{c}) && !containsAll(enabled, []string{c}) {
 			missing = append(missing, "+"+c)
 		}
@@ -278,8 +297,8 @@ func (l *launch) makeGroup() error {
 	g := &l.c.group
 	first := g.name
 	for n := 2; n < 1000; n++ {
-		if !anyExists(g.dirs()) {
-			if err := l.ledger.writeGroups("group", g.dirs()); err != nil {
+		if !anyExists(g.made()) {
+			if err := l.ledger.writeGroups("group", g.made()); err != nil {
 				return err
 			}
 			err := g.mkdirs()
@@ -287,7 +306,7 @@ func (l *launch) makeGroup() error {
 				return err
 			}
 			// Somebody made it just now: it is not ours to remove.
-			if err := l.ledger.writeGroups("not", g.dirs()); err != nil {
+			if err := l.ledger.writeGroups("not", g.made()); err != nil {
 				return err
 			}
 		}
@@ -307,7 +326,7 @@ func anyExists(files []string) bool {
 
 // mkdirs makes all of the directories or none.
 func (g *group) mkdirs() error {
-	dirs := g.dirs()
+	dirs := g.made()
 	for i, d := range dirs {
 		if err := unix.Mkdir(d, 0o755); err != nil {
 			for _, made := range dirs[:i] {
@@ -324,7 +343,7 @@ func (g *group) mkdirs() error {
 func leave(c *config) []*step {
 	var steps []*step
 	if !c.group.none {
-		for _, dir := range c.group.dirs() {
+		for _, dir := range c.group.made() {
 			steps = append(steps, hostStep("rmdir", nil, quote(dir)).because("the group goes; if processes were left in it, cgroup.kill ends them first"))
 		}
 		if home := c.group.parents[0].dir; c.group.leaf {

@@ -97,12 +97,20 @@ func checkGroup() []finding {
 		return []finding{{"missing", "resource group", err.Error(), ""}}
 	}
 	if c.group.lacks != nil {
-		what, how, _ := strings.Cut(c.group.lacks.Error(), "; ")
-		return []finding{{"note", "resource group", "none: a limit that is asked for is an error, and instead of the default limits there are those of setrlimit(2): 1GiB of data for each process, 64 processes; " + what, how}}
+		return []finding{lackingGroup(c.group.lacks)}
 	}
 	var out []finding
 	for _, dir := range c.group.dirs() {
 		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
 	}
 	return out
+}
+
+// lackingGroup is the line for a user without one: why, and how to get it.
+func lackingGroup(lacks error) finding {
+	what, how, _ := strings.Cut(lacks.Error(), "; ")
+	if strings.HasPrefix(how, "to get ") || strings.HasPrefix(how, "to have ") { // check says that itself
+		_, how, _ = strings.Cut(how, ": ")
+	}
+	return finding{"note", "resource group", "none: a limit that is asked for is an error, and instead of the default limits there are those of setrlimit(2): 1GiB of data for each process, 64 processes; " + what, how}
 }

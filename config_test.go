@@ -38,6 +38,13 @@ func TestKernelVersions(t *testing.T) {
 	}
 }
 
+// forRoot has tincan take its caller for root, whoever it is.
+func forRoot(t *testing.T) {
+	was := whoIs
+	t.Cleanup(func() { whoIs = was })
+	whoIs = func() caller { return caller{root: true} }
+}
+
 // flagsFor gives flags as the command line has them when nothing is said.
 func flagsFor(change func(*runFlags)) *runFlags {
 	f := &runFlags{Init: true, Net: "none", Seccomp: "default", Workdir: "/", NoCgroup: true, Args: []string{"true"}}
@@ -82,6 +89,7 @@ func TestEnvironment(t *testing.T) {
 
 // TestRefusedFlags: what newConfig refuses beyond the values above.
 func TestRefusedFlags(t *testing.T) {
+	forRoot(t) // a user has another map
 	for _, c := range []struct {
 		why    string
 		change func(*runFlags)

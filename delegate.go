@@ -32,9 +32,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scopeCommand is how systemd hands a group over.
-const scopeCommand = "systemd-run --user --scope -p Delegate=yes tincan ..."
-
 // topmost tells whether the group is the machine's: only that has no cgroup.type.
 func topmost(dir string) bool { return !exists(filepath.Join(dir, "cgroup.type")) }
 
@@ -76,7 +73,7 @@ func ownV2Group() (string, error) {
 	if dir := m.dir(own[""]); exists(dir) && !strings.HasPrefix(own[""], "/..") {
 		return dir, nil
 	}
-	return "", fmt.Errorf("the group that tincan runs in, %s, is not below %s; to get one: %s", own[""], cgroupRoot, scopeCommand)
+	return "", fmt.Errorf("the group that tincan runs in, %s, is not below %s; to get one: %s", own[""], cgroupRoot, toGetGroup())
 }
 
 // v2Mount finds the mount at cgroupRoot.
@@ -98,7 +95,7 @@ func v2Mount() (v1Mount, error) {
 func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 	base := filepath.Base(dir)
 	if strings.HasSuffix(base, ".slice") || strings.HasPrefix(base, "user@") {
-		return fmt.Errorf("%s is systemd's own; to get a group: %s", dir, scopeCommand)
+		return fmt.Errorf("%s is systemd's own; to get a group: %s", dir, toGetGroup())
 	}
 	for _, f := range []string{dir, dir + "/cgroup.procs", dir + "/cgroup.subtree_control"} {
 		switch err := unix.Access(f, unix.W_OK); err {
@@ -106,13 +103,13 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 		case unix.EROFS:
 			return fmt.Errorf("%s is read-only, as inside another container: run that one with a writable /sys/fs/cgroup (docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, podman run --security-opt unmask=/sys/fs/cgroup)", cgroupRoot)
 		default:
-			return fmt.Errorf("%s is not this user's to write (%v); to get a group: %s", f, err, scopeCommand)
+			return fmt.Errorf("%s is not this user's to write (%v); to get a group: %s", f, err, toGetGroup())
 		}
 	}
 	have, _ := v2Controllers(dir)
 	for _, c := range needed {
 		if !slices.Contains(have, c) {
-			return fmt.Errorf("%s has no %s controller, only %q; to have it delegated, as root: systemctl edit user@.service, with the lines [Service] and Delegate=cpu cpuset io memory pids", dir, c, strings.Join(have, " "))
+			return fmt.Errorf("%s has no %s controller, only %q; to have it delegated: %s", dir, c, strings.Join(have, " "), toGetController(dir, c))
 		}
 	}
 	others, self, err := members(dir)
@@ -121,7 +118,7 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 	}
 	if len(others) > 0 && !topmost(dir) {
 		return fmt.Errorf("%s has other processes in it, %s, and the kernel allows limits below a group only while it has none (\"no internal processes\", cgroups(7)); to get a group for tincan alone: %s",
-			dir, strings.Join(others, ", "), scopeCommand)
+			dir, strings.Join(others, ", "), toGetGroup())
 	}
 	g.v2, g.delegated, g.leaf = true, true, own && self && !topmost(dir)
 	g.parents = []groupParent{{"", dir}}
@@ -206,7 +203,7 @@ func comeHome(home string) error {
 // userGroup is setLimits for a user who is not root. A limit that was asked for and
 // cannot be had is an error; the defaults then become what setrlimit(2) can do.
 func (c *config) userGroup(l limits) error {
-	g := group{name: c.hostname}
+	g := group{name: c.hostname, keep: systemdRuns()}
 	err := g.findDelegated(required[:2])
 	if err == nil {
 		have, _ := v2Controllers(g.parents[0].dir)

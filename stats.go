@@ -18,7 +18,8 @@ import (
 
 // counters are what the group has counted. -1 is "this kernel does not say".
 type counters struct {
-	oomKilled  int64 // processes killed because memory ran out
+	oomHits    int64 // how often the memory limit was reached and nothing could be freed, on version 2
+	oomKilled  int64 // processes killed because memory ran out, here or in a group above
 	oomGroup   int64 // how often that was the whole group (memory.oom.group), in Linux 5.17 and newer
 	pidsHit    int64 // forks refused
 	memoryPeak int64 // bytes
@@ -28,7 +29,7 @@ type counters struct {
 // readCounters reads the group's files, before the group goes; the peaks only if somebody
 // wants to know them.
 func (g *group) readCounters(peaks bool) counters {
-	c := counters{-1, -1, -1, -1, -1}
+	c := counters{-1, -1, -1, -1, -1, -1}
 	if g.none {
 		return c
 	}
@@ -40,6 +41,7 @@ func (g *group) readCounters(peaks bool) counters {
 	}
 	memoryEvents, _ := readFile(filepath.Join(memory, events))
 	pidsEvents, _ := readFile(filepath.Join(pids, "pids.events"))
+	c.oomHits = keyOf(memoryEvents, "oom")
 	c.oomKilled = keyOf(memoryEvents, "oom_kill")
 	c.oomGroup = keyOf(memoryEvents, "oom_group_kill")
 	c.pidsHit = keyOf(pidsEvents, "max")
@@ -73,10 +75,24 @@ func keyOf(text, key string) int64 {
 	return -1
 }
 
+// oomElsewhere: not the container's own limit was reached, but that of a unit of systemd's
+// around it, for instance, or the machine's end. Version 1 does not tell them apart.
+func (k counters) oomElsewhere() bool { return k.oomKilled > 0 && k.oomHits == 0 }
+
+// memoryHit is for the report: processes killed at the container's own limit.
+func (k counters) memoryHit() int64 {
+	if k.oomElsewhere() {
+		return 0
+	}
+	return k.oomKilled
+}
+
 // notes are the lines at the end about limits that were hit.
 func (k counters) notes(e *ending, c *config) []string {
 	var out []string
-	if k.oomGroup > 0 {
+	if k.oomElsewhere() {
+		out = append(out, fmt.Sprintf("out of memory: the kernel killed processes of the container, which was below its own limit of %s: a group above it, or the machine, has no more", c.group.shown("memory")))
+	} else if k.oomGroup > 0 {
 		// Not oom_kill: the kernel counts its first victim twice there (mm/oom_kill.c).
 		out = append(out, fmt.Sprintf("out of memory: the kernel killed the whole container at its limit of %s; --memory raises it", c.group.shown("memory")))
 	} else if k.oomKilled > 0 {
@@ -186,7 +202,7 @@ func (s *statsFile) write(e *ending) error {
 		System:     seconds(e.usage.Stime),
 		MemoryPeak: known(e.group.memoryPeak),
 		PidsPeak:   known(e.group.pidsPeak),
-		LimitsHit:  statsLimitsHits{known(e.group.oomKilled), known(e.group.pidsHit)},
+		LimitsHit:  statsLimitsHits{known(e.group.memoryHit()), known(e.group.pidsHit)},
 	}
 	if e.status.Signaled() {
 		n := signalName(e.status.Signal())

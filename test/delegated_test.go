@@ -2,12 +2,14 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -98,6 +100,46 @@ func TestUserDelegatedKilled(t *testing.T) {
 	}
 }
 
+// In a unit that is not handed over a user's own systemd takes the controllers back at
+// the next opportunity, and the user cannot see beforehand that it will: the limits stay.
+func TestUserControllersAreKept(t *testing.T) {
+	needV2(t)
+	const booted = "/run/systemd/system" // sd_booted(3)
+	if _, err := os.Stat(booted); err != nil {
+		mkdir(t, booted)
+		defer os.RemoveAll("/run/systemd")
+	}
+	u := newUser(t, "single")
+	dir := u.tree(t)
+	group := delegatedGroup(t)
+	before := groupState(t, group)
+	j := start(t, job{before: startedIn(u.before, group), args: []string{"--memory=48M", "--hostname=kept", "-m", dir, "--", "sh", "-c", "echo ready; cat"}, env: []string{"HOME=/"}, dir: "/"})
+	j.waitFor("ready")
+	for _, c := range []string{"memory", "pids", "cpu"} {
+		if err := os.WriteFile(group+"/cgroup.subtree_control", []byte("-"+c), 0); !errors.Is(err, syscall.EBUSY) {
+			t.Errorf("%s: taking it back: %v", c, err)
+		}
+	}
+	if b, err := os.ReadFile(group + "/kept/memory.max"); string(b) != "50331648\n" {
+		t.Errorf("the limit is %q: %v", b, err)
+	}
+	j.closeInput()
+	if r := j.wait(); r.status != 0 {
+		t.Error(r)
+	}
+	if after := groupState(t, group); after != before {
+		t.Errorf("the group was %s and is %s", before, after)
+	}
+}
+
+// toGetGroup is what helps, on this machine or on that of vm/.
+func toGetGroup() string {
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return "systemd-run --user --scope -p Delegate=yes tincan"
+	}
+	return "no systemd runs here to hand one over"
+}
+
 // No group, or none that may be used: a limit that is asked for is an error that says
 // why, and the defaults are those of setrlimit(2), with a word.
 func TestUserUndelegatedGroup(t *testing.T) {
@@ -131,10 +173,10 @@ func TestUserUndelegatedGroup(t *testing.T) {
 		group string
 		says  []string
 	}{
-		{others, []string{fmt.Sprintf("has other processes in it, %d sleep", sleeper.Process.Pid), "no internal processes", "systemd-run --user --scope -p Delegate=yes tincan"}},
+		{others, []string{fmt.Sprintf("has other processes in it, %d sleep", sleeper.Process.Pid), "no internal processes", toGetGroup()}},
 		{inner, []string{"has no memory controller", "Delegate=cpu cpuset io memory pids"}},
-		{roots, []string{"is not this user's to write", "systemd-run --user --scope -p Delegate=yes tincan"}},
-		{slice, []string{"systemd's own", "systemd-run --user --scope -p Delegate=yes tincan"}},
+		{roots, []string{"is not this user's to write", toGetGroup()}},
+		{slice, []string{"systemd's own", toGetGroup()}},
 	} {
 		refused(t, u.started(t, c.group, "--memory=64M", "-m", dir, "--", "echo", "ran"), append(slices.Clone(c.says), "--memory: there is no resource group")...)
 		r := u.started(t, c.group, "-m", dir, "--", "sh", "-c", "grep -c 1073741824 /proc/self/limits; echo ran")
