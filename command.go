@@ -273,10 +273,24 @@ func (c *config) hintExec(file string) func(syscall.Errno) string {
 			if fi := c.statInside(file); fi != nil && fi.Mode&unix.S_IFMT == unix.S_IFDIR {
 				return file + ": a directory"
 			}
+			if c.noExec(file) {
+				return file + ": on a file system that is mounted noexec, where nothing can be executed"
+			}
 			return fmt.Sprintf("%s: not executable for the container's user, who is %d:%d to the host; chmod +x, and o+x on the directories above it", file, c.hostUID, c.hostGID)
 		}
 		return ""
 	}
+}
+
+// noExec tells whether the file is on a mount whose programs are not to be executed.
+func (c *config) noExec(file string) bool {
+	fd, err := c.openInside(file, unix.O_PATH)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_NOEXEC != 0
 }
 
 // statInside looks a file up in the root directory or below an -a, as the container

@@ -63,8 +63,7 @@ func obstacles() []obstacle {
 			"as root, write this to /etc/apparmor.d/tincan, and then: apparmor_parser -r /etc/apparmor.d/tincan\n" + userProfile(self), true, false},
 		{func() bool { return strings.Contains(hostText("proc/self/status"), "\nSeccomp:\t2") },
 			"a system call filter is around tincan, as in a container", "docker run --security-opt seccomp=unconfined (podman likewise), or a profile that allows clone3 and unshare", false, false},
-		{func() bool { m := hostText("proc/self/mountinfo"); return m != "" && !rootMount(m) },
-			"tincan runs in a chroot, where the kernel makes no user namespaces", "enter the directory with tincan -m, or unshare --mount and pivot_root, and not with chroot", false, false},
+		{chrooted, inChroot, notByChroot, false, false},
 		{func() bool {
 			return strings.Contains(hostText("proc/self/status"), "\nUid:\t65534\t") && hostText("proc/self/uid_map") != fullMap
 		},
@@ -75,9 +74,31 @@ func obstacles() []obstacle {
 // fullMap is what the machine's own user namespace shows as its uid_map.
 const fullMap = "0          0 4294967295"
 
-// userProfile allows user namespaces to the program, and takes nothing away.
+// userProfile allows user namespaces to the program, and takes nothing away. A name with
+// blanks must be in quotes there, and what is a pattern otherwise have a backslash.
 func userProfile(program string) string {
-	return "abi <abi/4.0>,\ninclude <tunables/global>\nprofile tincan " + program + " flags=(unconfined) {\n  userns,\n}"
+	for _, c := range `\*?[]{}^"` {
+		program = strings.ReplaceAll(program, string(c), `\`+string(c))
+	}
+	return "abi <abi/4.0>,\ninclude <tunables/global>\nprofile tincan \"" + program + "\" flags=(unconfined) {\n  userns,\n}"
+}
+
+const (
+	inChroot    = "tincan runs in a chroot, where the kernel makes no user namespaces"
+	notByChroot = "enter the directory with tincan -m, or unshare --mount and pivot_root, and not with chroot"
+
+	otherReasons = "what tincan looks for is not the reason: it may be a chroot to a mount point (" + notByChroot + "), or a security module"
+)
+
+// chrooted tells whether the root directory is not that of the mount namespace: nothing is
+// mounted there, or, as far as root may look, it is another than that of PID 1.
+func chrooted() bool {
+	if m := hostText("proc/self/mountinfo"); m != "" && !rootMount(m) {
+		return true
+	}
+	own, err := os.Stat(hostRoot)
+	first, e := os.Stat(filepath.Join(hostRoot, "proc/1/root"))
+	return err == nil && e == nil && !os.SameFile(own, first)
 }
 
 // rootMount tells whether something is mounted at `/`, as is in every root but chroot's.
@@ -108,7 +129,7 @@ func (r *rootless) explained(err error) error {
 	case errno == unix.EAGAIN || errno == unix.EBUSY || why == "" && errno != unix.EPERM && errno != unix.EINVAL:
 		return err
 	case why == "":
-		why = "this host lets no ordinary user make a user namespace, or take power over what it owns; what tincan looks for is not the reason (it may be a chroot, or a security module)"
+		why = "this host lets no ordinary user make a user namespace, or take power over what it owns; " + otherReasons
 	}
 	var he *hostError
 	if errors.As(err, &he) {

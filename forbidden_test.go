@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func TestForbiddenHosts(t *testing.T) {
 		{"Ubuntu, switched off", map[string]string{restrict: "0\n", "proc/self/attr/current": "unconfined\n"}, ""},
 		{"Docker", map[string]string{"proc/self/status": "Uid:\t0\t0\t0\t0\nSeccomp:\t2\n"}, "a system call filter is around tincan|seccomp=unconfined"},
 		{"chroot", map[string]string{"proc/self/mountinfo": "22 26 0:21 / /proc rw - proc proc rw\n"}, "chroot|tincan -m"},
+		{"chroot to a mount point", map[string]string{"proc/self/mountinfo": "27 26 0:22 /srv / rw - ext4 /dev/vda rw\n", "proc/1/root/etc/x": ""}, "chroot|tincan -m"},
 		{"two at once", map[string]string{"proc/sys/user/max_user_namespaces": "0", restrict: "1"}, "max_user_namespaces|AppArmor"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +74,38 @@ func TestForbiddenHosts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The profile names this very program, in words that AppArmor's parser takes. (Debian's
+// does not know userns yet, so that line is left out for it.)
+func TestUserProfile(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostWith(t, map[string]string{"proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1"})
+	if want := "\nprofile tincan \"" + self + "\" flags=(unconfined) {\n  userns,\n}"; !strings.Contains(forbidden(), want) {
+		t.Errorf("%q is not in %q", want, forbidden())
+	}
+	parser, err := exec.LookPath("apparmor_parser")
+	if err != nil {
+		parser, err = exec.LookPath("/usr/sbin/apparmor_parser")
+	}
+	const features = "/etc/apparmor.d/abi/3.0"
+	if _, e := os.Stat(features); err != nil || e != nil {
+		missing(t, "apparmor_parser and its %s: apt-get install apparmor", features)
+	}
+	for _, program := range []string{"/usr/local/bin/tincan", "/home/joe/my bin/tincan", `/opt/[a{b*?^"\/tincan`, "/opt/@{x}/tincan", "/opt/a,#b/tincan"} {
+		_, rest, _ := strings.Cut(userProfile(program), "include <tunables/global>\n")
+		rest = strings.Replace(strings.Replace(rest, "userns,", "capability,", 1), "unconfined", "complain", 1)
+		file := filepath.Join(t.TempDir(), "profile")
+		if err := os.WriteFile(file, []byte(rest), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(parser, "--skip-kernel-load", "--skip-cache", "--features-file", features, file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s\n%s", program, err, out, rest)
+		}
 	}
 }
 

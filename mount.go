@@ -39,7 +39,7 @@ const (
 func mounts(c *config) []*step {
 	steps := []*step{
 		mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
-			because("mounts made from here on do not spread to the host, nor the host's to us"),
+			because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate),
 	}
 	if c.root.assembled {
 		steps = append(steps, assembledRoot(c)...)
@@ -319,6 +319,14 @@ var hostPrivate = []hostDir{
 	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
 	{"/home", "0755", "other people's files are out of reach"},
 	{"/root", "0700", "the host's root's own files are out of reach"},
+}
+
+// hintPrivate: "target is not a mount point" (mount(2), EINVAL).
+func hintPrivate(e syscall.Errno) string {
+	if e == unix.EINVAL && chrooted() {
+		return inChroot + "; " + notByChroot
+	}
+	return ""
 }
 
 func hintPivot(e syscall.Errno) string {

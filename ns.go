@@ -131,9 +131,16 @@ func loopback(c *config) []*step {
 		mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`))
 	return []*step{
 		open.because("any socket of the new network namespace: interfaces are set up through one"),
-		up.because("127.0.0.1 works, and nothing else is reachable"),
+		up.because("127.0.0.1 works, and nothing else is reachable").hinted(hintLoopback),
 		closeFD(kept()),
 	}
+}
+
+func hintLoopback(e syscall.Errno) string {
+	if e == unix.EPERM {
+		return "CAP_NET_ADMIN has been taken away, as in another container: docker run --cap-add=NET_ADMIN, or do without a network of its own: --net=host"
+	}
+	return ""
 }
 
 // ifreq is struct ifreq of netdevice(7): 16 bytes of name, then a union of 24.
@@ -189,7 +196,15 @@ func mapStep(file, text, why string) *step {
 	s := hostWrite("/proc/PID/"+file, text, func(l *launch) error {
 		return writeFile("/proc/"+strconv.Itoa(l.pid)+"/"+file, text)
 	})
-	return s.because(why)
+	return s.because(why).hinted(hintMap)
+}
+
+// hintMap: user 0 of a namespace has its files, and a map of it asks for more than others.
+func hintMap(e syscall.Errno) string {
+	if e == unix.EPERM && unix.Geteuid() == 0 && !ownCaps().has(unix.CAP_SETFCAP) {
+		return "user 0 can be mapped with CAP_SETFCAP only (user_namespaces(7)), which has been taken away: docker run --cap-add=SETFCAP, or run tincan as another user"
+	}
+	return ""
 }
 
 func hintUserns(e syscall.Errno) string {
@@ -198,7 +213,7 @@ func hintUserns(e syscall.Errno) string {
 		if why := forbidden(); why != "" {
 			return why
 		}
-		return "user namespaces are forbidden here"
+		return "user namespaces are forbidden here; " + otherReasons
 	case unix.ENOSPC:
 		return "no more user namespaces, or too deep in others: see /proc/sys/user/max_user_namespaces"
 	}
