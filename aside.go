@@ -3,10 +3,10 @@
 // newuidmap(1), setns(2), ioctl_nsfs(2), user_namespaces(7).
 //
 // A copy of the launcher makes a few calls of its own, in the same loop as the
-// container's process, and ends: either by becoming newuidmap, or, since "a
-// multithreaded process may not change user namespace with setns()", which the
-// launcher is, after it has written the maps that only a process in the outer user
-// namespace may write.
+// container's process, and ends: since "a multithreaded process may not change user
+// namespace with setns()", which the launcher is, it writes the maps that only a
+// process in the outer user namespace may write. newuidmap and newgidmap, which write
+// those of the outer one, are programs of the host, and run side by side.
 //
 // Differs from the tutorial: it is for root only.
 
@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -50,28 +51,80 @@ func aside(steps []*step, mask *uint64) error {
 	return e
 }
 
-// runHelper runs a program of the host to its end. What it says is part of the error.
-func runHelper(program string, argv []string) error {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return &hostError{call: "pipe2(O_CLOEXEC)", err: err}
+// helper is a program of the host's that runs: newuidmap or newgidmap.
+type helper struct {
+	argv    []string
+	program string
+	pid     int
+	says    int     // a file in memory: its standard error
+	file    string  // of /proc/PID, which it is to write
+	maps    []idMap // into it
+}
+
+// startHelper starts it, with fork and execve in one (syscall.ForkExec): it needs
+// nothing of what the loop is for, and no copy of the launcher's memory either. Its words
+// go to a file in memory: a pipe may fill up, and another process may hold it open.
+func startHelper(program string, argv []string, file string, maps []idMap) (*helper, error) {
+	says, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, &hostError{call: `memfd_create("stderr", MFD_CLOEXEC)`, err: err}
 	}
-	defer unix.Close(p[0])
-	mask := new(uint64)
-	steps := []*step{
-		call("dup3", unix.SYS_DUP3, fd(p[1], "PIPE"), num(2), num(0)),
-		sigmask(mask),
-		execve(program, cstrings(argv), cstrings(nil), argv),
+	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{Files: []uintptr{0, 1, uintptr(says)}})
+	if err != nil {
+		unix.Close(says)
+		return nil, &hostError{call: execve(program, cstrings(argv), cstrings(nil), argv).String(), err: err, hint: hintHelper(program)}
 	}
-	err := aside(steps, mask)
-	unix.Close(p[1])
+	return &helper{argv, program, pid, says, file, maps}, nil
+}
+
+// end waits for its end. What it says is part of the error.
+func (h *helper) end() error {
+	defer unix.Close(h.says)
+	var status unix.WaitStatus
+	_, err := retry(func() (int, error) { return unix.Wait4(h.pid, &status, 0, nil) })
+	if err != nil {
+		return &hostError{call: fmt.Sprintf("wait4(%d)", h.pid), err: err}
+	}
+	if status == 0 {
+		return nil
+	}
 	var text [4096]byte
-	n, _ := retry(func() (int, error) { return unix.Read(p[0], text[:]) }) // all of it: a pipe holds 64 KiB
-	var he *hostError
-	if err == nil || errors.As(err, &he) {
+	n, _ := unix.Pread(h.says, text[:], 0)
+	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(text[:max(n, 0)])))
+}
+
+// endHelpers waits for those that were started, which run side by side.
+func (l *launch) endHelpers() error {
+	var errs []error
+	hint := ""
+	helpers := l.helpers
+	l.helpers = nil
+	for _, h := range helpers {
+		if err := h.end(); err != nil {
+			errs = append(errs, err)
+			hint = hintHelper(h.program)
+		}
+	}
+	if errs == nil {
+		for _, h := range helpers {
+			errs = append(errs, l.checkMap(h.file, h.maps))
+		}
+		return errors.Join(errs...)
+	}
+	return errors.Join(append(errs, errors.New(hint))...)
+}
+
+// checkMap makes sure that a helper has written what it was asked for.
+func (l *launch) checkMap(file string, want []idMap) error {
+	file = fmt.Sprintf("/proc/%d/%s", l.pid, file)
+	text, err := readFile(file)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: %w: %s\n%s", vectorText(argv), err, strings.TrimSpace(string(text[:max(n, 0)])), hintHelper(program))
+	if have := strings.Join(strings.Fields(text), " "); have != strings.Join(strings.Fields(mapLines(want)), " ") {
+		return fmt.Errorf("%s has %q, and not %q: the program that was to write it has written something else, or nothing", file, have, mapsText(want))
+	}
+	return nil
 }
 
 // hintHelper says why newuidmap might be refused.
@@ -80,11 +133,14 @@ func hintHelper(program string) string {
 	b, _ := os.ReadFile("/proc/self/status")
 	n, _ := unix.Getxattr(program, "security.capability", nil)
 	without := "to do without the ranges of /etc/subuid: --map=0:$(id -u):1"
+	passwd, _ := passwdEntry(unix.Getuid())
 	switch {
 	case strings.Contains(string(b), "\nNoNewPrivs:\t1\n"):
 		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), where no set-id bit works; " + without
 	case unix.Stat(program, &st) == nil && st.Mode&unix.S_ISUID == 0 && n <= 0:
 		return program + " has neither a set-user-ID bit nor file capabilities here, and needs one of them: reinstall the package uidmap; " + without
+	case passwd != nil && passwd[3] != strconv.Itoa(unix.Getgid()):
+		return fmt.Sprintf("tincan runs with group %d, as under newgrp(1) or sg(1), and newuidmap wants the group that /etc/passwd has for the user, %s; %s", unix.Getgid(), passwd[3], without)
 	}
 	return without
 }

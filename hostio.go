@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -144,7 +145,8 @@ func skipNotExist(err error) error {
 }
 
 // checkProc makes sure that /proc is the kernel's: the maps of ids are written
-// there, and a directory of somebody's would take them without a word.
+// there, and a directory of somebody's would take them without a word. In another PID
+// namespace's, a process's number is some other process's.
 func checkProc() error {
 	var st unix.Statfs_t
 	if err := unix.Statfs("/proc", &st); err != nil {
@@ -152,6 +154,9 @@ func checkProc() error {
 	}
 	if st.Type != unix.PROC_SUPER_MAGIC {
 		return errors.New("/proc is not the kernel's file system of processes: mount -t proc proc /proc")
+	}
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return fmt.Errorf("/proc is that of another PID namespace, where this process is %q and not %d: mount -t proc proc /proc (unshare --mount-proc, bwrap --proc /proc)", self, os.Getpid())
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -58,9 +59,8 @@ func (c *config) setIDs(f *runFlags) error {
 		}
 		given = append(given, p)
 	}
-	const maxMaps = 339 // user_namespaces(7) says 340; one may be added (rootless.go)
-	if len(given) > maxMaps {
-		return fmt.Errorf("--map: %d of them, and the kernel takes %d", len(given), maxMaps)
+	if err := sound(given); err != nil {
+		return fmt.Errorf("--map: %w", err)
 	}
 	c.uid, c.gid = f.UID, f.UID
 	if f.GID != nil {
@@ -102,6 +102,26 @@ func (c *config) setIDs(f *runFlags) error {
 	return nil
 }
 
+// sound tells whether the kernel takes the map: each id once, at most 340 lines
+// (user_namespaces(7)), and fewer bytes than a page.
+func sound(maps []idMap) error {
+	const most = 340
+	if len(maps) > most {
+		return fmt.Errorf("%d lines, and a map of ids has %d at most", len(maps), most)
+	}
+	if n := len(mapLines(maps)); n >= os.Getpagesize() {
+		return fmt.Errorf("%d lines with %d bytes, and the kernel takes a map of fewer than %d bytes", len(maps), n, os.Getpagesize())
+	}
+	for i, m := range maps {
+		for _, q := range maps[:i] {
+			if overlap(m.outside, m.count, q.outside, q.count) {
+				return fmt.Errorf("some of the ids %s come twice, %s again, and a map takes each once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+			}
+		}
+	}
+	return nil
+}
+
 // mounterID is an id inside as it is called where the mounts are made: by the host's
 // root in the host's user namespace, or in the outer one, which has the same numbers.
 func (c *config) mounterID(maps []idMap, id int) (int, bool) {
@@ -121,6 +141,14 @@ func withOwn(maps []idMap, own int) []idMap {
 			return maps
 		}
 		free = max(free, m.inside+m.count)
+	}
+	if free == math.MaxUint32 { // the last id is taken: there is a gap
+		inside := turned(maps)
+		for _, m := range append([]idMap{{}}, maps...) {
+			if next := m.inside + m.count; next != math.MaxUint32 && !covers(inside, next, 1) {
+				free = next
+			}
+		}
 	}
 	return append(append([]idMap{}, maps...), idMap{free, uint32(own), 1})
 }

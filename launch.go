@@ -32,6 +32,7 @@ type launch struct {
 	pid     int
 	pidfd   int
 	reaped  *ending // status and usage of pid, if reapOrphans met it
+	helpers []*helper
 
 	signals  int // a pipe with a byte for each signal that was caught
 	timeout  time.Duration

@@ -29,14 +29,22 @@ import (
 
 // ledgerDirs are tried in turn: a bare host may have no /run. One in memory is
 // better: on a disk, to remove a file can take longer than all the rest of a run.
-// A user who is not root has directories of their own, or finds one there.
+// A user who is not root has directories of their own, or finds one there; so has one who
+// is called root in a user namespace (unshare -r), and there are many of those.
 func ledgerDirs() []string {
 	w := whoIs()
-	if w.uid == 0 {
+	id := w.uid
+	if w.around != nil {
+		id, _ = hostID(w.around.uids, id)
+	}
+	if id == 0 {
 		return []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
 	}
-	own := "/tincan-" + strconv.Itoa(w.uid)
+	own := "/tincan-" + strconv.Itoa(id)
 	dirs := []string{"/dev/shm" + own, "/tmp" + own}
+	if w.uid == 0 {
+		dirs = append([]string{"/run/tincan"}, dirs...) // that of a container, where this is root
+	}
 	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) { // file-hierarchy(7): /run/user/UID
 		dirs = append([]string{run + "/tincan"}, dirs...)
 	}

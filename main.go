@@ -1,3 +1,9 @@
+// Go's runtime would keep files of the control group open, and read them each second, for
+// how many processors to use: the launcher has one goroutine, which mostly waits.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command tincan runs a command in a container, and shows how.
 //
 // A container is what a process is after a list of system calls. tincan's launcher
@@ -18,8 +24,9 @@
 //	clone.go     8       the loop, and the init that stays behind as PID 1
 //	ns.go        7-9,11  socket pair, namespaces, hostname, ids; idmaps.go has the maps
 //	rootless.go  11      the same for a user who is not root: subids.go reads what ids are
-//	                     granted, aside.go has others write the maps, delegate.go finds a
-//	                     group, forbidden.go says why a host lets nobody
+//	                     granted, aside.go has others write the maps, homes.go hides the
+//	                     user's home, delegate.go finds a group, forbidden.go says why a
+//	                     host lets nobody
 //	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
 //	points.go    10,16   what is where, and what is missing there
 //	ledger.go            what goes away again, on every path; mountpoints.go makes
@@ -28,7 +35,8 @@
 //	seccomp.go   13      the system call filter: the lists. policy.go is the model,
 //	                     bpf.go and bpf*.go the compiler, profile*.go read JSON,
 //	                     seccompcmd.go and seccomplint.go look, seccomplog.go logs
-//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1
+//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1, systemd.go beside
+//	                     systemd
 //	rlimit.go    14      the limits of a process
 //	apparmor.go          a profile of AppArmor's, for hosts that have it
 //	command.go   15      the last steps, and execve

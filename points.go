@@ -59,7 +59,9 @@ func (c *config) layout() error {
 	}
 	c.private = []privateDir{{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"}}
 	if c.root.host {
-		c.private = c.hostTmpfs()
+		if c.private, err = c.hostTmpfs(); err != nil {
+			return err
+		}
 	}
 	for _, t := range ownMounts {
 		p := mountPoint{target: t, dir: true}
@@ -200,7 +202,11 @@ func lookup(dirfd int, rel string) (*unix.Stat_t, error) {
 // explainLookup says which part of the path is the trouble.
 func explainLookup(dirfd int, dir, rel string, err error) error {
 	if err != unix.ELOOP && err != unix.ENOTDIR {
-		return &hostError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
+		he := &hostError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
+		if err == unix.ENOSYS || err == unix.EPERM {
+			he.hint = "a system call filter around tincan refuses it, as tincan's own default filter does, and must allow it"
+		}
+		return he
 	}
 	parts := strings.Split(rel, "/")
 	for i := range parts {
@@ -248,8 +254,11 @@ func (c *config) decideRoot() error {
 		}
 	}
 	names, err := os.ReadDir(r.dir)
-	if err != nil {
+	switch {
+	case err != nil && r.host:
 		return err
+	case err != nil:
+		return fmt.Errorf("-m %s: it has no %s to mount on and cannot be changed, and to be put together elsewhere it must be listed: %w; chmod o+r %s, or make what is missing", r.dir, r.missing[0].target, err, r.dir)
 	}
 	for _, n := range names {
 		e := rootEntry{name: n.Name(), dir: n.IsDir(), covered: c.covered("/" + n.Name())}
@@ -329,10 +338,14 @@ func beneath(private []privateDir, dir string) bool {
 
 // hostTmpfs gives the private directories of the host's own tree, by their real
 // names: /home may be a symlink.
-func (c *config) hostTmpfs() []privateDir {
+func (c *config) hostTmpfs() ([]privateDir, error) {
+	homes, err := c.rootless.homes()
+	if err != nil {
+		return nil, err
+	}
 	var out []privateDir
 	seen := map[string]bool{}
-	for _, p := range append(slices.Clone(hostPrivate), c.rootless.homes()...) {
+	for _, p := range append(slices.Clone(hostPrivate), homes...) {
 		dir, err := filepath.EvalSymlinks(p.dir)
 		if os.IsNotExist(err) && path.Dir(p.dir) == "/" {
 			dir, err = p.dir, nil // the assembled root will have it
@@ -343,5 +356,5 @@ func (c *config) hostTmpfs() []privateDir {
 		seen[dir] = true
 		out = append(out, privateDir{mountPoint{target: dir, dir: true}, p.mode, p.why})
 	}
-	return out
+	return out, nil
 }

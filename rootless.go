@@ -39,8 +39,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -61,6 +59,9 @@ type rootless struct {
 func (c *config) userIDs(w caller, given []idMap) error {
 	c.rootless = rootless{on: true, who: w}
 	r := &c.rootless
+	if !w.around.have([]idMap{{outside: uint32(w.uid), count: 1}}, nil) {
+		return fmt.Errorf("user %d is nobody in the user namespace around tincan, where no id is mapped to it: map one there (unshare -r)", w.uid)
+	}
 	own := []idMap{{uint32(c.uid), uint32(w.uid), 1}}
 	ownGroup := []idMap{{uint32(c.gid), uint32(w.gid), 1}}
 	var g grants
@@ -87,10 +88,23 @@ func (c *config) userIDs(w caller, given []idMap) error {
 	}
 	r.single = isOwnID(c.maps, w)
 	r.outerUID, r.outerGID = withOwn(c.maps, w.uid), withOwn(c.gidMaps, w.gid)
+	for i, m := range [][]idMap{r.outerUID, r.outerGID} {
+		if err := sound(m); err != nil {
+			return fmt.Errorf("%s: %w; to do without: --map=0:%d:1", r.mapFrom(given, i), err, w.uid)
+		}
+	}
 	if r.single {
 		r.helpers = [2]string{}
 	}
 	return nil
+}
+
+// mapFrom says where the map of users (0) or groups (1) comes from.
+func (r *rootless) mapFrom(given []idMap, i int) string {
+	if given != nil {
+		return "--map"
+	}
+	return fmt.Sprintf("%s/%s with the own id", hostEtc, []string{"subuid", "subgid"}[i])
 }
 
 // isOwnID: the map has the own id and no other.
@@ -144,10 +158,7 @@ func outerNamespace(c *config) []*step {
 	var steps []*step
 	switch {
 	case r.helpers[0] != "":
-		steps = []*step{
-			helperStep(r.helpers[0], r.outerUID, "only a program with a set-id bit may map more than one's own id; it reads /etc/subuid"),
-			helperStep(r.helpers[1], r.outerGID, "likewise, with /etc/subgid"),
-		}
+		steps = helperSteps(r.helpers, r.outerUID, r.outerGID)
 	default:
 		steps = []*step{mapStep("uid_map", mapLines(r.outerUID), "the own id, and nobody's permission is needed for it")}
 		if !r.who.maps {
@@ -163,7 +174,7 @@ func outerNamespace(c *config) []*step {
 // within it or the outer one, where the launcher is not. For a single id the child
 // does it itself; for more it takes power over the outer, which the child has left.
 func innerMaps(c *config) (byChild, byHost []*step) {
-	if c.rootless.single {
+	if c.rootless.single && !c.rootless.who.maps { // who may write any map has not denied setgroups(2)
 		for _, f := range []struct {
 			file string
 			id   int
@@ -190,35 +201,28 @@ func ownMap(file, text string) []*step {
 	}
 }
 
-// homes are the directories of the user's own that the host's tree as a root shall not
-// show. Root's container is a stranger to the host's files; this one may be the user.
-func (r *rootless) homes() []hostDir {
-	if !r.on {
-		return nil
-	}
-	dirs := []string{os.Getenv("HOME"), "/var/mail"}
-	if f, _ := passwdEntry(r.who.uid); f != nil {
-		dirs = append(dirs, f[5])
-	}
-	var out []hostDir
-	for _, d := range dirs {
-		var st unix.Stat_t
-		if filepath.IsAbs(d) && unix.Stat(d, &st) == nil && (int(st.Uid) == r.who.uid && filepath.Clean(d) != "/" || d == "/var/mail") {
-			out = append(out, hostDir{d, "0755", "the user's own files are out of reach"})
+// helperSteps run newuidmap and newgidmap: program PID INSIDE HOST COUNT... The second
+// waits for both.
+func helperSteps(programs [2]string, uids, gids []idMap) []*step {
+	spawn := func(program, file string, maps []idMap, wait bool) *step {
+		argv := []string{program[strings.LastIndexByte(program, '/')+1:], "PID"}
+		for _, m := range maps {
+			argv = append(argv, strings.Fields(m.String())...)
 		}
+		return hostStep("spawn", func(l *launch) error {
+			argv := append([]string{argv[0], fmt.Sprint(l.pid)}, argv[2:]...)
+			h, err := startHelper(program, argv, file, maps)
+			if err == nil {
+				l.helpers = append(l.helpers, h)
+			}
+			if err != nil || wait || l.stepper != nil {
+				err = errors.Join(err, l.endHelpers())
+			}
+			return err
+		}, quote(program), vectorText(argv))
 	}
-	return out
-}
-
-// helperStep runs newuidmap or newgidmap: program PID INSIDE HOST COUNT...
-func helperStep(program string, maps []idMap, why string) *step {
-	var args []string
-	for _, m := range maps {
-		args = append(args, strings.Fields(m.String())...)
+	return []*step{
+		spawn(programs[0], "uid_map", uids, false).because("only a program with a set-id bit may map more than one's own id; it reads /etc/subuid, and runs beside the next"),
+		spawn(programs[1], "gid_map", gids, true).because("likewise, with /etc/subgid; waits for both"),
 	}
-	base := program[strings.LastIndexByte(program, '/')+1:]
-	text := vectorText(append([]string{base, "PID"}, args...))
-	return hostStep("spawn", func(l *launch) error {
-		return runHelper(program, append([]string{base, fmt.Sprint(l.pid)}, args...))
-	}, quote(program), text).because(why)
 }

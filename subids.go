@@ -28,16 +28,21 @@ var hostEtc = "/etc"
 // caller is who started tincan.
 type caller struct {
 	uid, gid int
-	root     bool // with root's power over namespaces and mounts
-	maps     bool // may write any map of ids by itself
+	root     bool    // with root's power over namespaces and mounts
+	maps     bool    // may write any map of ids by itself
+	around   *userNS // the user namespace around tincan; nil if it is the machine's own
 }
+
+// userNS are the maps of a user namespace that tincan was started in.
+type userNS struct{ uids, gids []idMap }
 
 // whoIs looks; tests say something else. Root in a user namespace that lacks the ids
 // of the default map, such as `unshare -r`, is root in name only.
 var whoIs = func() caller {
 	w := caller{uid: unix.Geteuid(), gid: unix.Getegid()}
 	held := ownCaps()
-	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && mapsHere()
+	w.around = aroundTincan()
+	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps, defaultMaps)
 	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN) && w.maps
 	return w
 }
@@ -45,26 +50,51 @@ var whoIs = func() caller {
 // firstUserns is the inode of the machine's own user namespace (PROC_USER_INIT_INO).
 const firstUserns = 0xeffffffd
 
-// mapsHere tells whether the ids of the default map exist in tincan's own user namespace.
-func mapsHere() bool {
+// aroundTincan looks at the user namespace that tincan itself is in.
+func aroundTincan() *userNS {
 	var st unix.Stat_t
 	if unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino == firstUserns {
+		return nil
+	}
+	return &userNS{mapsIn("/proc/self/uid_map"), mapsIn("/proc/self/gid_map")}
+}
+
+// mapsIn reads uid_map or gid_map of one's own user namespace.
+func mapsIn(file string) []idMap {
+	text, _ := readFile(file)
+	var out []idMap
+	for line := range strings.SplitSeq(text, "\n") {
+		var m idMap
+		if n, _ := fmt.Sscan(line, &m.inside, &m.outside, &m.count); n == 3 {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// have tells whether the ids on the outer side of these maps exist in the user namespace.
+func (o *userNS) have(uids, gids []idMap) bool {
+	if o == nil {
 		return true
 	}
-	for _, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
-		b, _ := readFile(file)
-		var here []idMap
-		for line := range strings.SplitSeq(b, "\n") {
-			var m idMap
-			if n, _ := fmt.Sscan(line, &m.outside, &m.inside, &m.count); n == 3 {
-				here = append(here, m)
+	for _, f := range []struct{ here, maps []idMap }{{o.uids, uids}, {o.gids, gids}} {
+		here := turned(f.here)
+		for _, m := range f.maps {
+			if !covers(here, m.outside, m.count) {
+				return false
 			}
-		}
-		if d := defaultMaps[0]; !covers(here, d.outside, d.count) {
-			return false
 		}
 	}
 	return true
+}
+
+// turned swaps a map's sides.
+func turned(maps []idMap) []idMap {
+	var out []idMap
+	for _, m := range maps {
+		out = append(out, idMap{m.outside, m.inside, m.count})
+	}
+	return out
 }
 
 // grants are the ranges of ids that a user may have beside their own.
@@ -78,13 +108,17 @@ type grants struct {
 type lack struct {
 	file    string // that grants none
 	program string // that is not there
+	around  bool   // the ids are not in the user namespace that tincan is in
 	uid     int
 }
 
 // String says it, and how to get it. Most runs never ask.
 func (l *lack) String() string {
-	if l.program != "" {
-		return l.program + " is not installed, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+	switch {
+	case l.program != "":
+		return l.program + " is not installed, or not in PATH, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+	case l.around:
+		return "the user namespace around tincan has no ids for it, as in another container or under unshare(1) or bwrap(1): start tincan outside of it, or map them there (unshare --map-auto)"
 	}
 	who, _ := userName(l.uid)
 	if who == "" {
@@ -103,12 +137,18 @@ func grantsOf(w caller) (grants, error) {
 	}{{hostEtc + "/subuid", &g.uids}, {hostEtc + "/subgid", &g.gids}} {
 		var err error
 		if *f.to, err = readGrants(f.file, w.uid); err != nil {
-			return g, err
+			return g, fmt.Errorf("%w; to do without: --map=0:%d:1", err, w.uid)
 		}
 		if len(*f.to) == 0 {
 			g.lacks = &lack{file: f.file, uid: w.uid}
-			return g, nil
 		}
+	}
+	switch {
+	case !w.around.have(g.uids, g.gids) || g.lacks != nil && w.around != nil:
+		g.lacks = &lack{around: true}
+		return g, nil
+	case g.lacks != nil:
+		return g, nil
 	}
 	for i, program := range []string{"newuidmap", "newgidmap"} {
 		if g.helpers[i] = findProgram(program); g.helpers[i] == "" {
@@ -142,9 +182,9 @@ func readGrants(file string, uid int) ([]idMap, error) {
 		}
 		first, count, ok := strings.Cut(rest, ":")
 		f, err1 := strconv.ParseUint(first, 10, 32)
-		c, err2 := strconv.ParseUint(strings.TrimSpace(count), 10, 32)
+		c, err2 := strconv.ParseUint(count, 10, 32) // no blanks, and no end of line of DOS: newuidmap takes none
 		if !ok || err1 != nil || err2 != nil || f+c > math.MaxUint32 {
-			return nil, fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536; to do without: --map=0:%d:1", file, n, line, who, uid)
+			return nil, fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536", file, n, line, who)
 		}
 		if c > 0 {
 			out = append(out, idMap{outside: uint32(f), count: uint32(c)})
@@ -188,7 +228,8 @@ func findProgram(name string) string {
 	}
 	for dir := range strings.SplitSeq(search, ":") {
 		p := filepath.Join(dir, name)
-		if filepath.IsAbs(p) && unix.Access(p, unix.X_OK) == nil {
+		var st unix.Stat_t
+		if filepath.IsAbs(p) && unix.Stat(p, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && unix.Access(p, unix.X_OK) == nil {
 			return p
 		}
 	}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,15 @@ func TestMapsOfUsers(t *testing.T) {
 		{name: "outside for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:5\n", programs: helpers, flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "/subgid does not grant"},
 		{name: "of root", flags: runFlags{Map: []string{"0:0:1"}}, wrong: "--map=0:0:1: not root"},
 		{name: "granted, but no programs", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "--map: newuidmap is not installed"},
+		{name: "the last id taken", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{Map: []string{"4294967294:100000:1", "0:100001:2"}},
+			uids: "4294967294 100000 1\n0 100001 2\n", gids: "4294967294 100000 1\n0 100001 2\n", outer: "4294967294 100000 1\n0 100001 2\n2 1000 1\n"},
+		{name: "a file of DOS", subuid: "joe:100000:65536\r\n", wrong: `/subuid, line 1: "joe:100000:65536\r" is not`},
+		{name: "a blank at the end", subuid: "joe:100000:65536 \n", wrong: `/subuid, line 1: "joe:100000:65536 " is not`},
+		{name: "twice", subuid: "joe:100000:10\njoe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 100000 to 100009 come twice, 100000 to 100009 again, and a map takes each once; to do without: --map=0:1000:1"},
+		{name: "twice in part, for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n1000:100009:10\n", programs: helpers, wrong: "/subgid with the own id: some of the ids 100000 to 100009 come twice, 100009 to 100018 again"},
+		{name: "the own id granted", subuid: "joe:500:1000\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 1000 to 1000 come twice, 500 to 1499 again"},
+		{name: "too many lines", subuid: manyLines(340), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 341 lines, and a map of ids has 340 at most"},
+		{name: "too many bytes", subuid: manyLines(339), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 340 lines with "},
 		{name: "beyond the ranges", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{UID: 11}, wrong: "--uid=11: not in the container's map, which has 0 to 0, 1 to 10"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +108,62 @@ func TestMapsOfUsers(t *testing.T) {
 			}
 			if conf.rootless.single != c.single {
 				t.Errorf("single: %v", conf.rootless.single)
+			}
+		})
+	}
+}
+
+// manyLines grants joe every other id from a million on.
+func manyLines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "joe:%d:1\n", 1000000+2*i)
+	}
+	return b.String()
+}
+
+// In another user namespace only the ids are to be had that exist there.
+func TestMapsInsideOthers(t *testing.T) {
+	full := []idMap{{0, 100000, 200000}}
+	const granted = "joe:100000:10\n"
+	for _, c := range []struct {
+		name   string
+		around *userNS
+		grant  string
+		flags  runFlags
+		uids   string // "" for an error
+		says   string
+	}{
+		{"all ids", &userNS{full, full}, granted, runFlags{}, "0 1000 1\n1 100000 10\n", ""},
+		{"one id", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{}, "0 1000 1\n", "user namespace around tincan"},
+		{"one id, nothing granted", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, "", runFlags{}, "0 1000 1\n", "user namespace around tincan"},
+		{"not the groups", &userNS{full, []idMap{{100, 100, 1}}}, granted, runFlags{}, "0 1000 1\n", "user namespace around tincan"},
+		{"not the last", &userNS{[]idMap{{0, 100000, 100009}}, full}, granted, runFlags{}, "0 1000 1\n", "user namespace around tincan"},
+		{"asked for", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{Map: []string{"0:100000:1"}}, "", "--map: the user namespace around tincan has no ids for it, as in another container or under unshare(1) or bwrap(1): start tincan outside of it"},
+		{"nobody", &userNS{[]idMap{{0, 0, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{}, "", "user 1000 is nobody in the user namespace around tincan"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			etcWith(t, map[string]string{"passwd": passwd, "subuid": c.grant, "subgid": c.grant}, "newuidmap", "newgidmap")
+			was := whoIs
+			defer func() { whoIs = was }()
+			whoIs = func() caller { return caller{uid: 1000, gid: 100, around: c.around} }
+			conf := &config{}
+			err := conf.setIDs(&c.flags)
+			if c.uids == "" {
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v, want %q", err, c.says)
+				}
+				return
+			}
+			if err != nil || mapLines(conf.maps) != c.uids {
+				t.Fatalf("%v, %q, want %q", err, mapLines(conf.maps), c.uids)
+			}
+			lacks := ""
+			if conf.rootless.lacks != nil {
+				lacks = conf.rootless.lacks.String()
+			}
+			if (c.says == "") != (lacks == "") || !strings.Contains(lacks, c.says) {
+				t.Errorf("lacks %q, want %q", lacks, c.says)
 			}
 		})
 	}

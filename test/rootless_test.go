@@ -22,6 +22,9 @@ type user struct {
 func newUser(t *testing.T, as string) user {
 	t.Helper()
 	needRoot(t)
+	if as == "ranges" {
+		needProgram(t, "newuidmap")
+	}
 	u := user{becomeUser(t, as), filepath.Join(t.TempDir(), "home")}
 	mkdir(t, u.home)
 	os.Chmod(filepath.Dir(u.home), 0o755)
@@ -32,6 +35,12 @@ func newUser(t *testing.T, as string) user {
 	write(t, u.home+"/.ssh/id", "secret\n")
 	os.Chown(u.home+"/.ssh/id", testUser, testUser)
 	os.Chmod(u.home+"/.ssh/id", 0o600)
+	return u
+}
+
+// with is the user after a shell script of root's in the mount namespace.
+func (u user) with(script string) user {
+	u.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
 	return u
 }
 
@@ -65,76 +74,6 @@ func (u user) ok(t *testing.T, args ...string) string {
 	return strings.TrimRight(r.out, "\n")
 }
 
-// Files that the command makes are the user's; with ranges and another id inside, a
-// subordinate id's; with a map without the user's id, nobody's that exists.
-func TestUserOwnsWhatIsMade(t *testing.T) {
-	u := newUser(t, "ranges")
-	dir := u.tree(t)
-	noLeaks(t, dir)
-	share := filepath.Join(u.home, "share")
-	mkdir(t, share)
-	os.Chmod(share, 0o777)
-	for _, c := range []struct {
-		flags string
-		want  string
-	}{
-		{"", fmt.Sprintf("%d:%d", testUser, testUser)},
-		{fmt.Sprintf("-u 33 --map=33:%d:1", testUser), fmt.Sprintf("%d:%d", testUser, testUser)},
-		{"-u 33", fmt.Sprintf("%d:%d", grantedFrom+32, grantedFrom+32)},
-		{"-u 33 --gid=0", fmt.Sprintf("%d:%d", grantedFrom+32, testUser)},
-		{"-u 1001", fmt.Sprintf("%d:%d", grantedFrom+2000, grantedFrom+2000)},
-		{fmt.Sprintf("--map=0:%d:1000", grantedFrom), fmt.Sprintf("%d:%d", grantedFrom, grantedFrom)},
-		{fmt.Sprintf("--map=0:%d:10 --map=100:%d:1 -u 100", grantedFrom+2000, testUser), fmt.Sprintf("%d:%d", testUser, testUser)},
-	} {
-		args := append(strings.Fields(c.flags), "-m", dir, "-a", share+":/share", "--", "sh", "-c", "touch /share/new /tmp/own; stat -c %u:%g /tmp/own")
-		inside := u.ok(t, args...)
-		out, _ := exec.Command("stat", "-c", "%u:%g", share+"/new").Output()
-		if got := strings.TrimSpace(string(out)); got != c.want {
-			t.Errorf("%q: made by %s (%s inside), want %s", c.flags, got, inside, c.want)
-		}
-		os.Remove(share + "/new")
-	}
-	// Package managers change owners.
-	if got := u.ok(t, "-m", dir, "--", "sh", "-c", "touch /tmp/x && chown 33:42 /tmp/x && stat -c %u:%g /tmp/x"); got != "33:42" {
-		t.Error("chown:", got)
-	}
-	single := newUser(t, "single")
-	if r := single.run(t, "-m", single.tree(t), "--", "sh", "-c", "touch /tmp/x && chown 33:42 /tmp/x"); r.status == 0 {
-		t.Error("with a single id chown to another works:", r)
-	}
-}
-
-// The host's own tree as root: neither the user's own files nor anybody else's.
-func TestUserFilesOutOfReach(t *testing.T) {
-	for _, as := range []string{"single", "ranges"} {
-		u := newUser(t, as)
-		noLeaks(t, u.home)
-		key := u.home + "/.ssh/id"
-		look := fmt.Sprintf("cat %s; ls -A %s /home /root /tmp /run; cat /etc/shadow", key, u.home)
-		// The home directory is below /tmp, which is hidden anyway: so it is shown at another place.
-		aside := filepath.Join("/srv", uniqueName())
-		mkdir(t, aside)
-		defer os.Remove(aside)
-		u.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", fmt.Sprintf("mount --bind %s %s; exec setpriv", u.home, aside), 1))
-		u.home = aside
-		look = strings.ReplaceAll(look, key, aside+"/.ssh/id")
-		r := u.run(t, "--", "sh", "-c", look)
-		if strings.Contains(r.out, "secret") || strings.Contains(r.out, "root:*") || strings.Contains(r.out, ".ssh") {
-			t.Errorf("%s: %v", as, r)
-		}
-		if got := u.ok(t, "-a", aside+"/.ssh:/tmp/ssh:ro", "--", "cat", "/tmp/ssh/id"); got != "secret" {
-			t.Errorf("%s: with -a: %s", as, got)
-		}
-		// With ids that are not the user's own, not even what was added.
-		if as == "ranges" {
-			r := u.run(t, fmt.Sprintf("--map=0:%d:1000", grantedFrom), "-a", aside+"/.ssh/id:/tmp/id", "--", "cat", "/tmp/id")
-			if r.status == 0 || strings.Contains(r.out, "secret") {
-				t.Errorf("--map without the own id: %v", r)
-			}
-		}
-	}
-}
-
 // What a user may not have is refused with the reason.
 func TestUserBadMaps(t *testing.T) {
 	single, ranges := newUser(t, "single"), newUser(t, "ranges")
@@ -162,14 +101,9 @@ func TestUserBadMaps(t *testing.T) {
 // newuidmap and its files: missing, malformed, or without power.
 func TestUserHelpers(t *testing.T) {
 	u := newUser(t, "ranges")
-	with := func(script string) user {
-		v := u
-		v.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
-		return v
-	}
 	helper := needProgram(t, "newuidmap")
 	write(t, u.home+"/plain", "not executable")
-	missing := with("mount --bind " + u.home + "/plain " + helper)
+	missing := u.with("mount --bind " + u.home + "/plain " + helper)
 	got := missing.ok(t, "--", "cat", "/proc/self/uid_map")
 	if strings.Join(strings.Fields(got), " ") != "0 0 1" {
 		t.Errorf("without newuidmap: %q, want the single id", got)
@@ -178,31 +112,93 @@ func TestUserHelpers(t *testing.T) {
 	if r := missing.run(t, "check"); r.status != 0 || !strings.Contains(r.out, "newuidmap is not installed") {
 		t.Error(r)
 	}
-	malformed := with(fmt.Sprintf("echo tincantest:100000 >%[1]s; mount --bind %[1]s /etc/subuid", filepath.Join(u.home, "malformed")))
+	malformed := u.with(fmt.Sprintf("echo tincantest:100000 >%[1]s; mount --bind %[1]s /etc/subuid", filepath.Join(u.home, "malformed")))
 	refused(t, malformed.run(t, "--", "echo", "ran"), "/etc/subuid, line 1", `"tincantest:100000" is not USER:FIRST:COUNT`)
 	if got := malformed.ok(t, fmt.Sprintf("--map=0:%d:1", testUser), "--", "echo", "ran"); got != "ran" {
 		t.Error(got)
 	}
-	weak := with("mount --bind " + filepath.Dir(helper) + " " + filepath.Dir(helper) + "; mount -o remount,bind,nosuid " + filepath.Dir(helper))
+	weak := u.with("mount --bind " + filepath.Dir(helper) + " " + filepath.Dir(helper) + "; mount -o remount,bind,nosuid " + filepath.Dir(helper))
 	refused(t, weak.run(t, "--", "echo", "ran"), `["newuidmap", "`, "Operation not permitted", "--map=0:$(id -u):1")
+	secret := u.with(fmt.Sprintf("cp /etc/subuid %[1]s; chmod 600 %[1]s; mount --bind %[1]s /etc/subuid", filepath.Join(u.home, "unreadable")))
+	refused(t, secret.run(t, "--", "echo", "ran"), "open /etc/subuid: permission denied", fmt.Sprintf("--map=0:%d:1", testUser))
+	// Programs that lie, die or do not let go.
+	bin := filepath.Join(u.home, "bin")
+	mkdir(t, bin)
+	os.Chown(bin, testUser, testUser)
+	own := u
+	own.before = append(slices.Clone(u.before), "env", "PATH="+bin+":/usr/bin:/bin")
+	for _, c := range []struct{ script, says string }{
+		{"exit 0", `/uid_map has "", and not "0 to 0, 1 to 1000, 1001 to 66536"`},
+		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map has "0 `},
+		{"echo boom >&2; exit 7", "exit status 7: boom|neither a set-user-ID bit"},
+		{"kill -9 $$", "signal SIGKILL"},
+		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // and it holds standard error open
+		{"head -c 200000 /dev/zero >&2; exit 3", "exit status 3"},
+		{"", `execve("` + bin + `/newuidmap"|ENOEXEC|--map=0:$(id -u):1`},
+	} {
+		script := "#!/bin/sh\n" + c.script + "\n"
+		if c.script == "" {
+			script = "neither a script nor a program"
+		}
+		write(t, bin+"/newuidmap", script)
+		os.Chmod(bin+"/newuidmap", 0o755)
+		refused(t, own.run(t, "--", "echo", "ran"), strings.Split(c.says, "|")...)
+	}
+	exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
+	os.Remove(bin + "/newuidmap")
+	mkdir(t, bin+"/newuidmap") // a directory is no program
+	if got := own.ok(t, "-u", "33", "--", "id", "-u"); got != "33" {
+		t.Error(got)
+	}
+	group := u
+	group.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], fmt.Sprintf("--regid=%d", testUser), "--regid=1", 1))
+	refused(t, group.run(t, "--", "echo", "ran"), `["newuidmap", "`, "newgrp(1)", "--map=0:$(id -u):1")
 	nnp := u
 	nnp.before = append(slices.Clone(u.before), "setpriv", "--no-new-privs")
 	refused(t, nnp.run(t, "--", "echo", "ran"), `["newuidmap", "`, "no_new_privs")
 }
 
+// Root directories that are not the user's, with the reason where they cannot be used.
+func TestUserRoots(t *testing.T) {
+	u := newUser(t, "single")
+	dir := filepath.Join(u.home, "roots")
+	fillTree(t, dir)
+	if got := u.ok(t, "-m", dir, "--", "sh", "-c", "cat /etc/mine; touch /new 2>/dev/null || echo read-only"); got != "the user's own\nread-only" {
+		t.Error(got)
+	}
+	os.Chmod(dir, 0o711)
+	refused(t, u.run(t, "-m", dir, "--", "echo", "ran"), "-m "+dir+": it has no /proc to mount on", "permission denied; chmod o+r "+dir)
+	for _, d := range []string{"proc", "sys", "dev", "tmp"} {
+		mkdir(t, filepath.Join(dir, d))
+	}
+	if got := u.ok(t, "-m", dir, "--", "cat", "/etc/mine"); got != "the user's own" {
+		t.Error(got)
+	}
+	os.Chmod(dir, 0o700)
+	refused(t, u.run(t, "-m", dir, "--", "echo", "ran"), "-m "+dir+": mode 0700, owner 0:0", "chmod o+x "+dir)
+	os.Chmod(dir, 0o755)
+	v := u.with(fmt.Sprintf("mount --bind %[1]s %[1]s; mount -o remount,bind,noexec,nosuid,nodev,noatime %[1]s", dir))
+	r := v.run(t, "-m", dir, "--", "cat", "/etc/mine")
+	if r.status != 126 || !strings.Contains(r.err, "EACCES") || !strings.Contains(r.err, "/bin/cat: on a file system that is mounted noexec") {
+		t.Error(r)
+	}
+	// The flags of what is added stay, and :ro comes to them.
+	for flag, want := range map[string]string{"": "rw,nosuid,nodev,noexec,noatime", ":ro": "ro,nosuid,nodev,noexec,noatime"} {
+		lines := strings.Split(v.ok(t, "-a", dir+":/mnt"+flag, "--", "grep", " /mnt ", "/proc/self/mountinfo"), "\n")
+		if last := strings.Fields(lines[len(lines)-1]); len(last) < 6 || last[5] != want {
+			t.Errorf("%q: %q, want %s", flag, lines, want)
+		}
+	}
+}
+
 // Hosts and containers that forbid it.
 func TestUserForbidden(t *testing.T) {
 	u := newUser(t, "single")
-	with := func(script string) user {
-		v := u
-		v.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
-		return v
-	}
-	r := with("mount -t tmpfs t /proc/acpi").run(t, "--", "echo", "ran")
-	refused(t, r, `mount("proc", "/proc"`, "parts of the host's /proc are covered (/proc/acpi)", "systempaths=unconfined")
-	r = with("mount -t tmpfs t /sys/firmware").run(t, "--", "echo", "ran")
+	r := u.with("mount -t tmpfs t /proc/irq").run(t, "--", "echo", "ran")
+	refused(t, r, `mount("proc", "/proc"`, "parts of the host's /proc are covered (/proc/irq)", "systempaths=unconfined")
+	r = u.with("mount -t tmpfs t /sys/firmware").run(t, "--", "echo", "ran")
 	refused(t, r, `mount("sysfs", "/sys"`, "/sys/firmware")
-	r = with("mount -t tmpfs t /sys/firmware").run(t, "--net=host", "--", "echo", "ran")
+	r = u.with("mount -t tmpfs t /sys/firmware").run(t, "--net=host", "--", "echo", "ran")
 	if r.status != 0 || r.out != "ran\n" {
 		t.Error("with the host's network the host's /sys is bound:", r)
 	}
@@ -264,22 +260,5 @@ func TestUserPlan(t *testing.T) {
 	before := append(slices.Clone(u.before[:6]), script+`exec "$0" "$@"`, strace, "-u", "tincantest")
 	for _, flags := range [][]string{nil, {"-u", "33"}, {fmt.Sprintf("--map=0:%d:10", grantedFrom), "--net=host"}} {
 		comparePlan(t, u.before, before, append(flags, "--no-cgroup", "--hostname="+uniqueName(), "-m", dir, "--", "/bin/true"))
-	}
-}
-
-// Root in another container: without CAP_SYS_ADMIN, or in a user namespace of one id.
-func TestRootWithLess(t *testing.T) {
-	dir := tree(t)
-	noLeaks(t, dir)
-	for _, before := range [][]string{
-		{"setpriv", "--bounding-set=-sys_admin"},
-		{"unshare", "-r"},
-		{"unshare", "-r", "setpriv", "--bounding-set=-sys_admin"},
-	} {
-		needProgram(t, before[0])
-		r := job{before: before, args: []string{"--no-cgroup", "-m", dir, "--", "sh", "-c", "id -u; touch /tmp/x && mount -t tmpfs t /tmp || echo refused"}}.run(t)
-		if r.out != "0\nrefused\n" || r.status != 0 {
-			t.Errorf("%q: %v", before, r)
-		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// asUser is "" for root, "single" or "ranges" for the user that again makes.
+// asUser is "" for root, "single" or "ranges" for the user that again makes, or that runs the tests.
 var asUser = os.Getenv("TINCAN_TEST_AS")
 
 // The user is nobody's: the number is in no /etc/passwd but the one that the tests

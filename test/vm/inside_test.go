@@ -13,6 +13,8 @@ import (
 var notInside = []struct{ name, why string }{
 	{"TestHostPrograms", "it runs this machine's go, gcc, python, node and git"},
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},
+	{"TestDemo", "its script is not part of the image"},
+	{"TestUserDemo", "its script is not part of the image"},
 	{"TestSeccompProfiles", "its profiles are not part of the source"},
 	{"TestAsUser", "it has a machine of its own"},
 	{"TestAsUserRanges", "it has a machine of its own"},
@@ -174,9 +176,6 @@ func machineTree(t *testing.T, arch string) Tree {
 		}
 	}
 	for _, p := range []string{"newuidmap", "newgidmap"} {
-		if arch != hostArch {
-			break // the tests that need them are run for this machine's architecture only
-		}
 		if err := tree.Program(sysroot, p); err != nil {
 			skip(t, "%v: apt-get install uidmap", err)
 		}

@@ -133,7 +133,7 @@ func packages(t *testing.T, arch string) string {
 	fetching.Lock()
 	defer fetching.Unlock()
 	dir, err := FetchPackages(arch, strings.Fields("busybox-static coreutils libacl1 libattr1 libgmp10 libssl3 bash dash util-linux mount strace perl-base libc6 libcrypt1 libtinfo6 libunwind8 liblzma5 libgcc-s1 "+
-		"libmount1 libblkid1 libselinux1 libpcre2-8-0 libcap-ng0 libsmartcols1 zlib1g")...)
+		"libmount1 libblkid1 libselinux1 libpcre2-8-0 libcap-ng0 libsmartcols1 zlib1g uidmap libaudit1")...)
 	if err != nil {
 		skip(t, "packages for %s: %v", arch, err)
 	}

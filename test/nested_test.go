@@ -1,0 +1,97 @@
+// tincan in somebody else's container: a user namespace, or root with less than root has.
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Inside another's user namespace: with the ids that there are, or an error that says why.
+func TestUserNested(t *testing.T) {
+	needProgram(t, "unshare")
+	u := newUser(t, "ranges")
+	dir := u.tree(t)
+	noLeaks(t, dir)
+	for _, c := range []struct {
+		before string
+		says   string // of an error
+	}{
+		{"unshare -r", ""},
+		{"unshare -c", ""},
+		{"unshare -Urmpf --mount-proc", ""},
+		{"unshare -Ur --map-auto", ""},
+		{"unshare -U", "user 65534 is nobody in the user namespace around tincan"},
+		{"unshare -Urmpf", "/proc is that of another PID namespace"},
+	} {
+		v := u
+		v.before = append(slices.Clone(u.before), strings.Fields(c.before)...)
+		r := v.run(t, "-m", dir, "--", "sh", "-c", "id -u; touch /tmp/x && mount -t tmpfs t /tmp || echo refused")
+		if c.says != "" {
+			refused(t, r, c.says)
+		} else if r.status != 0 || r.out != "0\nrefused\n" {
+			t.Errorf("%s: %v", c.before, r)
+		}
+	}
+	v := u
+	v.before = append(slices.Clone(u.before), "unshare", "-c")
+	refused(t, v.run(t, "--map=0:700000:10", "--", "echo", "ran"), "--map: the user namespace around tincan has no ids for it")
+}
+
+// Root in another container: without CAP_SYS_ADMIN, or in a user namespace of one id.
+func TestRootWithLess(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, before := range [][]string{
+		{"setpriv", "--bounding-set=-sys_admin"},
+		{"unshare", "-r"},
+		{"unshare", "-r", "setpriv", "--bounding-set=-sys_admin"},
+	} {
+		needProgram(t, before[0])
+		r := job{before: before, args: []string{"--no-cgroup", "-m", dir, "--", "sh", "-c", "id -u; touch /tmp/x && mount -t tmpfs t /tmp || echo refused"}}.run(t)
+		if r.out != "0\nrefused\n" || r.status != 0 {
+			t.Errorf("%q: %v", before, r)
+		}
+	}
+}
+
+// Root without one of its capabilities: it works without, or says which it takes.
+func TestRootWithoutOne(t *testing.T) {
+	needRoot(t)
+	needProgram(t, "setpriv")
+	dir := tree(t)
+	noLeaks(t, dir)
+	less := func(cap string, args ...string) result {
+		return job{before: []string{"setpriv", "--bounding-set=-sys_admin,-" + cap}, args: append(append([]string{"--no-cgroup"}, args...), "-m", dir, "--", "cat", "/proc/self/uid_map")}.run(t)
+	}
+	for _, c := range []string{"setuid", "setgid", "sys_admin"} {
+		if r := less(c, "--map=0:0:1"); r.status != 0 || strings.Join(strings.Fields(r.out), " ") != "0 0 1" {
+			t.Errorf("without %s, --map=0:0:1: %v", c, r)
+		}
+	}
+	refused(t, less("setfcap"), `write("/proc/PID/uid_map"`, "EPERM", "CAP_SETFCAP", "--cap-add=SETFCAP")
+	r := job{before: []string{"setpriv", "--bounding-set=-net_admin"}, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}.run(t)
+	refused(t, r, "SIOCSIFFLAGS", "EPERM", "--cap-add=NET_ADMIN", "--net=host")
+}
+
+// In a chroot the kernel makes no user namespaces, for root neither; what to do instead
+// is said. A chroot to a mount point only fails when the user namespace is made.
+func TestRootInChroot(t *testing.T) {
+	dir := t.TempDir()
+	fillTree(t, dir)
+	for _, d := range []string{"proc", "sys", "dev", "tmp"} {
+		mkdir(t, filepath.Join(dir, d))
+	}
+	write(t, filepath.Join(dir, "tincan"), "")
+	noLeaks(t, dir)
+	enter := fmt.Sprintf(`cd %q; mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev; mount --bind "$0" tincan; exec chroot . /tincan "$@"`, dir)
+	for first, step := range map[string]string{
+		"": `mount(NULL, "/"`,
+		fmt.Sprintf("mount --bind %[1]q %[1]q; ", dir): "unshare(CLONE_NEWUSER)",
+	} {
+		r := job{before: inMountNS(t, first+enter), args: []string{"--no-cgroup", "--", "/bin/echo", "ran"}}.run(t)
+		refused(t, r, step, "chroot", "enter the directory with tincan -m")
+	}
+}
