@@ -15,9 +15,12 @@ read -r host </proc/sys/kernel/hostname
 read -r one </proc/1/comm
 say "hostname" "$host"
 say "user id" "$(line Uid:)"
-read -r _ outside count </proc/self/uid_map
+more=
+{ read -r _ outside count; read -r more || :; } </proc/self/uid_map
 if [ "$count" = 4294967295 ]; then count=all; fi
-say "  its ids on the host" "$outside and up ($count)"
+ids="$outside and up ($count)"
+if [ -n "${USER_ID-}" ]; then ids="$USER_ID, yours${more:+, and those of /etc/subuid}"; fi
+say "  its ids on the host" "$ids"
 say "processes to be seen" "$(kinds "/proc/[0-9]*")"
 say "  process 1 is" "$one"
 say "network interfaces" "$(cd /sys/class/net && echo *)"
@@ -29,20 +32,23 @@ say "system call filter" "$(line Seccomp: | sed "s/0/no/;s/[12]/yes/")"
 say "open files, at most" "$(ulimit -n)"
 '
 
-as=
+# Without root it is the user's own container, with limits if there is a group for them.
+as= group= user=
 if [ "$(id -u)" != 0 ]; then
-	if command -v sudo >/dev/null; then
-		echo 'tincan needs root to make a container: asking sudo.'
+	if reason=$("$tincan" run --no-cgroup -- true 2>&1); then
+		user="-e USER_ID=$(id -u)"
+		"$tincan" run --pids=8 -- true 2>/dev/null || group=--no-cgroup
+	elif command -v sudo >/dev/null; then
+		printf '%s\n' "$reason" 'So this asks sudo for root.'
 		as=sudo
 	else
-		echo 'tincan needs root to make a container, for now, and there is no sudo here:'
-		echo 'as root, run: make run. (make test and tincan plan work for any user.)'
+		printf '%s\n' "$reason" "$tincan check says more. Or, as root: make run"
 		exit 1
 	fi
 fi
 
 outside=$(sh -c "$questions")
-inside=$($as "$tincan" run -e INSIDE=1 -- sh -c "$questions")
+inside=$($as "$tincan" run $group $user -e INSIDE=1 -- sh -c "$questions")
 tab=$(printf '\t')
 
 echo
@@ -56,7 +62,11 @@ printf '%s\n' "$outside" | while IFS="$tab" read -r question answer; do
 done
 
 echo
-echo "All its processes together: 1GiB of memory, 64 processes. A fork bomb's end:"
+if [ -z "$group" ]; then
+	echo "All its processes together: 1GiB of memory, 64 processes. A fork bomb's end:"
+else
+	echo 'Limits for all its processes together take a group that is yours. Without one:'
+fi
 echo
 echo '  $ tincan --pids=8 -- sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done"'
 $as "$tincan" run --pids=8 -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done' 2>&1 | sed 's/^/  /' || :
@@ -76,5 +86,5 @@ if [ -t 0 ] && [ -t 1 ]; then
 	if command -v bash >/dev/null; then shell=bash; fi
 	echo
 	echo "Here is a shell in a container, on this machine's own files, read-only. exit ends it."
-	$as "$tincan" run -- $shell || :
+	$as "$tincan" run $group -- $shell || :
 fi

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,6 +65,28 @@ func TestSignalsPassedOn(t *testing.T) {
 			if r := j.wait(); r.status != 50 || strings.TrimPrefix(r.out, "ready\n") != want+"\n" {
 				t.Errorf("%s %v (%d): %v", init, want, s, r)
 			}
+		}
+	}
+}
+
+// Signals that come at once come through, each of them.
+func TestSignalsAtOnce(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	const script = `n=0; for s in HUP USR1 USR2; do trap "echo $s; n=\$((n+1))" $s; done; echo ready; while [ $n -lt 3 ]; do sleep 0.01; done; exit 0`
+	for _, init := range []string{"--init", "--no-init"} {
+		j := start(t, job{args: []string{init, "--timeout=20s", "-m", dir, "--", "sh", "-c", script}})
+		j.waitFor("ready")
+		j.signal(unix.SIGSTOP)
+		eventually(t, "the launcher is stopped", func() bool { return strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", j.pid())), "State:\tT") })
+		for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT} {
+			j.signal(s)
+		}
+		r := j.wait()
+		lines := strings.Fields(r.out)
+		slices.Sort(lines)
+		if r.status != 0 || strings.Join(lines, " ") != "HUP USR1 USR2 ready" {
+			t.Errorf("%s: %v", init, r)
 		}
 	}
 }

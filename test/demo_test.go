@@ -1,0 +1,56 @@
+// The README's first command: make run.
+
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// demo is make run without make, for whoever `before` makes of root.
+func demo(t *testing.T, before []string) result {
+	t.Helper()
+	script := filepath.Join(filepath.Dir(tincanBin), "demo.sh") // where everybody may read it
+	copyFile(t, "../docs/demo.sh", script)
+	return job{before: append(before, "sh", script)}.run(t)
+}
+
+// shows wants each part in what the demonstration prints, and nothing on standard error.
+func shows(t *testing.T, r result, parts ...string) {
+	t.Helper()
+	if r.status != 0 || r.err != "" {
+		t.Error(r)
+	}
+	for _, p := range append(parts, "tincan-init", "yes (its own)", "steps, nearly all of them system calls", "unshare(CLONE_NEWUSER)", `execve("/bin/sh", ["sh"]`, "Next: ") {
+		if !strings.Contains(r.out, p) {
+			t.Errorf("%q is not in:\n%s", p, r.out)
+		}
+	}
+}
+
+func TestDemo(t *testing.T) {
+	notForUsers(t, "TestUserDemo is for users")
+	needRoot(t)
+	shows(t, demo(t, nil), "ids on the host", "too many processes", "--pids raises it")
+}
+
+func TestUserDemo(t *testing.T) {
+	for _, as := range []string{"single", "ranges"} {
+		if as == "ranges" {
+			needProgram(t, "newuidmap")
+		}
+		more := map[string]string{"single": "23456, yours\n", "ranges": "23456, yours, and those of /etc/subuid\n"}[as]
+		shows(t, demo(t, newUser(t, as).before), more, "take a group that is yours", "--pids: there is no resource group")
+	}
+	// Where no user can make a container, and there is no sudo, it says why, and goes no further.
+	u := newUser(t, "single")
+	if err := os.Symlink(needProgram(t, "id"), filepath.Join(u.home, "id")); err != nil {
+		t.Fatal(err)
+	}
+	r := demo(t, append(u.before, probeBin, "deny", "clone3", "--", "/usr/bin/env", "PATH="+u.home, "/bin/sh", "-c", `exec /bin/sh "$@"`))
+	if r.status != 1 || !strings.Contains(r.out, "a system call filter is around tincan") || strings.Contains(r.out, "OUTSIDE") {
+		t.Error(r)
+	}
+}
