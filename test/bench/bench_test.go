@@ -33,7 +33,11 @@ func needs(t *testing.T, programs ...string) {
 // testShop is a workshop with a tincan that was just built.
 func testShop(t *testing.T) *workshop {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "tincan")
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // for a user who is not root
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "tincan")
 	build := exec.Command("go", "build", "-o", bin, "../..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -81,7 +81,7 @@ func named(all []*contender, name string) *contender {
 func (s *workshop) floorContender(name, root, cmd string, flags ...string) *contender {
 	c := &contender{name: name, argv: []string{"floor"}, single: !slices.Contains(flags, "--no-cgroup")}
 	s.floors++
-	file := fmt.Sprintf("floor-%d", s.floors)
+	file := fmt.Sprintf("floor-%d-%d", s.user, s.floors)
 	args := append(flags, "-m", root, "--hostname=tincan-bench-"+strconv.Itoa(os.Getpid()), "--", cmd)
 	bin, err := s.floor(file, args...)
 	if err != nil {

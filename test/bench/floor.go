@@ -51,7 +51,7 @@ func (s *workshop) floor(name string, args ...string) (binary string, err error)
 
 // plan is what `tincan plan` prints.
 func (s *workshop) plan(args []string) (steps []planStep, err error) {
-	out, err := s.tincanOutput(append([]string{"plan", "--json"}, args...)...)
+	out, err := s.tincanOutput(s.user, append([]string{"plan", "--json"}, args...)...)
 	if err == nil {
 		err = json.Unmarshal(out, &steps)
 	}
@@ -65,7 +65,7 @@ func (s *workshop) floorSource(name string, steps []planStep, args []string) (di
 		return "", err
 	}
 	at := slices.Index(args, "--")
-	envp, err := s.tincanOutput(append(append([]string{"run"}, args[:at]...), "--", "/bin/cat", "/proc/self/environ")...)
+	envp, err := s.tincanOutput(s.user, append(append([]string{"run"}, args[:at]...), "--", "/bin/cat", "/proc/self/environ")...)
 	if err != nil {
 		return "", err
 	}
@@ -85,10 +85,13 @@ func (s *workshop) floorSource(name string, steps []planStep, args []string) (di
 	return dir, nil
 }
 
-// tincanOutput runs tincan without a terminal, whose steps a plan would have too.
-func (s *workshop) tincanOutput(args ...string) ([]byte, error) {
+// tincanOutput runs tincan, as root or as another user, without a terminal, whose steps a plan would have too.
+func (s *workshop) tincanOutput(user uint32, args ...string) ([]byte, error) {
 	cmd := exec.Command(s.tincan, args...)
 	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	if user != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: user}
+	}
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -165,6 +168,9 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 	} {
 		fmt.Fprintf(&b, "static void %s\n{\n", f.name)
 		for _, p := range f.steps {
+			if f.name == "host_between(void)" && p.Actor == "child" && strings.HasPrefix(p.Text, "write(SOCKET,") {
+				b.WriteString("\tHOST(0, read(PARENT, &byte, 1) == 1 ? 0 : -1);\n")
+			}
 			if p.Actor != f.actor {
 				continue
 			}

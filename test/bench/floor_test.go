@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +23,11 @@ var floorCases = map[string][]string{
 	"added":     {"-a", "/etc/passwd:/etc/pw:ro", "--tmpfs=/t:4M", "-e", "ODD=\"\\\n\x01é??/"},
 }
 
+// rootlessCases likewise, by a user who is not root.
+var rootlessCases = map[string][]string{
+	"rootless": {"--no-cgroup", "--map=0:" + strconv.Itoa(benchUser) + ":1"},
+}
+
 // testName is the hostname, and so that of the group.
 var testName = fmt.Sprintf("floor-test-%d", os.Getpid())
 
@@ -29,15 +36,15 @@ var testName = fmt.Sprintf("floor-test-%d", os.Getpid())
 func TestFloorMakesTheSameCalls(t *testing.T) {
 	needs(t, "strace", "gcc", "busybox")
 	s := testShop(t)
-	for name, flags := range floorCases {
+	same := func(s *workshop, name string, flags []string) {
 		t.Run(name, func(t *testing.T) {
 			args := append(append([]string{}, flags...), "-m", s.root, "--hostname="+testName, "--", "/bin/true")
 			bin, err := s.floor("floor "+name, args...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			floor := traced(t, bin)
-			tincan := traced(t, append([]string{s.tincan, "run"}, args...)...)
+			floor := traced(t, s.user, bin)
+			tincan := traced(t, s.user, append([]string{s.tincan, "run"}, args...)...)
 			for i, who := range []string{"the first process", "the command"} {
 				for j := range max(len(floor[i]), len(tincan[i])) {
 					f, c := at(floor[i], j), at(tincan[i], j)
@@ -52,6 +59,13 @@ func TestFloorMakesTheSameCalls(t *testing.T) {
 			t.Logf("%d calls", len(tincan[0])+len(tincan[1]))
 		})
 	}
+	for name, flags := range floorCases {
+		same(s, name, flags)
+	}
+	u := s.asUser(benchUser)
+	for name, flags := range rootlessCases {
+		same(u, name, flags)
+	}
 }
 
 func at(v []string, i int) string {
@@ -63,11 +77,18 @@ func at(v []string, i int) string {
 
 // traced gives the calls, up to and with the last execve, of the container's first
 // process and of the one that it forks. The init's wait is no step of the plan.
-func traced(t *testing.T, line ...string) (out [2][]string) {
+func traced(t *testing.T, user uint32, line ...string) (out [2][]string) {
 	t.Helper()
-	prefix := filepath.Join(t.TempDir(), "trace")
+	dir := t.TempDir()
+	prefix := filepath.Join(dir, "trace")
 	cmd := exec.Command("strace", append([]string{"-ff", "-o", prefix, "-s", "65535", "-e", "abbrev=execve", "--signal=none"}, line...)...)
 	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	if user != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: user}
+		if err := errors.Join(os.Chown(dir, int(user), int(user)), os.Chmod(filepath.Dir(dir), 0o711)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%q: %v\n%s", line, err, text)
 	}
@@ -104,9 +125,9 @@ var (
 	padding     = regexp.MustCompile(`\) +(= .*)$`)
 	address     = regexp.MustCompile(`0x[0-9a-f]{6,}`)
 	descriptor  = regexp.MustCompile(`^(read|write|close|ioctl|close_range|dup3)\(\d+`)
-	title       = regexp.MustCompile(`^read\(N, "tincan-init.*$`)
+	title       = regexp.MustCompile(`^read\(N, ("tincan-init|ADDRESS, ).*$`)
 	reportBound = regexp.MustCompile(`^close_range\(N, (\d{1,3}), 0\)`)
-	result      = regexp.MustCompile(`^(socket|clone|keyctl)(\(.*\)) = \d+$`)
+	result      = regexp.MustCompile(`^(socket|openat|clone|keyctl)(\(.*\)) = \d+$`)
 )
 
 func comparable(l string) string {

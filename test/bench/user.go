@@ -31,6 +31,7 @@ func userRuns(b *bench) (*table, error) {
 	all := []*contender{
 		{name: "tincan, one id", argv: []string{b.tincan, "run", "--no-cgroup", own, "-m", b.root, "--", "/bin/true"}},
 		{name: "tincan, ranges (newuidmap)", argv: []string{b.tincan, "run", "--no-cgroup", "-m", b.root, "--", "/bin/true"}, absent: lacks},
+		b.asUser(benchUser).floorContender(nameFloor+", one id", b.root, "/bin/true", "--no-cgroup", own),
 		{name: nameBwrap, argv: bwrapLine(b.root, "/bin/true")},
 		{name: "unshare -r", argv: []string{"unshare", "-r", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork",
 			"--root", b.root, "--mount-proc", "/bin/true"}},

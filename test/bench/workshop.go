@@ -27,6 +27,7 @@ type workshop struct {
 	noGCC  string // why there are no C programs, or nothing
 	moby   string // moby's profile, or nothing
 	floors int    // how many were compiled
+	user   uint32 // who tincan is asked for a plan as, if not root
 	once   sync.Once
 }
 
@@ -97,6 +98,11 @@ func (s *workshop) close() (err error) {
 	return err
 }
 
+// asUser is the same workshop, where tincan is asked for a plan by another user.
+func (s *workshop) asUser(uid uint32) *workshop {
+	return &workshop{dir: s.dir, tincan: s.tincan, root: s.root, noGCC: s.noGCC, moby: s.moby, user: uid}
+}
+
 // compile makes a static program.
 func (s *workshop) compile(name, source string, flags ...string) (string, error) {
 	if s.noGCC != "" {
@@ -158,7 +164,7 @@ func findMoby() string {
 // compileFilter is a profile as struct sock_filter.
 func (s *workshop) compileFilter(profile string) ([]byte, error) {
 	file := filepath.Join(s.dir, "filter.bpf")
-	if _, err := s.tincanOutput("seccomp", "compile", profile, "-o", file); err != nil {
+	if _, err := s.tincanOutput(0, "seccomp", "compile", profile, "-o", file); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)

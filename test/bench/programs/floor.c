@@ -55,6 +55,7 @@ static char ARGV[sizeof "tincan-init"];
 #define LEN sizeof ARGV
 
 static pid_t launcher;
+static char byte;
 static int undoing;
 static void host_after(void);
 
@@ -144,7 +145,6 @@ int main(void)
 {
 	int status, pidfd;
 	sigset_t all, mask;
-	char byte;
 
 	launcher = getpid();
 #ifdef TIMED
@@ -172,7 +172,6 @@ int main(void)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(SOCKET), close(REPORT);
 	close_group();
-	HOST(0, read(PARENT, &byte, 1) == 1 ? 0 : -1);
 	host_between();
 	HOST(STEPS + 1, waitpid(pid, &status, 0));
 #ifdef TIMED
