@@ -34,17 +34,11 @@ type finding struct {
 }
 
 func (checkCmd) print(w io.Writer) int {
-	var all []finding
-	for _, look := range []func() []finding{
-		checkKernel, checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkHost,
-	} {
-		all = append(all, look()...)
-	}
-	missing := slices.ContainsFunc(all, func(f finding) bool { return f.state == "missing" })
-	if missing {
-		all = append(all, finding{"note", "trial", "not made, since something is missing", ""})
+	all := checkKernel()
+	if err := checkProc(); err != nil {
+		all = append(all, finding{"missing", "/proc", oneLine(err), ""}, finding{"note", "the rest", "not looked at: nearly all of it is read in /proc", ""})
 	} else {
-		all = append(all, checkTrial()...)
+		all = checkRest(all)
 	}
 	status := 0
 	for _, f := range all {
@@ -58,6 +52,20 @@ func (checkCmd) print(w io.Writer) int {
 	}
 	return status
 }
+
+// checkRest adds what takes a /proc to look at.
+func checkRest(all []finding) []finding {
+	for _, look := range []func() []finding{checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkDev} {
+		all = append(all, look()...)
+	}
+	if slices.ContainsFunc(all, func(f finding) bool { return f.state == "missing" }) {
+		return append(all, finding{"note", "trial", "not made, since something is missing", ""})
+	}
+	return append(all, checkTrial()...)
+}
+
+// oneLine is an error with its hints.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func checkKernel() []finding {
 	var u unix.Utsname
@@ -99,17 +107,11 @@ func checkAppArmor() []finding {
 	return []finding{{"ok", "apparmor", "profiles can be entered with --apparmor", ""}}
 }
 
-func checkHost() []finding {
-	var out []finding
+func checkDev() []finding {
 	if err := checkDevices(); err != nil {
-		out = append(out, finding{"missing", "devices", err.Error(), ""})
-	} else {
-		out = append(out, finding{"ok", "devices", "/dev has null, zero, full, random, urandom and tty", ""})
+		return []finding{{"missing", "devices", err.Error(), ""}}
 	}
-	if err := checkProc(); err != nil {
-		out = append(out, finding{"missing", "/proc", err.Error(), "mount -t proc proc /proc"})
-	}
-	return out
+	return []finding{{"ok", "devices", "/dev has null, zero, full, random, urandom and tty", ""}}
 }
 
 // checkTrial makes a container whose command does not exist: if that is all that
@@ -127,7 +129,7 @@ func checkTrial() []finding {
 		if err == nil {
 			err = errors.New("the command, which does not exist, was executed")
 		}
-		return []finding{{"missing", "trial", strings.ReplaceAll(err.Error(), "\n", "; "), ""}}
+		return []finding{{"missing", "trial", oneLine(err), ""}}
 	}
 	var out []finding
 	for _, line := range l.c.group.absent {
