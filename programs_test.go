@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"os/exec"
-	"slices"
 	"testing"
 )
 
@@ -42,10 +41,6 @@ server { listen unix:%s/n; root %s; } }' $d $d $d $d $d $d $d $d $d $d > $d/conf
 	{"dpkg", "tincan-test\n", `d=$(mktemp -d) && mkdir -p $d/p/DEBIAN $d/p/usr/bin $d/root && printf 'Package: tincan-test\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n' > $d/p/DEBIAN/control && echo x > $d/p/usr/bin/x && dpkg-deb -b $d/p $d/p.deb >/dev/null && dpkg --root=$d/root --force-not-root --force-script-chrootless -i $d/p.deb >/dev/null 2>&1; dpkg-query --admindir=$d/root/var/lib/dpkg -W -f '${Package}\n'; rm -r $d`},
 }
 
-// servers are those that CI does not install, for Debian would start them: whatever
-// MUST_WORK says they are skipped where they are not, by name.
-var servers = []string{"redis-server", "nginx"}
-
 func TestPrograms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: each program of a list, which make test runs")
@@ -62,9 +57,6 @@ func TestPrograms(t *testing.T) {
 		for _, c := range programs {
 			t.Run(spec+"/"+c.name, func(t *testing.T) {
 				if _, err := exec.LookPath(c.name); err != nil {
-					if slices.Contains(servers, c.name) {
-						t.Skipf("%s is not installed here", c.name)
-					}
 					missing(t, "%s is not installed here", c.name)
 				}
 				var errs bytes.Buffer
