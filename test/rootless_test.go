@@ -194,9 +194,12 @@ func TestUserRoots(t *testing.T) {
 // Hosts and containers that forbid it.
 func TestUserForbidden(t *testing.T) {
 	u := newUser(t, "single")
-	r := u.with("mount -t tmpfs t /proc/irq").run(t, "--", "echo", "ran")
+	// The kernel is content with any /proc or /sys that is to be seen whole, such as that of
+	// a chroot on this machine (fs/namespace.c, mount_too_revealing).
+	alone := u.with(`cat /proc/mounts | while read -r _ at type _; do case "$type $at" in "proc /proc" | "sysfs /sys") ;; proc\ * | sysfs\ *) umount -l "$at" ;; esac; done`)
+	r := alone.with("mount -t tmpfs t /proc/irq").run(t, "--", "echo", "ran")
 	refused(t, r, `mount("proc", "/proc"`, "parts of the host's /proc are covered (/proc/irq)", "systempaths=unconfined")
-	r = u.with("mount -t tmpfs t /sys/firmware").run(t, "--", "echo", "ran")
+	r = alone.with("mount -t tmpfs t /sys/firmware").run(t, "--", "echo", "ran")
 	refused(t, r, `mount("sysfs", "/sys"`, "/sys/firmware")
 	r = u.with("mount -t tmpfs t /sys/firmware").run(t, "--net=host", "--", "echo", "ran")
 	if r.status != 0 || r.out != "ran\n" {
