@@ -23,6 +23,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -234,8 +235,21 @@ func (c *config) standIn() []rlimit {
 	return out
 }
 
-// standInText says once what there is instead of limits.
-func (g *group) standInText() string {
-	return "no resource group, so there is no limit for the container as a whole: 1GiB of data for each process (--rlimit=data), 64 processes for each user id (--rlimit=nproc), the full processor\n" +
-		g.lacks.Error() + "\n--no-cgroup says that no limits are wanted, and is silent"
+// standInText says in one line, since each run says it, what there is instead of limits.
+func (c *config) standInText() string {
+	var have []string
+	for _, r := range c.rlimits {
+		value := "max"
+		if r.cur != math.MaxUint64 {
+			value = sizeText(strconv.FormatUint(r.cur, 10))
+		}
+		switch r.resource {
+		case unix.RLIMIT_DATA:
+			have = append(have, "data="+value+" for each process")
+		case unix.RLIMIT_NPROC:
+			have = append(have, "nproc="+value+" for each user id")
+		}
+	}
+	return "no resource group, so the container as a whole has no limits, only --rlimit's " + strings.Join(have, " and ") +
+		"; why, and how to get one: tincan check; without this line: --no-cgroup"
 }

@@ -176,7 +176,7 @@ func (l *launch) prepare() error {
 		l.log(line)
 	}
 	if c.group.lacks != nil {
-		say("%s", c.group.standInText())
+		say("%s", c.standInText())
 	}
 	return nil
 }

@@ -183,9 +183,13 @@ func TestUserUndelegatedGroup(t *testing.T) {
 		if r.status != 0 || r.out != "1\nran\n" {
 			t.Errorf("%s: %v", c.group, r)
 		}
-		for _, s := range append(c.says, "no resource group") {
-			if !strings.Contains(r.err, s) {
-				t.Errorf("%s: stderr does not say %q: %v", c.group, s, r)
+		if !strings.HasPrefix(r.err, "tincan: no resource group") || strings.Count(r.err, "\n") != 1 {
+			t.Errorf("%s: not one line that there is no group: %v", c.group, r)
+		}
+		r = u.started(t, c.group, "check")
+		for _, s := range append(c.says, "resource group   none") {
+			if !strings.Contains(r.out, s) {
+				t.Errorf("%s: check does not say %q: %v", c.group, s, r)
 			}
 		}
 	}
