@@ -255,6 +255,18 @@ func (c *config) execStatus(file string, e syscall.Errno) int {
 	return 126
 }
 
+// ownCommand is for who wrote a command of tincan's own behind a flag, where it is the
+// container's.
+func ownCommand(name string) string {
+	switch name {
+	case "plan", "check", "seccomp", "initramfs", "init":
+		return fmt.Sprintf("; tincan's own %[1]s comes before all flags: tincan %[1]s ...", name)
+	case "record":
+		return "; this version of tincan records no profiles"
+	}
+	return ""
+}
+
 // hintExec explains the errnos of execve, which are short for what they mean.
 func (c *config) hintExec(file string) func(syscall.Errno) string {
 	return func(e syscall.Errno) string {
@@ -264,7 +276,7 @@ func (c *config) hintExec(file string) func(syscall.Errno) string {
 				return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
 			}
 			if !strings.Contains(c.argv[0], "/") {
-				return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0])
+				return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
 			}
 			return file + ": no such file in the container"
 		case unix.ENOEXEC:

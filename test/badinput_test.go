@@ -29,6 +29,7 @@ var wrongLines = []wrong{
 	{`-m TREE -c x\`, "-c|backslash", 0},
 	{"-m TREE -c ls -- true", "-c|as well|give one", 0},
 	{"-m TREE -- nonesuch", "nonesuch: command not found in the container's PATH", 127},
+	{"-m TREE plan -- sh", "plan: command not found in the container's PATH; tincan's own plan comes before all flags: tincan plan", 127},
 	{"-m TREE -- /bin/nonesuch", "/bin/nonesuch: no such file in the container", 127},
 	{"-m TREE -- ./nonesuch", "./nonesuch: no such file", 127},
 	{"-m TREE --no-init -- nonesuch", "nonesuch: command not found", 127},
