@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,8 +79,11 @@ func startHelper(program string, argv []string, file string, maps []idMap) (*hel
 }
 
 // end waits for its end. What it says is part of the error.
-func (h *helper) end() error {
+func (h *helper) end(l *launch) error {
 	defer unix.Close(h.says)
+	if err := l.patience(h); err != nil {
+		return err
+	}
 	var status unix.WaitStatus
 	_, err := retry(func() (int, error) { return unix.Wait4(h.pid, &status, 0, nil) })
 	if err != nil {
@@ -93,14 +97,66 @@ func (h *helper) end() error {
 	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(text[:max(n, 0)])))
 }
 
+// patience waits until the helper has ended, and no longer than --timeout, or than nobody
+// asks tincan to end: newuidmap asks name services, and some answer late or never. What
+// other signals come meanwhile is for the command.
+func (l *launch) patience(h *helper) error {
+	pidfd, err := unix.PidfdOpen(h.pid, 0)
+	if err != nil {
+		return &hostError{call: fmt.Sprintf("pidfd_open(%d, 0)", h.pid), err: err}
+	}
+	defer unix.Close(pidfd)
+	var later []byte
+	defer func() { unix.Write(int(signalPipe), later) }()
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(l.signals), Events: unix.POLLIN}}
+	until := time.Now().Add(l.timeout)
+	giveUp := func(status int, why string) error {
+		unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
+		return &exitError{status, fmt.Errorf("%s, and %s had not ended: nothing was run", why, vectorText(h.argv))}
+	}
+	for fds[0].Revents == 0 {
+		wait := -1
+		if l.timeout > 0 {
+			wait = int(max(0, time.Until(until)).Milliseconds()) + 1
+		}
+		n, err := retry(func() (int, error) { return unix.Poll(fds, wait) })
+		switch {
+		case err != nil:
+			return &hostError{call: "poll", err: err}
+		case n == 0:
+			return giveUp(statusTimedOut, "--timeout="+l.f.Timeout+" is over")
+		case fds[1].Revents == 0:
+			continue
+		}
+		var b [64]byte
+		n, _ = unix.Read(l.signals, b[:])
+		for _, c := range b[:max(n, 0)] {
+			switch s := syscall.Signal(c); s {
+			case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+				return giveUp(128+int(s), signalName(s)+" came")
+			}
+			later = append(later, c)
+		}
+	}
+	return nil
+}
+
 // endHelpers waits for those that were started, which run side by side.
 func (l *launch) endHelpers() error {
 	var errs []error
 	hint := ""
 	helpers := l.helpers
 	l.helpers = nil
-	for _, h := range helpers {
-		if err := h.end(); err != nil {
+	for i, h := range helpers {
+		err := h.end(l)
+		var e *exitError
+		if errors.As(err, &e) { // nobody waits for the others either
+			for _, h := range helpers[i+1:] {
+				unix.Kill(h.pid, unix.SIGKILL)
+			}
+			return err
+		}
+		if err != nil {
 			errs = append(errs, err)
 			hint = hintHelper(h.program)
 		}

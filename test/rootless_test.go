@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // user is a user of this machine, for the length of a test.
@@ -145,6 +146,41 @@ func TestUserHelpers(t *testing.T) {
 		refused(t, own.run(t, "--", "echo", "ran"), strings.Split(c.says, "|")...)
 	}
 	exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
+	// One that does not end: --timeout and signals end tincan all the same.
+	t.Run("late", func(t *testing.T) {
+		noLeaks(t)
+		needProgram(t, "pgrep")
+		t.Cleanup(func() { // it has no environment, so no mark in it
+			for range 50 {
+				if out, _ := exec.Command("pgrep", "-u", fmt.Sprint(testUser), "-fx", "sleep 1000").Output(); len(out) == 0 {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			t.Error("a helper is left running")
+			exec.Command("pkill", "-u", fmt.Sprint(testUser), "-fx", "sleep 1000").Run()
+		})
+		write(t, bin+"/newuidmap", "#!/bin/sh\nexec sleep 1000\n")
+		for _, c := range []struct {
+			before []string
+			status int
+			says   string
+		}{
+			{nil, 124, "--timeout=0.5 is over, and"},
+			{[]string{"timeout", "--preserve-status", "-s", "TERM", "0.3"}, 143, "SIGTERM came, and"},
+			{[]string{"timeout", "--preserve-status", "-s", "INT", "0.3"}, 130, "SIGINT came, and"},
+		} {
+			late := own
+			late.before = append(slices.Clone(own.before), c.before...)
+			args := []string{"--", "echo", "ran"}
+			if c.before == nil {
+				args = append([]string{"--timeout=0.5"}, args...)
+			}
+			if r := late.run(t, args...); r.status != c.status || r.out != "" || !strings.Contains(r.err, c.says) || !strings.Contains(r.err, `["newuidmap", "`) {
+				t.Errorf("want status %d and %q: %v", c.status, c.says, r)
+			}
+		}
+	})
 	os.Remove(bin + "/newuidmap")
 	mkdir(t, bin+"/newuidmap") // a directory is no program
 	if got := own.ok(t, "-u", "33", "--", "id", "-u"); got != "33" {
