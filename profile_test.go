@@ -181,8 +181,8 @@ func TestProfileErrors(t *testing.T) {
 		return entry(`{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [` + text + `]}`)
 	}
 	for _, c := range []struct{ profile, want string }{
-		{`{`, `line 1: unexpected end of JSON input`},
-		{"{\n\n\"a\": nope}", `line 3: invalid character 'o'`},
+		{`{`, `line 1: not JSON, as the profiles of Docker and the OCI are: unexpected end of JSON input`},
+		{"{\n\n\"a\": nope}", `line 3: not JSON, as the profiles of Docker and the OCI are: invalid character 'o'`},
 		{`[]`, `a list: want an object`},
 		{`{}`, `defaultAction is missing`},
 		{`{"defaultAction": "ALLOW"}`, `defaultAction: "ALLOW": not one of SCMP_ACT_ALLOW, SCMP_ACT_ERRNO`},

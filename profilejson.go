@@ -68,7 +68,7 @@ func parseJSON(data []byte) (*jsonValue, error) {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			at := min(int(syntax.Offset), len(data))
-			return nil, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
+			return nil, fmt.Errorf("line %d: not JSON, as the profiles of Docker and the OCI are: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
 		}
 		return nil, err
 	}
