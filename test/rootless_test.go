@@ -149,36 +149,29 @@ func TestUserHelpers(t *testing.T) {
 	// One that does not end: --timeout and signals end tincan all the same.
 	t.Run("late", func(t *testing.T) {
 		noLeaks(t)
-		needProgram(t, "pgrep")
-		t.Cleanup(func() { // it has no environment, so no mark in it
+		length := fmt.Sprint(100000 + os.Getpid()) // it has no environment, so no mark in it
+		t.Cleanup(func() {
 			for range 50 {
-				if out, _ := exec.Command("pgrep", "-u", fmt.Sprint(testUser), "-fx", "sleep 1000").Output(); len(out) == 0 {
+				if sleeping(length) == 0 {
 					return
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
 			t.Error("a helper is left running")
-			exec.Command("pkill", "-u", fmt.Sprint(testUser), "-fx", "sleep 1000").Run()
+			exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
 		})
-		write(t, bin+"/newuidmap", "#!/bin/sh\nexec sleep 1000\n")
 		for _, c := range []struct {
-			before []string
-			status int
-			says   string
+			sends, flags string
+			status       int
+			says         string
 		}{
-			{nil, 124, "--timeout=0.5 is over, and"},
-			{[]string{"timeout", "--preserve-status", "-s", "TERM", "0.3"}, 143, "SIGTERM came, and"},
-			{[]string{"timeout", "--preserve-status", "-s", "INT", "0.3"}, 130, "SIGINT came, and"},
+			{":", "--timeout=0.5", 124, "--timeout=0.5 is over, and"},
+			{"kill -TERM $PPID", "", 143, "SIGTERM came, and"},
+			{"kill -INT $PPID", "", 130, "SIGINT came, and"},
 		} {
-			late := own
-			late.before = append(slices.Clone(own.before), c.before...)
-			args := []string{"--", "echo", "ran"}
-			if c.before == nil {
-				args = append([]string{"--timeout=0.5"}, args...)
-			}
-			if r := late.run(t, args...); r.status != c.status || r.out != "" || !strings.Contains(r.err, c.says) || !strings.Contains(r.err, `["newuidmap", "`) {
-				t.Errorf("want status %d and %q: %v", c.status, c.says, r)
-			}
+			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >"+bin+"/pid\n"+c.sends+"\nexec sleep "+length+"\n")
+			r := own.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
+			wantFailure(t, r, c.status, c.says, `["newuidmap", "`)
 		}
 	})
 	os.Remove(bin + "/newuidmap")
