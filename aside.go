@@ -57,20 +57,21 @@ type helper struct {
 	argv    []string
 	program string
 	pid     int
-	says    int     // a file in memory: its standard error
+	says    int     // a file in memory: its standard input, output and error
 	file    string  // of /proc/PID, which it is to write
 	maps    []idMap // into it
 }
 
 // startHelper starts it, with fork and execve in one (syscall.ForkExec): it needs
 // nothing of what the loop is for, and no copy of the launcher's memory either. Its words
-// go to a file in memory: a pipe may fill up, and another process may hold it open.
+// go to a file in memory: a pipe may fill up, and another process may hold it open, as it
+// may the container's own standard input and output.
 func startHelper(program string, argv []string, file string, maps []idMap) (*helper, error) {
-	says, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
+	says, err := unix.MemfdCreate("helper", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, &hostError{call: `memfd_create("stderr", MFD_CLOEXEC)`, err: err}
+		return nil, &hostError{call: `memfd_create("helper", MFD_CLOEXEC)`, err: err}
 	}
-	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{Files: []uintptr{0, 1, uintptr(says)}})
+	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{Files: []uintptr{uintptr(says), uintptr(says), uintptr(says)}})
 	if err != nil {
 		unix.Close(says)
 		return nil, &hostError{call: execve(program, cstrings(argv), cstrings(nil), argv).String(), err: err, hint: hintHelper(program)}

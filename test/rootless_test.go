@@ -133,7 +133,9 @@ func TestUserHelpers(t *testing.T) {
 		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map has "0 `},
 		{"echo boom >&2; exit 7", "exit status 7: boom|neither a set-user-ID bit"},
 		{"kill -9 $$", "signal SIGKILL"},
-		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // and it holds standard error open
+		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // and it holds its files open
+		{"echo boom; exit 7", "exit status 7: boom"},
+		{"read x || echo none; exit 7", "exit status 7: none"},
 		{"head -c 200000 /dev/zero >&2; exit 3", "exit status 3"},
 		{"", `execve("` + bin + `/newuidmap"|ENOEXEC|--map=0:$(id -u):1`},
 	} {
@@ -143,7 +145,11 @@ func TestUserHelpers(t *testing.T) {
 		}
 		write(t, bin+"/newuidmap", script)
 		os.Chmod(bin+"/newuidmap", 0o755)
-		refused(t, own.run(t, "--", "echo", "ran"), strings.Split(c.says, "|")...)
+		r := own.run(t, "--", "echo", "ran")
+		refused(t, r, strings.Split(c.says, "|")...)
+		if r.took > 10*time.Second {
+			t.Errorf("%q: ended after %v", c.script, r.took)
+		}
 	}
 	exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
 	// One that does not end: --timeout and signals end tincan all the same.
