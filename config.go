@@ -352,6 +352,9 @@ func (c *config) setRest(f *runFlags) error {
 	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
 		return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err)
 	}
+	if c.policy == nil && f.SeccompStrictInts {
+		return errors.New("--seccomp-strict-ints: there is nothing to compare with --seccomp=none")
+	}
 	if f.SeccompLog {
 		if c.policy == nil {
 			return errors.New("--seccomp-log: there is nothing to report with --seccomp=none")

@@ -99,6 +99,8 @@ var wrongLines = []wrong{
 	{"-m TREE --cap-add=NONESUCH -- true", "--cap-add=NONESUCH|capabilities(7)", 0},
 	{"-m TREE --cap-drop=CAP_ -- true", "--cap-drop=CAP_|no such capability", 0},
 	{"-m TREE --seccomp=nonesuch -- true", "--seccomp=nonesuch|default", 0},
+	{"-m TREE --seccomp=none --seccomp-log -- true", "--seccomp-log|nothing to report with --seccomp=none", 0},
+	{"-m TREE --seccomp=none --seccomp-strict-ints -- true", "--seccomp-strict-ints|nothing to compare with --seccomp=none", 0},
 	{"-m TREE --hostname=a/b -- true", "--hostname=a/b|slash", 0},
 	{"-m TREE --hostname=.. -- true", "--hostname=..", 0},
 	{"-m TREE --hostname=LONG -- true", "--hostname=LONG|65 bytes|64", 0},
