@@ -145,13 +145,15 @@ func TestUserHelpers(t *testing.T) {
 		}
 		write(t, bin+"/newuidmap", script)
 		os.Chmod(bin+"/newuidmap", 0o755)
-		r := own.run(t, "--", "echo", "ran")
-		refused(t, r, strings.Split(c.says, "|")...)
-		if r.took > 10*time.Second {
-			t.Errorf("%q: ended after %v", c.script, r.took)
+		refused(t, own.run(t, "--", "echo", "ran"), strings.Split(c.says, "|")...)
+	}
+	left := strings.TrimSpace(read(t, bin+"/pid"))
+	for _, fd := range []string{"1", "2"} {
+		if file, err := os.Readlink("/proc/" + left + "/fd/" + fd); err != nil || !strings.Contains(file, "memfd:") {
+			t.Errorf("what newuidmap left running has descriptor %s: %q (%v)", fd, file, err)
 		}
 	}
-	exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
+	exec.Command("kill", left).Run()
 	// One that does not end: --timeout and signals end tincan all the same.
 	t.Run("late", func(t *testing.T) {
 		noLeaks(t)
@@ -164,7 +166,7 @@ func TestUserHelpers(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 			t.Error("a helper is left running")
-			exec.Command("kill", strings.TrimSpace(read(t, bin+"/pid"))).Run()
+			exec.Command("kill", strings.Fields(read(t, bin+"/late"))...).Run()
 		})
 		for _, c := range []struct {
 			sends, flags string
@@ -175,7 +177,7 @@ func TestUserHelpers(t *testing.T) {
 			{"kill -TERM $PPID", "", 143, "SIGTERM came, and"},
 			{"kill -INT $PPID", "", 130, "SIGINT came, and"},
 		} {
-			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >"+bin+"/pid\n"+c.sends+"\nexec sleep "+length+"\n")
+			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >>"+bin+"/late\n"+c.sends+"\nexec sleep "+length+"\n")
 			r := own.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
 			wantFailure(t, r, c.status, c.says, `["newuidmap", "`)
 		}
