@@ -114,6 +114,14 @@ func TestSeccompLog(t *testing.T) {
 	}
 }
 
+// TestSeccompAround: tincan below its own default filter says what is in its way.
+func TestSeccompAround(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	r := tincan(t, "-m", dir, "-a", tincanBin+":/tincan:ro", "--", "/tincan", "--no-cgroup", "--", "true")
+	refused(t, r, "openat2(", "ENOSYS", "a system call filter around tincan", "tincan's own default filter")
+}
+
 // TestSeccompProfiles: Docker's and podman's run ordinary programs; what is wrong in
 // a profile is said with its place, and nothing runs.
 func TestSeccompProfiles(t *testing.T) {
