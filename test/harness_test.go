@@ -6,7 +6,6 @@
 package test
 
 import (
-	"bytes"
 	"context"
 	"debug/elf"
 	"errors"
@@ -156,11 +155,13 @@ func (j job) run(t *testing.T) result {
 	ctx, cancel := context.WithTimeout(context.Background(), j.within)
 	defer cancel()
 	c := j.command(ctx)
-	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
+	out, errs := gather(t, &c.Stdout), gather(t, &c.Stderr)
 	start := time.Now()
 	err := c.Run()
-	r := result{out: out.String(), err: errs.String(), took: time.Since(start)}
+	r := result{took: time.Since(start)}
+	var held [2]bool
+	r.out, held[0] = out()
+	r.err, held[1] = errs()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -170,10 +171,38 @@ func (j job) run(t *testing.T) result {
 		if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
 			r.signal = w.Signal()
 		}
-	case err != nil: // WaitDelay passed: somebody still holds the output open
+	case err != nil:
 		t.Fatalf("tincan %q: %v\n%v", j.args, err, r)
 	}
+	if held[0] || held[1] {
+		t.Fatalf("tincan %q ended, and somebody still holds its output open\n%v", j.args, r)
+	}
 	return r
+}
+
+// gather makes a pipe of an output to be. What it gives waits for the pipe's end once the
+// command has ended, and gives what came, and whether somebody holds it open for longer:
+// os/exec's WaitDelay says so only of commands with status 0.
+func gather(t *testing.T, output *io.Writer) func() (string, bool) {
+	t.Helper()
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	*output = to
+	all := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(from)
+		all <- string(b)
+	}()
+	return func() (string, bool) {
+		to.Close()
+		defer from.Close()
+		from.SetReadDeadline(time.Now().Add(15 * time.Second))
+		text := <-all
+		_, err := from.Read(make([]byte, 1))
+		return text, errors.Is(err, os.ErrDeadlineExceeded)
+	}
 }
 
 // tincan runs it with these arguments and nothing on standard input.

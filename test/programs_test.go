@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // bareBash is the tutorial's test: an empty directory with a copy of /bin/bash.
@@ -74,7 +76,8 @@ func debian(t *testing.T) string {
 	packages := strings.Fields("base-files bash coreutils dash debianutils diffutils dpkg findutils grep gzip hostname libacl1 libattr1 libbz2-1.0 libc6 libc-bin libcrypt1 " +
 		"libdb5.3 libgcc-s1 libgmp10 libgdbm6 liblzma5 libmd0 libpcre2-8-0 libselinux1 libtinfo6 libzstd1 perl-base sed tar zlib1g libssl3")
 	complete := filepath.Join(cache, "complete")
-	if b, _ := os.ReadFile(complete); string(b) == fmt.Sprint(packages) {
+	var st syscall.Stat_t // a copy of the project may be root's
+	if b, _ := os.ReadFile(complete); string(b) == fmt.Sprint(packages) && syscall.Stat(cache+"/root", &st) == nil && st.Uid == 10000 {
 		return filepath.Join(cache, "root")
 	}
 	os.RemoveAll(cache)
@@ -168,7 +171,7 @@ s = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockna
 		t.Run(filepath.Base(c.needs), func(t *testing.T) {
 			needProgram(t, c.needs)
 			args := append(strings.Fields(c.flags), "-a", project+":/tmp/p:ro", "--", "bash", "-c", c.line)
-			r := tincan(t, args...)
+			r := job{args: args, within: 5 * time.Minute}.run(t) // Go builds its standard library
 			if r.status != 0 || strings.TrimSpace(r.out) != c.want {
 				t.Errorf("%v\nwant %q", r, c.want)
 			}
