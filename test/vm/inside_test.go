@@ -72,18 +72,13 @@ const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimit
 // runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
 func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
-	var without []string
+	add, without := s.attacks(t, &j)
 	for _, n := range notInside {
 		without = append(without, n.name)
 	}
 	j.Env = append(j.Env, "TINCAN_TEST_SKIP=^("+strings.Join(without, "|")+")$")
 	if !full {
 		j.Env = append(j.Env, "TINCAN_TEST_RUN="+userTests)
-	}
-	var add []string
-	if holes := attackProgram(t, s.arch); holes != "" {
-		add = []string{holes + ":/vm/holes"}
-		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
 	}
 	s.run(t, k, j, add)
 }
@@ -95,17 +90,26 @@ func (s suite) runDriver(t *testing.T, k *Kernel) {
 		j.Skip = append(j.Skip, n.name)
 		t.Run(n.name, func(t *testing.T) { t.Skipf("not inside: %s", n.why) })
 	}
-	var add []string
-	if holes := attackProgram(t, s.arch); holes != "" {
-		add = append(add, holes+":/vm/holes")
-		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
-	} else {
-		for _, name := range []string{"TestHoles1To8", "TestSeccompLog"} {
-			j.Skip = append(j.Skip, name)
-			t.Run(name, func(t *testing.T) { skip(t, "a C compiler for %s", s.arch) })
-		}
-	}
+	add, without := s.attacks(t, &j)
+	j.Skip = append(j.Skip, without...)
 	s.run(t, k, j, add)
+}
+
+// attacks gives the job the program ../holes/holes.c, as a file to add, or the names of
+// the tests to leave out that need it.
+func (s suite) attacks(t *testing.T, j *Job) (add, without []string) {
+	t.Helper()
+	if holes := attackProgram(t, s.arch); holes != "" {
+		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
+		return []string{holes + ":/vm/holes"}, nil
+	}
+	without = []string{"TestHoles1To8", "TestSeccompLog"}
+	for _, name := range without {
+		t.Run(name, func(t *testing.T) {
+			skip(t, "a C compiler for %[1]s (apt-get install gcc-%[2]s libc6-dev-%[1]s-cross)", s.arch, crossName[s.arch])
+		})
+	}
+	return nil, without
 }
 
 // run boots a machine with the job in it.
@@ -143,12 +147,15 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 	}
 }
 
+// crossName is in the names of Debian's packages of compilers for other architectures.
+var crossName = map[string]string{"arm64": "aarch64-linux-gnu", "amd64": "x86-64-linux-gnu"}
+
 // attackProgram compiles ../holes/holes.c, if that can be done for the architecture.
 func attackProgram(t *testing.T, arch string) string {
 	t.Helper()
 	cc := "cc"
 	if arch != hostArch {
-		cc = map[string]string{"arm64": "aarch64-linux-gnu-gcc", "amd64": "x86_64-linux-gnu-gcc"}[arch]
+		cc = strings.ReplaceAll(crossName[arch], "x86-64", "x86_64") + "-gcc"
 		if _, err := exec.LookPath(cc); err != nil {
 			return ""
 		}
