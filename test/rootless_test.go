@@ -154,6 +154,11 @@ func TestUserHelpers(t *testing.T) {
 		}
 	}
 	exec.Command("kill", left).Run()
+	// One that is late takes nothing of the command's time.
+	write(t, bin+"/newuidmap", "#!/bin/sh\nsleep 2\nexec "+helper+" \"$@\"\n")
+	if got := own.ok(t, "--timeout=1.5", "--", "echo", "ran"); got != "ran" {
+		t.Error(got)
+	}
 	// One that does not end: --timeout and signals end tincan all the same.
 	t.Run("late", func(t *testing.T) {
 		noLeaks(t)
