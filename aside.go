@@ -98,12 +98,12 @@ func (h *helper) end(l *launch) error {
 	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(text[:max(n, 0)])))
 }
 
-// slowest is how long newuidmap may take on a busy machine: --timeout is the command's
-// time, and a short one is not used up by what comes before it.
-const slowest = 10 * time.Second
+// leastPatience is for newuidmap on a busy machine: --timeout is the command's time, and
+// a short one is not used up by what comes before it.
+const leastPatience = 10 * time.Second
 
 // patience waits until the helper has ended, and no longer than the longer of --timeout
-// and slowest, or than nobody asks tincan to end: newuidmap asks name services, and some
+// and leastPatience, or than nobody asks tincan to end: newuidmap asks name services, and some
 // answer late or never. What other signals come meanwhile is for the command.
 func (l *launch) patience(h *helper) error {
 	pidfd, err := unix.PidfdOpen(h.pid, 0)
@@ -114,7 +114,7 @@ func (l *launch) patience(h *helper) error {
 	var later []byte
 	defer func() { unix.Write(int(signalPipe), later) }()
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(l.signals), Events: unix.POLLIN}}
-	until := time.Now().Add(max(l.timeout, slowest))
+	until := time.Now().Add(max(l.timeout, leastPatience))
 	giveUp := func(status int, why string) error {
 		unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
 		return &exitError{status, fmt.Errorf("%s, and %s had not ended: nothing was run", why, vectorText(h.argv))}

@@ -39,7 +39,7 @@
 //	                     systemd
 //	rlimit.go    14      the limits of a process
 //	apparmor.go          a profile of AppArmor's, for hosts that have it
-//	command.go   15      the last steps, and execve
+//	command.go   15      the last steps, and execve; program.go says why it was refused
 //	supervise.go         time limit, the end; signals.go has the signals,
 //	                     jobcontrol.go the terminal, stats.go what was used
 //	pid1.go              PID 1 of a machine: bootargs.go finds out what it is to

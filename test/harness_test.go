@@ -159,49 +159,58 @@ func (j job) run(t *testing.T) result {
 	start := time.Now()
 	err := c.Run()
 	r := result{took: time.Since(start)}
-	var held [2]bool
-	r.out, held[0] = out()
-	r.err, held[1] = errs()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
+	var held, errsHeld error
+	r.out, held = out()
+	r.err, errsHeld = errs()
+	if ctx.Err() != nil {
 		t.Fatalf("tincan %q did not end within %v\n%v", j.args, j.within, r)
-	case errors.As(err, &exit):
-		r.status = exit.ExitCode()
-		if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
-			r.signal = w.Signal()
-		}
-	case err != nil:
-		t.Fatalf("tincan %q: %v\n%v", j.args, err, r)
 	}
-	if held[0] || held[1] {
-		t.Fatalf("tincan %q ended, and somebody still holds its output open\n%v", j.args, r)
+	if err := errors.Join(r.setStatus(err), held, errsHeld); err != nil {
+		t.Fatalf("tincan %q: %v\n%v", j.args, err, r)
 	}
 	return r
 }
 
-// gather makes a pipe of an output to be. What it gives waits for the pipe's end once the
-// command has ended, and gives what came, and whether somebody holds it open for longer:
-// os/exec's WaitDelay says so only of commands with status 0.
-func gather(t *testing.T, output *io.Writer) func() (string, bool) {
+// setStatus takes the status from what os/exec says of the end, and gives back what is
+// wrong besides.
+func (r *result) setStatus(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	r.status = exit.ExitCode()
+	if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
+		r.signal = w.Signal()
+	}
+	return nil
+}
+
+// gather makes an output a pipe, and gives a function for the time after the command's
+// end: what came, and an error if somebody still holds the pipe open. os/exec's WaitDelay
+// has that error for commands with status 0 only.
+func gather(t *testing.T, output *io.Writer) func() (string, error) {
 	t.Helper()
 	from, to, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	*output = to
-	all := make(chan string, 1)
+	var text []byte
+	end := make(chan error, 1)
 	go func() {
-		b, _ := io.ReadAll(from)
-		all <- string(b)
+		b, err := io.ReadAll(from)
+		text = b
+		end <- err
 	}()
-	return func() (string, bool) {
+	return func() (string, error) {
 		to.Close()
 		defer from.Close()
 		from.SetReadDeadline(time.Now().Add(15 * time.Second))
-		text := <-all
-		_, err := from.Read(make([]byte, 1))
-		return text, errors.Is(err, os.ErrDeadlineExceeded)
+		err := <-end
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errors.New("it ended, and somebody still holds its output open")
+		}
+		return string(text), err
 	}
 }
 

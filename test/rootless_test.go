@@ -160,7 +160,7 @@ func TestUserHelpers(t *testing.T) {
 		t.Error(got)
 	}
 	// One that does not end: --timeout and signals end tincan all the same.
-	t.Run("late", func(t *testing.T) {
+	t.Run("endless", func(t *testing.T) {
 		noLeaks(t)
 		length := fmt.Sprint(100000 + os.Getpid()) // it has no environment, so no mark in it
 		t.Cleanup(func() {
@@ -171,7 +171,7 @@ func TestUserHelpers(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 			t.Error("a helper is left running")
-			exec.Command("kill", strings.Fields(read(t, bin+"/late"))...).Run()
+			exec.Command("kill", strings.Fields(read(t, bin+"/pids"))...).Run()
 		})
 		for _, c := range []struct {
 			sends, flags string
@@ -182,7 +182,7 @@ func TestUserHelpers(t *testing.T) {
 			{"kill -TERM $PPID", "", 143, "SIGTERM came, and"},
 			{"kill -INT $PPID", "", 130, "SIGINT came, and"},
 		} {
-			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >>"+bin+"/late\n"+c.sends+"\nexec sleep "+length+"\n")
+			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >>"+bin+"/pids\n"+c.sends+"\nexec sleep "+length+"\n")
 			r := own.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
 			wantFailure(t, r, c.status, c.says, `["newuidmap", "`)
 		}

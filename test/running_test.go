@@ -26,7 +26,7 @@ type running struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	all    bytes.Buffer // what was read of standard output
-	errs   bytes.Buffer
+	errs   func() (string, error)
 	began  time.Time
 	ended  bool
 }
@@ -45,7 +45,7 @@ func start(t *testing.T, j job) *running {
 		t.Fatal(err)
 	}
 	r.out = bufio.NewReader(out)
-	r.c.Stderr = &r.errs
+	r.errs = gather(t, &r.c.Stderr)
 	if err := r.c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -91,14 +91,10 @@ func (r *running) wait() result {
 	r.ended = true
 	io.Copy(&r.all, r.out)
 	err := r.c.Wait()
-	res := result{out: r.all.String(), err: r.errs.String(), took: time.Since(r.began)}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		res.status = exit.ExitCode()
-		if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
-			res.signal = w.Signal()
-		}
-	} else if err != nil {
+	res := result{out: r.all.String(), took: time.Since(r.began)}
+	var held error
+	res.err, held = r.errs()
+	if err := errors.Join(res.setStatus(err), held); err != nil {
 		r.t.Errorf("wait: %v", err)
 	}
 	return res

@@ -17,9 +17,10 @@ var notInside = []struct{ name, why string }{
 	{"TestDemo", "its script is not part of the image"},
 	{"TestUserDemo", "its script is not part of the image"},
 	{"TestSeccompProfiles", "its profiles are not part of the source"},
-	{"TestAsUser", "it has a machine of its own"},
-	{"TestAsUserRanges", "it has a machine of its own"},
 }
+
+// ownMachine are those that have a machine of their own each.
+var ownMachine = []string{"TestAsUser", "TestAsUserRanges"}
 
 // suite is what runs on a kernel.
 type suite struct {
@@ -57,7 +58,7 @@ func TestInside(t *testing.T) {
 		done[k.Arch+k.Release] = true
 		if s.main {
 			inside("driver", func(t *testing.T) { s.runDriver(t, k) })
-			for _, as := range []string{"TestAsUser", "TestAsUserRanges"} {
+			for _, as := range ownMachine {
 				inside(as, func(t *testing.T) { s.runUser(t, k, as) })
 			}
 		}
@@ -72,11 +73,8 @@ const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimit
 // runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
 func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
-	add, without := s.attacks(t, &j)
-	for _, n := range notInside {
-		without = append(without, n.name)
-	}
-	j.Env = append(j.Env, "TINCAN_TEST_SKIP=^("+strings.Join(without, "|")+")$")
+	add, without := s.leaveOut(t, &j)
+	j.Env = append(j.Env, "TINCAN_TEST_SKIP="+skipPattern(without))
 	if !full {
 		j.Env = append(j.Env, "TINCAN_TEST_RUN="+userTests)
 	}
@@ -86,30 +84,30 @@ func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 // runDriver runs the tests of ../ inside.
 func (s suite) runDriver(t *testing.T, k *Kernel) {
 	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
-	for _, n := range notInside {
-		j.Skip = append(j.Skip, n.name)
-		t.Run(n.name, func(t *testing.T) { t.Skipf("not inside: %s", n.why) })
-	}
-	add, without := s.attacks(t, &j)
-	j.Skip = append(j.Skip, without...)
+	add, without := s.leaveOut(t, &j)
+	j.Skip = append(without, ownMachine...)
 	s.run(t, k, j, add)
 }
 
-// attacks gives the job the program ../holes/holes.c, as a file to add, or the names of
-// the tests to leave out that need it.
-func (s suite) attacks(t *testing.T, j *Job) (add, without []string) {
+// leaveOut skips, by name, the tests of ../ that cannot run inside. It gives their names,
+// and the program ../holes/holes.c as a file to add, if there is a compiler for it.
+func (s suite) leaveOut(t *testing.T, j *Job) (add, names []string) {
 	t.Helper()
+	for _, n := range notInside {
+		names = append(names, n.name)
+		t.Run(n.name, func(t *testing.T) { t.Skipf("not inside: %s", n.why) })
+	}
 	if holes := attackProgram(t, s.arch); holes != "" {
 		j.Env = append(j.Env, "TINCAN_TEST_HOLES=/vm/holes")
-		return []string{holes + ":/vm/holes"}, nil
+		return []string{holes + ":/vm/holes"}, names
 	}
-	without = []string{"TestHoles1To8", "TestSeccompLog"}
-	for _, name := range without {
+	for _, name := range []string{"TestHoles1To8", "TestSeccompLog"} {
+		names = append(names, name)
 		t.Run(name, func(t *testing.T) {
-			skip(t, "a C compiler for %[1]s (apt-get install gcc-%[2]s libc6-dev-%[1]s-cross)", s.arch, crossName[s.arch])
+			skip(t, "a C compiler for %[1]s (apt-get install gcc-%[2]s libc6-dev-%[1]s-cross)", s.arch, strings.ReplaceAll(triplet[s.arch], "_", "-"))
 		})
 	}
-	return nil, without
+	return nil, names
 }
 
 // run boots a machine with the job in it.
@@ -147,15 +145,15 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 	}
 }
 
-// crossName is in the names of Debian's packages of compilers for other architectures.
-var crossName = map[string]string{"arm64": "aarch64-linux-gnu", "amd64": "x86-64-linux-gnu"}
+// triplet is what a compiler for the architecture has before its name.
+var triplet = map[string]string{"arm64": "aarch64-linux-gnu", "amd64": "x86_64-linux-gnu"}
 
 // attackProgram compiles ../holes/holes.c, if that can be done for the architecture.
 func attackProgram(t *testing.T, arch string) string {
 	t.Helper()
 	cc := "cc"
 	if arch != hostArch {
-		cc = strings.ReplaceAll(crossName[arch], "x86-64", "x86_64") + "-gcc"
+		cc = triplet[arch] + "-gcc"
 		if _, err := exec.LookPath(cc); err != nil {
 			return ""
 		}
