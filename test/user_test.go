@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	osuser "os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -169,6 +171,34 @@ func startedIn(before []string, group string) []string {
 	last := len(out) - 1
 	out[last] = strings.Replace(out[last], "exec setpriv", "echo 0 >"+group+"/cgroup.procs; exec setpriv", 1)
 	return out
+}
+
+// grantedMap is the map of a user to whom /etc/subuid grants ids, from inside: the own id
+// as 0, and after it what is granted, in order.
+func grantedMap(t *testing.T) [][3]int {
+	t.Helper()
+	self, err := osuser.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants, _ := os.ReadFile("/etc/subuid")
+	ids, next := [][3]int{{0, 0, 1}}, 1
+	for _, m := range regexp.MustCompile(`(?m)^([^:]+):\d+:(\d+)$`).FindAllStringSubmatch(string(grants), -1) {
+		if count, _ := strconv.Atoi(m[2]); m[1] == self.Username || m[1] == self.Uid {
+			ids = append(ids, [3]int{next, next, count})
+			next += count
+		}
+	}
+	return ids
+}
+
+// idMapText is a map as the kernel shows it in /proc/PID/uid_map: inside, outside, count.
+func idMapText(ids [][3]int) string {
+	var lines []string
+	for _, r := range ids {
+		lines = append(lines, fmt.Sprintf("%10d %10d %10d", r[0], r[1], r[2]))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // notForUsers skips what cannot apply to an ordinary user, and says why.
