@@ -97,9 +97,7 @@ func TestHole19LauncherMemory(t *testing.T) {
 	}
 	// Not even in the moment after the fork, made long here, is the command line seen.
 	notForRanges(t, "newuidmap's set-id bit does not work under a user's strace")
-	if _, err := exec.LookPath("strace"); err != nil {
-		skip(t, "the program strace")
-	}
+	needProgram(t, "strace")
 	slow := []string{"strace", "-f", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:delay_exit=200000:when=1"}
 	r = job{before: slow, args: []string{"--stats=" + stats, "-m", dir, "--", "/bin/cat", "/proc/1/cmdline"}}.run(t)
 	if strings.Trim(r.out, "\x00") != "tincan-init" {
