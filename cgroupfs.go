@@ -70,8 +70,8 @@ type group struct {
 	lacks     error // why there is none although none was not asked for
 	v2        bool
 	delegated bool // below a group that is not the machine's topmost
-	leaf      bool // the launcher must leave that group first (delegate.go)
-	keep      bool // another group sees to it that the limits stay (systemd.go)
+	leaf      bool // the launcher must leave that group first (cgroupdelegate.go)
+	keep      bool // another group sees to it that the limits stay (cgroupsystemd.go)
 	name      string
 	parents   []groupParent
 	files     []groupFile

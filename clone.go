@@ -91,7 +91,7 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 	return kept
 }
 
-// make makes one step in ordinary Go, as PID 1 of a machine does (machine.go).
+// make makes one step in ordinary Go, as PID 1 of a machine does (machinesetup.go).
 func (s *step) make(kept uintptr) (uintptr, error) {
 	var v [6]uintptr
 	for i, a := range s.args {

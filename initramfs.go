@@ -3,7 +3,7 @@
 // Documentation/filesystems/ramfs-rootfs-initramfs.rst, bootparam(7).
 //
 // The kernel unpacks the archive into its first file system and starts /init there;
-// pid1.go says what tincan does then. Besides /init the archive has the two devices
+// machine.go says what tincan does then. Besides /init the archive has the two devices
 // that a program needs to start at all where the kernel has mounted nothing yet, and
 // what was asked for. The same files give the same bytes, wherever and whenever.
 //

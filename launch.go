@@ -1,8 +1,8 @@
 // Carrying the plan out.
 //
-// launch.run makes the steps of order.go's plan: the host's before the
+// launch.run makes the steps of planorder.go's plan: the host's before the
 // clone, the clone, the handshake with the host's steps in its middle, and then the
-// wait for the end (supervise.go). Whatever was made goes away on every path.
+// wait for the end (wait.go). Whatever was made goes away on every path.
 
 package main
 

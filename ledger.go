@@ -81,7 +81,7 @@ type ledger struct {
 //	root  DEV:INO               this run uses the root directory
 //	group DIR                   a directory of cgroupfs
 //	leaf  DIR                   where the launcher is meanwhile
-//	home  DIR                   the group that the launcher was in (delegate.go)
+//	home  DIR                   the group that the launcher was in (cgroupdelegate.go)
 //	not   DIR                   that directory was another's after all
 //	made  DEV:INO d|f ROOT REL  a mount point in the root directory
 type entry struct {

@@ -1,231 +1,263 @@
-// The duties of a machine's PID 1, continued: what is mounted, loaded and switched on
-// before anything runs.
+// The duties of a machine's PID 1: tincan as the only program of a virtual machine.
 //
-// mount(2), chroot(2), pivot_root(2), finit_module(2), cgroups(7), devpts(4), tty_ioctl(4).
+// Documentation/filesystems/ramfs-rootfs-initramfs.rst, bootparam(7), reboot(2),
+// signal(7), waitpid(2).
 //
-// The duties are system calls, and stand here as the plan's steps do; only that one
-// that fails is said, and the next is made.
+// The kernel starts /init with the words behind -- on its command line. tincan mounts
+// what programs expect (machinesetup.go), runs the container or the command that those
+// words or /etc/tincan/args ask for, reports how it ended, and powers off. It is one
+// process and one program: the container is cloned from PID 1 itself.
 //
-// A container leaves its file system by pivot_root, which the kernel refuses on the
-// initramfs (EINVAL). To chroot instead would leave a way out, and so would a new root
-// moved over the old one by each container: CAP_SYS_ADMIN inside could move it away.
-// So the root is covered once, by itself, with no mount left below that could be reached,
-// and then every container uses plain pivot_root.
+// From here on there is nobody to fail to: an init that ends is a kernel that panics.
+// So a duty that cannot be done is said on the console and the next one is done, while
+// the run itself fails closed as ever; and whatever happens ends in report and end.
+//
+// Differs from the tutorial: it has no such part.
 
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"sort"
-	"strings"
+	"path"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// machineMounts are what programs expect of a machine, in order.
-var machineMounts = []struct {
-	source, target, fstype string
-	flags                  uintptr
-	data, why              string
-}{
-	{"sysfs", "/sys", "sysfs", plainFlags, "", "devices and kernel settings"},
-	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755", "the machine's devices, by the kernel"},
-	{"devpts", "/dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5", "pseudo-terminals"},
-	{"tmpfs", "/dev/shm", "tmpfs", nosuidnodev, "mode=1777", "POSIX shared memory"},
-	{"tmpfs", "/tmp", "tmpfs", nosuidnodev, "mode=1777", "temporary files, also where the root is read-only"},
-	{"tmpfs", "/run", "tmpfs", nosuidnodev, "mode=0755", "sockets, and tincan's own notes"},
-	{"cgroup2", "/sys/fs/cgroup", "cgroup2", plainFlags, "nsdelegate", "resource groups"},
-	{"securityfs", "/sys/kernel/security", "securityfs", plainFlags, "", "AppArmor's profiles"},
+// initCmd is `tincan init`. As PID 1 the words are read by parseInit; kong reads them
+// for --help, and where the process is not PID 1.
+type initCmd struct {
+	NoContainer bool     `help:"Run the command itself, without a container around it."`
+	Poweroff    string   `default:"always" enum:"never,always,on-success" placeholder:"never|always|on-success" help:"What to do at the end (${default})."`
+	DebugExit   string   `placeholder:"[PORT]" optional:"" help:"Tell QEMU's isa-debug-exit device the status: QEMU then exits with 2*STATUS+1, modulo 256 (amd64; port 0x501)."`
+	Args        []string `arg:"" optional:"" passthrough:"all" help:"tincan's arguments, 'run' being the default command; with --no-container the command and its own."`
 }
 
-// duty makes steps; one that fails is said.
-func duty(steps ...*step) {
-	var kept uintptr
-	for _, s := range steps {
-		r, err := s.make(kept)
-		if err != nil {
-			say("%v", err)
-		}
-		kept = kept&^s.keep | r&s.keep
-	}
+func (initCmd) Help() string {
+	return `This is what tincan does by itself when it is process 1 of a machine and /proc is not mounted yet: rdinit=/init or init=/tincan on the kernel's command line, and these arguments behind -- there. It mounts /proc, /sys, /dev, /tmp, /run and the control groups, loads /etc/tincan/modules/*.ko*, brings the loopback interface up, runs the command, prints 'tincan: exit status N', writes {"status": N, "signal": ..., "oom_killed": ..., "duration": ...} to the virtio-serial port named 'result' if there is one, and powers off. SIGTERM, SIGINT and SIGPWR (and Ctrl-Alt-Del) end the command first.
+
+Without a command here the lines of /etc/tincan/args are the arguments; without that file a shell on the console is.
+
+Example, on a kernel's command line:
+
+  console=ttyS0 quiet panic=-1 -- -m /rootfs --memory=64M -- /bin/test`
 }
 
-// setUp is everything that comes before the command. ok is false if this is no
-// machine's PID 1 but a container's: then nothing was changed.
-func (m *machine) setUp() (ok bool) {
-	mounted, made := exists("/proc/self"), !exists("/proc")
-	if !mounted {
-		duty(mkdir("/proc", 0o555).or(unix.EEXIST),
-			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and what is looked up below"))
-	}
-	if !initialPIDNamespace() {
-		if !mounted {
-			unix.Unmount("/proc", 0)
-			if made {
-				unix.Rmdir("/proc")
-			}
-		}
-		return false
-	}
-	ownSignals()
-	m.signals, m.deaf = catchSignals()
-	if !mounted && rootOfAll() {
-		duty(coverRoot()...)
-	}
-	for _, row := range machineMounts {
-		if !mountPointAt(row.target) {
-			duty(mkdir(row.target, 0o755).or(unix.EEXIST), mount(row.source, row.target, row.fstype, row.flags, row.data).because(row.why))
-		}
-	}
-	for _, l := range devLinks {
-		duty(symlink(l.target, l.link).or(unix.EEXIST))
-	}
-	// The first write to cgroup.subtree_control and the loopback each take the kernel 100
-	// milliseconds and more in a machine under emulation, most of it waiting. They wait at
-	// the same time, and beside what is made ready for the command.
-	m.meanwhile(enableAll)
-	m.meanwhile(func() { duty(loopback(&config{net: "none"})...) })
-	takeConsole()
-	loadModules()
-	var u unix.Utsname
-	if unix.Uname(&u) == nil && unix.ByteSliceToString(u.Nodename[:]) == "(none)" {
-		duty(sethostname(machineName()))
-	}
-	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) // Ctrl-Alt-Del is SIGINT, and not the end of the machine
-	return true
+// machinePID1 tells whether this is the first process of a machine. A container's has
+// its /proc.
+func machinePID1(args []string) bool {
+	return os.Getpid() == 1 && (len(args) > 0 && args[0] == "init" || !exists("/proc/self"))
 }
 
-// meanwhile does a duty beside the others.
-func (m *machine) meanwhile(do func()) {
-	m.busy.Add(1)
-	go func() {
-		defer m.recover()
-		do()
-		m.busy.Done()
-	}()
+// theMachine is not nil in PID 1 of a machine.
+var theMachine *machine
+
+// machine is PID 1's state.
+type machine struct {
+	opt      initOptions
+	started  time.Time
+	oomKills int64 // of the whole machine, when the command started
+	ending   *ending
+	failure  string // why nothing ran, or the crash
+	busy     sync.WaitGroup
+	signals  int   // a pipe with a byte for each signal that was caught
+	deaf     error // why there is none
 }
 
-// ready waits until all duties are done. It comes before anything is made or started.
-func (m *machine) ready() {
-	if m != nil {
-		m.busy.Wait()
+// runMachine is process 1's whole life. It returns only if this is a container's.
+func runMachine(args []string) {
+	m := &machine{opt: initOptions{poweroff: "always"}}
+	status := statusFailed
+	theMachine = m
+	defer func() { m.end(status) }()
+	defer m.recover()
+	if !m.setUp() {
+		theMachine = nil
+		return
 	}
-}
-
-// initialPIDNamespace tells a machine's PID 1 from a container's. The number is the
-// kernel's PROC_PID_INIT_INO (linux/proc_ns.h).
-func initialPIDNamespace() bool {
-	link, err := os.Readlink("/proc/self/ns/pid")
-	return err == nil && link == fmt.Sprintf("pid:[%d]", uint32(0xEFFFFFFC))
-}
-
-// rootOfAll tells whether / is the first mount of all, which has no parent. There the
-// initramfs is, up to Linux 6.19; from 7.0 on it stands on an empty file system, can be
-// pivoted away from, and a cover would leave it in reach.
-func rootOfAll() bool {
-	b, err := os.ReadFile("/proc/self/mountinfo")
+	words, err := machineArgs(args)
+	if err == nil {
+		m.opt, err = parseInit(words)
+	}
 	if err != nil {
-		return false
+		m.fail(err)
+		return
 	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
-			return f[0] == f[1] // the mount's number and its parent's: proc_pid_mountinfo(5)
+	status = m.run()
+}
+
+// fail says why, on the console and to the port.
+func (m *machine) fail(err error) {
+	m.failure = err.Error()
+	say("%v", err)
+}
+
+// recover makes a crash of tincan a report. It is deferred in every goroutine.
+func (m *machine) recover() {
+	if m == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		m.fail(fmt.Errorf("tincan itself crashed: %v\n%s", r, debug.Stack()))
+		m.end(statusFailed)
+	}
+}
+
+// run runs what was asked for, and gives its status.
+func (m *machine) run() int {
+	m.started, m.oomKills = time.Now(), vmOOMKills()
+	switch {
+	case len(m.opt.args) == 0 && !m.opt.noContainer:
+		return m.shell()
+	case len(m.opt.args) == 0:
+		m.fail(errors.New("--no-container: no command to run behind it"))
+		return statusFailed
+	case m.opt.noContainer:
+		return m.direct(m.opt.args)
+	}
+	return tincan(m.opt.args)
+}
+
+// shell is for a machine that nobody told what to do.
+func (m *machine) shell() int {
+	const shell = "/bin/sh"
+	if !isTerminal(0) || !exists(shell) {
+		m.fail(fmt.Errorf("nothing to run: no arguments behind -- on the kernel's command line, no %s, and no %s with a console for it\ntry: -- run -m /rootfs -- /bin/true", argsFile, shell))
+		return statusFailed
+	}
+	say("no arguments behind -- on the kernel's command line, and no %s: a shell; its end is the machine's", argsFile)
+	return m.direct([]string{shell})
+}
+
+// direct runs a command without a container.
+func (m *machine) direct(argv []string) int {
+	m.ready()
+	env := os.Environ() // what stands before the -- as NAME=VALUE
+	if os.Getenv("PATH") == "" {
+		env = append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	}
+	c := &config{argv: argv, env: env, workdir: "/", root: root{dir: "/"}}
+	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	if isTerminal(0) {
+		attr.Sys.Foreground, attr.Sys.Ctty = true, 0
+	}
+	for _, file := range c.candidates() {
+		pid, err := syscall.ForkExec(file, argv, attr)
+		if err == nil {
+			return m.await(pid)
 		}
-	}
-	return false
-}
-
-// coverRoot mounts the root on a directory of its own and moves that over the root.
-func coverRoot() []*step {
-	const cover = "/.root"
-	return []*step{
-		mkdir(cover, 0o700).or(unix.EEXIST),
-		mount("/", cover, "", unix.MS_BIND, ""),
-		mount("/proc", cover+"/proc", "", unix.MS_MOVE, "").because("nothing stays below; to unmount it would wait for RCU"),
-		chdir(cover),
-		mount(".", "/", "", unix.MS_MOVE, "").because("a root with a parent, which pivot_root can leave"),
-		chroot("."),
-		chdir("/"),
-		rmdir(cover),
-	}
-}
-
-// mountPointAt tells whether something is mounted there already.
-func mountPointAt(dir string) bool {
-	var here, up unix.Stat_t
-	return unix.Stat(dir, &here) == nil && unix.Stat(filepath.Dir(dir), &up) == nil && here.Dev != up.Dev
-}
-
-// takeConsole makes the console the terminal of this process, so that Ctrl-C and a
-// shell's job control work: /dev/console itself cannot be that (tty_ioctl(4)).
-func takeConsole() {
-	b, _ := os.ReadFile("/sys/class/tty/console/active")
-	names := append([]string{"console"}, strings.Fields(string(b))...)
-	fd := -1
-	for i := len(names) - 1; i >= 0 && fd < 0; i-- {
-		fd, _ = unix.Open("/dev/"+names[i], unix.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if fd < 0 {
-		return // whatever the kernel has opened stays
-	}
-	for n := range 3 {
-		if n != fd {
-			unix.Dup3(fd, n, 0)
-		}
-	}
-	if fd > 2 {
-		unix.Close(fd)
-	}
-	unix.Setsid()
-	unix.IoctlSetInt(0, unix.TIOCSCTTY, 0)
-}
-
-// loadModules loads /etc/tincan/modules/*.ko*, in the order of their names.
-func loadModules() {
-	files, _ := filepath.Glob(modulesDir + "/*.ko*")
-	sort.Strings(files)
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			say("%v", err)
+		e := errnoOf(err)
+		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != c.candidates()[len(c.candidates())-1] {
 			continue
 		}
-		flags, text := 0, "0"
-		if !strings.HasSuffix(file, ".ko") {
-			flags, text = unix.MODULE_INIT_COMPRESSED_FILE, "MODULE_INIT_COMPRESSED_FILE"
-		}
-		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text)).or(unix.EEXIST).hinted(hintModule))
-		f.Close()
+		m.fail(&hostError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: hintDirect(c, file, e)})
+		return c.execStatus(file, e)
 	}
+	return statusFailed // not reached: there is always a candidate
 }
 
-func hintModule(e unix.Errno) string {
-	switch e {
-	case unix.ENOENT:
-		return "the module needs another that is not loaded: see modules.dep, and give it a name that comes before"
-	case unix.ENOEXEC:
-		return "not a module for this very kernel, or compressed in a way that it does not know; see dmesg"
+// hintDirect says what to do about a command that could not be executed.
+func hintDirect(c *config, file string, e syscall.Errno) string {
+	switch i := c.interpreterOf(file); {
+	case e == unix.ENOENT && i != "":
+		return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nput it into the image: tincan initramfs --add %s:%s", file, i, i, i)
+	case e == unix.ENOENT:
+		return fmt.Sprintf("%s is not there; tincan initramfs --add FILE:%s puts it into the image", c.argv[0], path.Join("/", c.argv[0]))
+	case e == unix.EACCES:
+		return file + ": a directory, or not executable: chmod +x"
 	}
 	return ""
 }
 
-// enableAll lets groups have every controller's files.
-func enableAll() {
-	controllers, _ := v2Controllers(cgroupRoot)
-	for _, c := range controllers {
-		if err := writeFile(cgroupRoot+"/cgroup.subtree_control", "+"+c); err != nil {
-			say("%v", &hostError{call: fmt.Sprintf("write(%s, %s)", quote(cgroupRoot+"/cgroup.subtree_control"), quote("+"+c)), err: err})
+// await reaps whatever ends until the command does, and passes signals on: one loop,
+// and the only one that waits for children.
+func (m *machine) await(command int) int {
+	idle := -1 // milliseconds
+	if m.deaf != nil {
+		say("%v", m.deaf)
+		idle = 100 // without the pipe nothing tells of an end
+	}
+	var deadline time.Time
+	fds := []unix.PollFd{{Fd: int32(m.signals), Events: unix.POLLIN}}
+	for {
+		if m.ending = reapUntil(command); m.ending != nil {
+			m.ending.wall = time.Since(m.started)
+			return m.ending.exitStatus()
+		}
+		wait := idle
+		if !deadline.IsZero() {
+			wait = max(0, int(time.Until(deadline).Milliseconds())+1)
+		}
+		n, _ := retry(func() (int, error) { return unix.Poll(fds, wait) })
+		if n == 0 && !deadline.IsZero() { // SIGTERM was not enough
+			unix.Kill(-command, unix.SIGKILL)
+			deadline = time.Time{}
+			continue
+		}
+		var b [64]byte
+		n, _ = unix.Read(m.signals, b[:])
+		for _, s := range b[:max(n, 0)] {
+			switch s := syscall.Signal(s); {
+			case s == unix.SIGCHLD: // reaped above
+			case endsMachine(s):
+				unix.Kill(-command, unix.SIGTERM)
+				unix.Kill(-command, unix.SIGCONT)
+				deadline = time.Now().Add(killAfter)
+			default:
+				unix.Kill(-command, s)
+			}
 		}
 	}
 }
 
-// machineName is the one in /etc/hostname, or else this program's.
-func machineName() string {
-	b, _ := os.ReadFile("/etc/hostname")
-	if f := strings.Fields(string(b)); len(f) > 0 && len(f[0]) <= 64 {
-		return f[0]
+// reapUntil reaps what has ended, and gives the command's end if that is among it.
+func reapUntil(command int) *ending {
+	for {
+		e := ending{}
+		pid, err := unix.Wait4(-1, &e.status, unix.WNOHANG|unix.WUNTRACED, &e.usage)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || pid == 0:
+			return nil
+		case pid != command:
+		case e.status.Stopped(): // nobody here has a shell's `fg`
+			unix.Kill(-command, unix.SIGCONT)
+		default:
+			return &e
+		}
 	}
-	return "tincan"
+}
+
+// endsMachine tells whether a signal to PID 1 asks for the end: kill(1), Ctrl-Alt-Del,
+// a power failure.
+func endsMachine(s syscall.Signal) bool {
+	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGPWR
+}
+
+// startSignals is catchSignals, but in a machine's PID 1 they are caught already.
+func startSignals() (int, error) {
+	if theMachine == nil {
+		return catchSignals()
+	}
+	return theMachine.signals, theMachine.deaf
+}
+
+// ownSignals makes every signal harmless that neither Go nor tincan needs: Go's own way
+// would be to end, and the kernel would panic.
+func ownSignals() {
+	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true}
+	for _, s := range passed {
+		needed[s.signal] = true
+	}
+	for s := syscall.Signal(1); s <= 64; s++ {
+		if !needed[s] {
+			doNothing(s)
+		}
+	}
+	onlyOwnFaults()
 }

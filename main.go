@@ -14,36 +14,36 @@
 // Read the files in the order of the tutorial "Writing a container in Rust", whose
 // sixteen steps they follow:
 //
-//	main.go      1-4     the command line; quick.go reads the usual ones
-//	config.go    1-6     what was asked for, checked and made definite; values.go
-//	                     reads the values of flags, kernel.go the kernel's version
+//	main.go      1-4     the command line; flags.go reads the usual ones
+//	config.go    1-6     what was asked for, checked and made definite; flagvalues.go
+//	                     reads the values of flags, hostkernel.go the kernel's version
 //	plan.go              what a step is; calls.go has one constructor for each call
-//	order.go     5-6     the order of everything: containerPlan
-//	launch.go    5-6     carrying it out; hostio.go has the steps of the host,
-//	                     report.go what the child says, verify.go a last look
+//	planorder.go 5-6     the order of everything: containerPlan
+//	launch.go    5-6     carrying it out; hostfiles.go has the steps of the host,
+//	                     handshake.go what the child says, mountverify.go a last look
 //	clone.go     8       the loop, and the init that stays behind as PID 1
 //	ns.go        7-9,11  socket pair, namespaces, hostname, ids; idmaps.go has the maps
 //	rootless.go  11      the same for a user who is not root: subids.go reads what ids are
-//	                     granted, aside.go has others write the maps, homes.go hides the
-//	                     user's home, delegate.go finds a group, forbidden.go says why a
+//	                     granted, newuidmap.go has others write the maps, hidehomes.go hides the
+//	                     user's home, cgroupdelegate.go finds a group, hostobstacles.go says why a
 //	                     host lets nobody
 //	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
-//	points.go    10,16   what is where, and what is missing there
+//	rootdir.go    10,16   what is where, and what is missing there
 //	ledger.go            what goes away again, on every path; mountpoints.go makes
 //	                     and removes those that are missing
 //	caps.go      12      capabilities
 //	seccomp.go   13      the system call filter: the lists. policy.go is the model,
-//	                     bpf.go and bpf*.go the compiler, profile*.go read JSON,
+//	                     compile.go and compile*.go the compiler, profile*.go read JSON,
 //	                     seccompcmd.go and seccomplint.go look, seccomplog.go logs
-//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1, systemd.go beside
+//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1, cgroupsystemd.go beside
 //	                     systemd
 //	rlimit.go    14      the limits of a process
 //	apparmor.go          a profile of AppArmor's, for hosts that have it
-//	command.go   15      the last steps, and execve; program.go says why it was refused
-//	supervise.go         time limit, the end; signals.go has the signals,
-//	                     jobcontrol.go the terminal, stats.go what was used
-//	pid1.go              PID 1 of a machine: bootargs.go finds out what it is to
-//	                     run, machine.go sets the machine up, pid1end.go reports
+//	command.go   15      the last steps, and execve; exechint.go says why it was refused
+//	wait.go         time limit, the end; signals.go has the signals,
+//	                     terminal.go the terminal, stats.go what was used
+//	machine.go              PID 1 of a machine: machineargs.go finds out what it is to
+//	                     run, machinesetup.go sets the machine up, machineend.go reports
 //	                     and powers off; initramfs.go, image.go and cpio.go write
 //	                     the image that it boots from
 //	planprint.go         tincan plan; check.go and checkuser.go have tincan check, stepper.go --step

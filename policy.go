@@ -1,7 +1,7 @@
 package main
 
 // What a filter is to decide, before any thought of how: the model that the tables of seccomp.go and the profiles of
-// profile.go are read into, that bpf.go compiles and that eval.go answers questions about.
+// profile.go are read into, that compile.go compiles and that policyeval.go answers questions about.
 // man 2 seccomp ("The return value ... is one of the following").
 //
 // For each ABI: a verdict for every call, and for some calls a list of rules. The first rule whose conditions all hold

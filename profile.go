@@ -19,7 +19,7 @@ import (
 type reading struct {
 	native     *abi
 	held       []string // capabilities in the container, for includes and excludes
-	strictInts bool     // see intargs.go
+	strictInts bool     // see syscallints.go
 	kernel     [2]int   // for minKernel
 }
 

@@ -17,7 +17,7 @@
 // to test. With the inner namespace the table in caps.go means the same for everybody:
 // what the outer one owns is out of reach for every capability that the inner gives.
 // It costs one unshare, a pair of maps, and for ranges a process that writes these
-// (aside.go). Nothing else about the order differs; what root's plan does for its own
+// (newuidmap.go). Nothing else about the order differs; what root's plan does for its own
 // reasons fits here too:
 //
 //   - /proc is mounted while the host's is still in the mount namespace, or the
@@ -30,7 +30,7 @@
 //
 // What differs is small, and stands where it happens: sizes and owners of a tmpfs and
 // the group of /dev/pts are told in the mounter's ids, which are the container's here
-// (mount.go, dev.go); /sys with --net=host (mount.go); the limits (delegate.go).
+// (mount.go, dev.go); /sys with --net=host (mount.go); the limits (cgroupdelegate.go).
 //
 // Differs from the tutorial: it is for root only.
 

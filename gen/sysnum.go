@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Writes sysnum_table.go: the names of every system call, in the order of their numbers, for each ABI that tincan can
+// Writes syscalltable.go: the names of every system call, in the order of their numbers, for each ABI that tincan can
 // filter. The source is golang.org/x/sys/unix, which is made from the kernel's own headers; nothing is typed by hand here
 // but what x/sys does not have: the numbers that arm handles outside its table.
 //
@@ -82,7 +82,7 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile("sysnum_table.go", src, 0o644)
+	return os.WriteFile("syscalltable.go", src, 0o644)
 }
 
 // Names in order, and "=N" where the next number is not the last one's plus one.

@@ -60,7 +60,7 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 				}
 				got := quickly(args)
 				if got == nil {
-					t.Errorf("%v is left to kong: it belongs into field, in quick.go", args)
+					t.Errorf("%v is left to kong: it belongs into field, in flags.go", args)
 				}
 				check(t, args)
 				n++

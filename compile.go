@@ -4,7 +4,7 @@ package main
 // man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and net/core/filter.c (bpf_check_classic).
 //
 // The policy becomes a graph of tests that ends in verdicts: first the architecture, then the number through a tree of
-// ranges (bpftree.go), then the arguments, for the few calls where they matter (bpfargs.go). Equal parts of the graph are
+// ranges (compiletree.go), then the arguments, for the few calls where they matter (compileargs.go). Equal parts of the graph are
 // one part. The graph is written out from its end to its beginning, so that every jump goes to what is already placed.
 //
 // The kernel runs each new filter once over all numbers, without arguments, and notes the calls that it allows whatever

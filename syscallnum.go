@@ -33,7 +33,7 @@ type abi struct {
 	narrow bool   // its arguments are 32 bits wide
 	bit    uint32 // added to each number
 	family string // the kernel that runs it: the name of its native ABI
-	table  string // names in the order of their numbers, from sysnum_table.go
+	table  string // names in the order of their numbers, from syscalltable.go
 	patch  string // in table's form, what differs from it
 
 	once   sync.Once

@@ -1,7 +1,7 @@
 package main
 
 // Conditions taken apart into tests of 32-bit words, and what is known of the words after some tests: with that, a condition
-// holds, does not hold, or is still open. Used by bpfargs.go, which decides what to test next.
+// holds, does not hold, or is still open. Used by compileargs.go, which decides what to test next.
 
 // A fact is what is known of a word at a place in the graph.
 type fact struct {

@@ -5,7 +5,7 @@ package main
 //
 // The rules are walked from the first: its next open condition is tested, and both outcomes are walked further with what
 // the test taught (facts), by which later conditions are often settled without a test of their own: five values compared
-// with one argument test its upper half once. What is left on one word alone becomes a tree of ranges (bpftree.go);
+// with one argument test its upper half once. What is left on one word alone becomes a tree of ranges (compiletree.go);
 // single bits with one verdict become one JSET.
 
 import (

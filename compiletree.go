@@ -4,7 +4,7 @@ package main
 // and for arguments that are compared with several constants.
 //
 // Two kinds of test: `>=` halves the ranges, `==` picks a single value out of a range that goes on after it (an island).
-// Which tree is best depends on how often each range is met (weights.go): the tree is found by dynamic programming over
+// Which tree is best depends on how often each range is met (compileweights.go): the tree is found by dynamic programming over
 // all intervals of ranges, as for optimal search trees, with the islands as one more choice.
 
 import (

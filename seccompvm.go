@@ -2,7 +2,7 @@ package main
 
 // An interpreter of the filters: what the kernel would answer, without asking it.
 // man 2 seccomp, and the kernel's seccomp_check_filter, which says what instructions a filter may have: the few that
-// bpf.go emits, and those that other compilers do (libseccomp's filters run here in the tests).
+// compile.go emits, and those that other compilers do (libseccomp's filters run here in the tests).
 //
 // golang.org/x/net/bpf has such a machine too, made for packets: big-endian, and it takes a packet of bytes. The tests hold
 // this one against that one.

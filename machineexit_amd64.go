@@ -13,7 +13,7 @@ import (
 
 const haveDebugExit = true
 
-// outb writes a byte to an I/O port (debugexit_amd64.s). The thread needs iopl(3).
+// outb writes a byte to an I/O port (machineexit_amd64.s). The thread needs iopl(3).
 func outb(port uint16, value byte)
 
 // debugExit ends qemu with the exit status 2*status+1, of which the kernel of its host

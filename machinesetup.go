@@ -1,0 +1,231 @@
+// The duties of a machine's PID 1, continued: what is mounted, loaded and switched on
+// before anything runs.
+//
+// mount(2), chroot(2), pivot_root(2), finit_module(2), cgroups(7), devpts(4), tty_ioctl(4).
+//
+// The duties are system calls, and stand here as the plan's steps do; only that one
+// that fails is said, and the next is made.
+//
+// A container leaves its file system by pivot_root, which the kernel refuses on the
+// initramfs (EINVAL). To chroot instead would leave a way out, and so would a new root
+// moved over the old one by each container: CAP_SYS_ADMIN inside could move it away.
+// So the root is covered once, by itself, with no mount left below that could be reached,
+// and then every container uses plain pivot_root.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// machineMounts are what programs expect of a machine, in order.
+var machineMounts = []struct {
+	source, target, fstype string
+	flags                  uintptr
+	data, why              string
+}{
+	{"sysfs", "/sys", "sysfs", plainFlags, "", "devices and kernel settings"},
+	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755", "the machine's devices, by the kernel"},
+	{"devpts", "/dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5", "pseudo-terminals"},
+	{"tmpfs", "/dev/shm", "tmpfs", nosuidnodev, "mode=1777", "POSIX shared memory"},
+	{"tmpfs", "/tmp", "tmpfs", nosuidnodev, "mode=1777", "temporary files, also where the root is read-only"},
+	{"tmpfs", "/run", "tmpfs", nosuidnodev, "mode=0755", "sockets, and tincan's own notes"},
+	{"cgroup2", "/sys/fs/cgroup", "cgroup2", plainFlags, "nsdelegate", "resource groups"},
+	{"securityfs", "/sys/kernel/security", "securityfs", plainFlags, "", "AppArmor's profiles"},
+}
+
+// duty makes steps; one that fails is said.
+func duty(steps ...*step) {
+	var kept uintptr
+	for _, s := range steps {
+		r, err := s.make(kept)
+		if err != nil {
+			say("%v", err)
+		}
+		kept = kept&^s.keep | r&s.keep
+	}
+}
+
+// setUp is everything that comes before the command. ok is false if this is no
+// machine's PID 1 but a container's: then nothing was changed.
+func (m *machine) setUp() (ok bool) {
+	mounted, made := exists("/proc/self"), !exists("/proc")
+	if !mounted {
+		duty(mkdir("/proc", 0o555).or(unix.EEXIST),
+			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and what is looked up below"))
+	}
+	if !initialPIDNamespace() {
+		if !mounted {
+			unix.Unmount("/proc", 0)
+			if made {
+				unix.Rmdir("/proc")
+			}
+		}
+		return false
+	}
+	ownSignals()
+	m.signals, m.deaf = catchSignals()
+	if !mounted && rootOfAll() {
+		duty(coverRoot()...)
+	}
+	for _, row := range machineMounts {
+		if !mountPointAt(row.target) {
+			duty(mkdir(row.target, 0o755).or(unix.EEXIST), mount(row.source, row.target, row.fstype, row.flags, row.data).because(row.why))
+		}
+	}
+	for _, l := range devLinks {
+		duty(symlink(l.target, l.link).or(unix.EEXIST))
+	}
+	// The first write to cgroup.subtree_control and the loopback each take the kernel 100
+	// milliseconds and more in a machine under emulation, most of it waiting. They wait at
+	// the same time, and beside what is made ready for the command.
+	m.meanwhile(enableAll)
+	m.meanwhile(func() { duty(loopback(&config{net: "none"})...) })
+	takeConsole()
+	loadModules()
+	var u unix.Utsname
+	if unix.Uname(&u) == nil && unix.ByteSliceToString(u.Nodename[:]) == "(none)" {
+		duty(sethostname(machineName()))
+	}
+	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) // Ctrl-Alt-Del is SIGINT, and not the end of the machine
+	return true
+}
+
+// meanwhile does a duty beside the others.
+func (m *machine) meanwhile(do func()) {
+	m.busy.Add(1)
+	go func() {
+		defer m.recover()
+		do()
+		m.busy.Done()
+	}()
+}
+
+// ready waits until all duties are done. It comes before anything is made or started.
+func (m *machine) ready() {
+	if m != nil {
+		m.busy.Wait()
+	}
+}
+
+// initialPIDNamespace tells a machine's PID 1 from a container's. The number is the
+// kernel's PROC_PID_INIT_INO (linux/proc_ns.h).
+func initialPIDNamespace() bool {
+	link, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && link == fmt.Sprintf("pid:[%d]", uint32(0xEFFFFFFC))
+}
+
+// rootOfAll tells whether / is the first mount of all, which has no parent. There the
+// initramfs is, up to Linux 6.19; from 7.0 on it stands on an empty file system, can be
+// pivoted away from, and a cover would leave it in reach.
+func rootOfAll() bool {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
+			return f[0] == f[1] // the mount's number and its parent's: proc_pid_mountinfo(5)
+		}
+	}
+	return false
+}
+
+// coverRoot mounts the root on a directory of its own and moves that over the root.
+func coverRoot() []*step {
+	const cover = "/.root"
+	return []*step{
+		mkdir(cover, 0o700).or(unix.EEXIST),
+		mount("/", cover, "", unix.MS_BIND, ""),
+		mount("/proc", cover+"/proc", "", unix.MS_MOVE, "").because("nothing stays below; to unmount it would wait for RCU"),
+		chdir(cover),
+		mount(".", "/", "", unix.MS_MOVE, "").because("a root with a parent, which pivot_root can leave"),
+		chroot("."),
+		chdir("/"),
+		rmdir(cover),
+	}
+}
+
+// mountPointAt tells whether something is mounted there already.
+func mountPointAt(dir string) bool {
+	var here, up unix.Stat_t
+	return unix.Stat(dir, &here) == nil && unix.Stat(filepath.Dir(dir), &up) == nil && here.Dev != up.Dev
+}
+
+// takeConsole makes the console the terminal of this process, so that Ctrl-C and a
+// shell's job control work: /dev/console itself cannot be that (tty_ioctl(4)).
+func takeConsole() {
+	b, _ := os.ReadFile("/sys/class/tty/console/active")
+	names := append([]string{"console"}, strings.Fields(string(b))...)
+	fd := -1
+	for i := len(names) - 1; i >= 0 && fd < 0; i-- {
+		fd, _ = unix.Open("/dev/"+names[i], unix.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if fd < 0 {
+		return // whatever the kernel has opened stays
+	}
+	for n := range 3 {
+		if n != fd {
+			unix.Dup3(fd, n, 0)
+		}
+	}
+	if fd > 2 {
+		unix.Close(fd)
+	}
+	unix.Setsid()
+	unix.IoctlSetInt(0, unix.TIOCSCTTY, 0)
+}
+
+// loadModules loads /etc/tincan/modules/*.ko*, in the order of their names.
+func loadModules() {
+	files, _ := filepath.Glob(modulesDir + "/*.ko*")
+	sort.Strings(files)
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			say("%v", err)
+			continue
+		}
+		flags, text := 0, "0"
+		if !strings.HasSuffix(file, ".ko") {
+			flags, text = unix.MODULE_INIT_COMPRESSED_FILE, "MODULE_INIT_COMPRESSED_FILE"
+		}
+		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text)).or(unix.EEXIST).hinted(hintModule))
+		f.Close()
+	}
+}
+
+func hintModule(e unix.Errno) string {
+	switch e {
+	case unix.ENOENT:
+		return "the module needs another that is not loaded: see modules.dep, and give it a name that comes before"
+	case unix.ENOEXEC:
+		return "not a module for this very kernel, or compressed in a way that it does not know; see dmesg"
+	}
+	return ""
+}
+
+// enableAll lets groups have every controller's files.
+func enableAll() {
+	controllers, _ := v2Controllers(cgroupRoot)
+	for _, c := range controllers {
+		if err := writeFile(cgroupRoot+"/cgroup.subtree_control", "+"+c); err != nil {
+			say("%v", &hostError{call: fmt.Sprintf("write(%s, %s)", quote(cgroupRoot+"/cgroup.subtree_control"), quote("+"+c)), err: err})
+		}
+	}
+}
+
+// machineName is the one in /etc/hostname, or else this program's.
+func machineName() string {
+	b, _ := os.ReadFile("/etc/hostname")
+	if f := strings.Fields(string(b)); len(f) > 0 && len(f[0]) <= 64 {
+		return f[0]
+	}
+	return "tincan"
+}
