@@ -29,17 +29,13 @@ var allCaps = append(strings.Fields("CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_BLOCK_
 	"CAP_NET_BROADCAST CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE "+
 	"CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM"), dockerCaps...)
 
-// profileFile is one of the profiles that lie beside the project.
+// profileFile is one of the profiles in testdata.
 func profileFile(t testing.TB, name string) string {
 	t.Helper()
 	if strings.HasPrefix(name, "testdata") {
 		return name
 	}
-	file := filepath.Join("..", "shared", "profiles", name)
-	if _, err := os.Stat(file); err != nil {
-		missing(t, "%s is not there", file)
-	}
-	return file
+	return filepath.Join("testdata", "profiles", name)
 }
 
 // oracle compiles the C program, once per test binary.
