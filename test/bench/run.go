@@ -5,9 +5,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,14 +94,42 @@ func closeFiles(files []*os.File) {
 	}
 }
 
-// nothing is /dev/null, for what nobody reads.
+// nothing is a null device of the benchmark's own, for what nobody reads. The machine's is
+// not used: runc and crun give descriptors 0 to 2 to the container's user where there is a
+// user namespace, and /dev/null would belong to that user afterwards.
 var nothing = func() *os.File {
-	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	f, err := nullDevice()
 	if err != nil {
 		panic(err)
 	}
 	return f
 }()
+
+// nullDevice makes a node with the numbers of /dev/null (null(4)), opens it and removes its
+// name. Who is not root cannot make one, and cannot give one away either.
+func nullDevice() (*os.File, error) {
+	if os.Geteuid() != 0 {
+		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	}
+	var errs []error
+	for _, parent := range []string{os.TempDir(), "/dev/shm", "/run", "/root"} { // one of them without nodev
+		dir, err := os.MkdirTemp(parent, "bench-null-")
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		defer os.RemoveAll(dir)
+		name := filepath.Join(dir, "null")
+		if err = unix.Mknod(name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err == nil {
+			var f *os.File
+			if f, err = os.OpenFile(name, os.O_RDWR, 0); err == nil {
+				return f, f.Chmod(0o666)
+			}
+		}
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("no place for a null device of the benchmark's own: %w", errors.Join(errs...))
+}
 
 // once runs a line to its end.
 func (c *contender) once(line []string) (sample, error) {
@@ -151,7 +181,7 @@ func (c *contender) trial() string {
 		return err.Error()
 	}
 	defer closeFiles(probe.ExtraFiles)
-	probe.Env = environment
+	probe.Stdin, probe.Env = nothing, environment // exec's own would be /dev/null
 	if out, err := probe.CombinedOutput(); err != nil {
 		return fmt.Sprintf("fails: %v: %s", err, oneLine(string(out)))
 	}

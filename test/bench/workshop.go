@@ -147,7 +147,7 @@ func (s *workshop) copyTree(name string) (string, error) {
 
 // mobyPlaces are where moby's default profile, or podman's, which is nearly the same,
 // may be found.
-var mobyPlaces = []string{"../shared/profiles/moby-default.json", "/usr/share/containers/seccomp.json"}
+var mobyPlaces = []string{"testdata/profiles/moby-default.json", "/usr/share/containers/seccomp.json"}
 
 func findMoby() string {
 	if *mobyFile != "" {
