@@ -17,8 +17,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -37,73 +35,90 @@ const (
 	lsmIDAppArmor = 104
 )
 
+// setAppArmor reads --apparmor.
 func (c *config) setAppArmor(f *runFlags) error {
 	if f.AppArmor == nil {
 		return nil
 	}
 	name := *f.AppArmor
-	if name == "" || strings.ContainsAny(name, "\x00\n ") {
-		return fmt.Errorf("--apparmor=%s: not the name of a profile: /sys/kernel/security/apparmor/profiles lists those that are loaded", name)
+	if name == "" || contains(name, "\x00") || contains(name, "\n") || contains(name, " ") {
+		return fault(func() error {
+			return fmt.Errorf("--apparmor=%s: not the name of a profile: /sys/kernel/security/apparmor/profiles lists those that are loaded", name)
+		})
 	}
 	call, err := findAppArmor()
 	if err != nil {
-		return fmt.Errorf("--apparmor=%s: %w", name, err)
+		return fault(func() error { return fmt.Errorf("--apparmor=%s: %w", name, err) })
 	}
 	c.apparmor = appArmor{name, call}
 	return nil
 }
 
-// findAppArmor tells whether the kernel's AppArmor is on, and whether there is a call
-// for it.
+// findAppArmor reports whether there is a call for AppArmor. The error is that the
+// kernel's AppArmor is off.
 func findAppArmor() (call bool, err error) {
 	var ids [32]uint64
-	size := uint32(unsafe.Sizeof(ids))
-	n, _, e := unix.Syscall(unix.SYS_LSM_LIST_MODULES, uintptr(unsafe.Pointer(&ids)), uintptr(unsafe.Pointer(&size)), 0)
+	n, e := sysLSMListModules(&ids)
 	if e == 0 {
-		for _, id := range ids[:min(int(n), len(ids))] {
+		for _, id := range ids[:min(n, len(ids))] {
 			if id == lsmIDAppArmor {
 				return true, nil
 			}
 		}
-		return false, errors.New("AppArmor is not among this kernel's active security modules: boot with apparmor=1 security=apparmor, or lsm=...,apparmor")
+		return false, fault(func() error {
+			return errors.New("AppArmor is not among this kernel's active security modules: boot with apparmor=1 security=apparmor, or lsm=...,apparmor")
+		})
 	}
 	const file = "/sys/module/apparmor/parameters/enabled"
-	if b, err := os.ReadFile(file); err != nil || strings.TrimSpace(string(b)) != "Y" {
-		return false, fmt.Errorf("AppArmor is not active in this kernel (%s is not Y): boot with apparmor=1 security=apparmor", file)
+	if value, e := readFile(file); e != 0 || trimmed(value) != "Y" {
+		return false, fault(func() error {
+			return fmt.Errorf("AppArmor is not active in this kernel (%s is not Y): boot with apparmor=1 security=apparmor", file)
+		})
 	}
 	return false, nil
 }
 
+// sysLSMListModules is lsm_list_modules(2), Linux 6.8.
+func sysLSMListModules(ids *[32]uint64) (int, syscall.Errno) {
+	size := uint32(unsafe.Sizeof(*ids))
+	r, _, e := syscall.RawSyscall6(unix.SYS_LSM_LIST_MODULES, uintptr(unsafe.Pointer(ids)), uintptr(unsafe.Pointer(&size)), 0, 0, 0, 0)
+	return int(r), e
+}
+
 // appArmorFirst asks for the profile in the host's /proc.
-func appArmorFirst(c *config) []*step {
-	if c.apparmor.profile == "" || c.apparmor.call {
+func appArmorFirst(a appArmor) []*step {
+	if a.profile == "" || a.call {
 		return nil
 	}
-	open := call("openat", unix.SYS_OPENAT, atCwd(), cstring("/proc/self/attr/apparmor/exec"), arg{n: unix.O_WRONLY | unix.O_CLOEXEC, s: "O_WRONLY|O_CLOEXEC", show: showText})
-	open.keep = ^uintptr(0)
-	return []*step{
-		open.because("the host's /proc: what the root directory has in its place would take the write and do nothing"),
-		writeBytes(kept(), "exec "+c.apparmor.profile).because("--apparmor: the profile from the next execve on").hinted(hintAppArmor),
+	return list(
+		openForWriting("/proc/self/attr/apparmor/exec").because("the host's /proc: what the root directory has in its place would take the write and do nothing"),
+		writeBytes(kept(), text("exec ", a.profile)).because("--apparmor: the profile from the next execve on").hinted(hintAppArmor),
 		closeFD(kept()),
-	}
+	)
 }
 
 // appArmorLast asks for the profile by the system call.
-func appArmorLast(c *config) []*step {
-	if c.apparmor.profile == "" || !c.apparmor.call {
+func appArmorLast(a appArmor) []*step {
+	if a.profile == "" || !a.call {
 		return nil
 	}
-	value := "exec " + c.apparmor.profile
+	value := text("exec ", a.profile)
 	// struct lsm_ctx: id, flags, the whole's length, the value's length, the value.
-	const header = 4 * 8
-	size := (header + len(value) + 7) &^ 7
-	ctx := make([]uint64, size/8)
+	size := (lsmHeader + len(value) + 7) &^ 7
+	b := space(size + 8)
+	ctx := (*[4]uint64)(unsafe.Pointer(unsafe.SliceData(b)))
 	ctx[0], ctx[2], ctx[3] = lsmIDAppArmor, uint64(size), uint64(len(value))
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&ctx[4])), size-header), value)
-	return []*step{call("lsm_set_self_attr", unix.SYS_LSM_SET_SELF_ATTR, name(lsmAttrExec, "LSM_ATTR_EXEC"),
-		mem(unsafe.Pointer(&ctx[0]), fmt.Sprintf("{id=LSM_ID_APPARMOR, flags=0, len=%d, ctx_len=%d, ctx=%s}", size, len(value), quote(value))),
-		num(uintptr(size)), num(0)).
-		because("--apparmor: the profile from the next execve on").hinted(hintAppArmor)}
+	copy(b[lsmHeader:], value)
+	return list(call("lsm_set_self_attr", unix.SYS_LSM_SET_SELF_ATTR, name(lsmAttrExec, "LSM_ATTR_EXEC"), memory(unsafe.Pointer(ctx), showLSMContext), num(uintptr(size)), num(0), no, no).
+		because("--apparmor: the profile from the next execve on").hinted(hintAppArmor))
+}
+
+const lsmHeader = 4 * 8 // bytes of struct lsm_ctx before the value
+
+func showLSMContext(a arg) string {
+	ctx := (*[4]uint64)(a.p)
+	value := unsafe.String((*byte)(unsafe.Add(a.p, lsmHeader)), ctx[3])
+	return fmt.Sprintf("{id=LSM_ID_APPARMOR, flags=0, len=%d, ctx_len=%d, ctx=%s}", ctx[2], ctx[3], quote(value))
 }
 
 func hintAppArmor(e syscall.Errno) string {

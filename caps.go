@@ -16,8 +16,8 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +34,7 @@ type capability struct {
 // capabilityTable is indexed by the capability's number (linux/capability.h).
 // All of them hold in the container's own user namespace only; the reasons say
 // what they are good for even so.
-var capabilityTable = []capability{
+var capabilityTable = [...]capability{
 	{"CAP_CHOWN", true, false, "changes owners among the ids that are mapped: package managers do"},
 	{"CAP_DAC_OVERRIDE", false, true, "passes over permissions; modes should mean what they say inside, too"},
 	{"CAP_DAC_READ_SEARCH", false, true, "opens files by handle: the way out of early Docker containers (shocker)"},
@@ -94,7 +94,7 @@ func (s capSet) names() []string {
 	return out
 }
 
-// text gives the set as strace does.
+// text is the set as strace shows it.
 func (s capSet) text() string {
 	if s == 0 {
 		return "0"
@@ -110,68 +110,95 @@ func capName(n int) string {
 	if n < len(capabilityTable) {
 		return capabilityTable[n].name
 	}
-	return strconv.Itoa(n)
+	return decimal(n)
 }
 
 // keptCaps is what the table keeps.
 func keptCaps() capSet {
 	var s capSet
-	for n, c := range capabilityTable {
-		if c.kept {
+	for n := range capabilityTable {
+		if capabilityTable[n].kept {
 			s |= 1 << n
 		}
 	}
 	return s
 }
 
-// lastCap is the highest capability number that the running kernel knows.
-func lastCap() (int, error) {
-	const file = "/proc/sys/kernel/cap_last_cap"
-	text, err := readFile(file)
-	if err != nil {
-		return 0, err
+// lastCap is the highest capability number that the running kernel knows: PR_CAPBSET_READ
+// of prctl(2) refuses the next. It is looked for from the end of the table on.
+func lastCap() int {
+	n := len(capabilityTable) - 1
+	for n > 0 && !sysKnowsCap(n) {
+		n--
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || n < 0 || n > 63 {
-		return 0, fmt.Errorf("%s: %q is not a capability's number", file, text)
+	for n < 63 && sysKnowsCap(n+1) {
+		n++
 	}
-	return n, nil
+	return n
+}
+
+func sysKnowsCap(n int) bool {
+	_, _, e := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0, 0)
+	return e == 0
 }
 
 // ownCaps is the launcher's effective set. capget(2) of oneself does not fail.
 func ownCaps() capSet {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	unix.Capget(&header, &data[0])
+	sysCapget(&header, &data)
 	return capSet(data[1].Effective)<<32 | capSet(data[0].Effective)
 }
 
-// parseCap gives the bits of NAME, CAP_NAME (in any case) or ALL.
-func parseCap(flag, s string, last int) (capSet, error) {
-	u := strings.ToUpper(s)
-	if u == "ALL" {
-		return capSet(1)<<(last+1) - 1, nil
-	}
-	if !strings.HasPrefix(u, "CAP_") {
-		u = "CAP_" + u
-	}
-	for n, c := range capabilityTable {
-		if c.name == u {
-			if n > last {
-				return 0, fmt.Errorf("%s=%s: this kernel does not know it yet (its last is %s)", flag, s, capName(last))
-			}
-			return 1 << n, nil
+// setCaps reads --cap-add and --cap-drop; the former wins.
+func (c *config) setCaps(f *runFlags) error {
+	last := lastCap()
+	c.lastCap, c.keep = last, keptCaps()
+	for _, s := range f.CapDrop {
+		set, err := parseCap("--cap-drop", s, last)
+		if err != nil {
+			return err
 		}
+		c.keep &^= set
 	}
-	return 0, fmt.Errorf("%s=%s: no such capability: see capabilities(7), for instance CAP_NET_ADMIN, or ALL", flag, s)
+	for _, s := range f.CapAdd {
+		set, err := parseCap("--cap-add", s, last)
+		if err != nil {
+			return err
+		}
+		c.keep |= set
+	}
+	return nil
 }
 
-// bounding drops from the bounding set whatever is not kept, so that no execve can
-// give it back.
-func bounding(c *config) []*step {
+// parseCap returns the bits of NAME, CAP_NAME (in any case) or ALL.
+func parseCap(flag, s string, last int) (capSet, error) {
+	if sameLetters(s, "ALL") {
+		return capSet(1)<<(last+1) - 1, nil
+	}
+	for n := range capabilityTable {
+		name := capabilityTable[n].name
+		if !sameLetters(s, name) && !sameLetters(s, name[len("CAP_"):]) {
+			continue
+		}
+		if n > last {
+			return 0, fault(func() error {
+				return fmt.Errorf("%s=%s: this kernel does not know it yet (its last is %s)", flag, s, capName(last))
+			})
+		}
+		return 1 << n, nil
+	}
+	return 0, fault(func() error {
+		return fmt.Errorf("%s=%s: no such capability: see capabilities(7), for instance CAP_NET_ADMIN, or ALL", flag, s)
+	})
+}
+
+// bounding drops from the bounding set whatever is not kept, so that no execve can give it
+// back.
+func bounding(kept capSet, last int) []*step {
 	var steps []*step
-	for n := 0; n <= c.lastCap; n++ {
-		if c.keep.has(n) {
+	for n := 0; n <= last; n++ {
+		if kept.has(n) {
 			continue
 		}
 		why := "newer than this program: dropped unseen"
@@ -181,26 +208,30 @@ func bounding(c *config) []*step {
 				why = "--cap-drop"
 			}
 		}
-		steps = append(steps, prctl(unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP", name(n, capName(n))).because(why))
+		steps = add(steps, prctl(unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP", name(n, capName(n))).because(why))
 	}
 	return steps
 }
 
-// caps sets the other four sets, and closes the last door: no execve gives any
-// privilege that the process does not have by now.
-func caps(c *config) []*step {
-	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	low, high := uint32(c.keep), uint32(c.keep>>32)
-	data := &[2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}}
-	text := c.keep.text()
-	return []*step{
+// caps sets the other four sets, and closes the last door: no execve gives any privilege
+// that the process does not have by now.
+func caps(kept capSet) []*step {
+	header := keep(unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
+	low, high := uint32(kept), uint32(kept>>32)
+	data := keep([2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}})
+	return list(
 		prctl5(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT", name(unix.PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL")).
 			because("ambient capabilities would pass to programs of any user"),
 		call("capset", unix.SYS_CAPSET,
-			mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"),
-			mem(unsafe.Pointer(data), "{effective="+text+", permitted="+text+", inheritable=0}")).
+			mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"), memory(unsafe.Pointer(data), showCapData), no, no, no, no).
 			because("effective and permitted: what is kept; inheritable: nothing"),
 		prctl5(unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS", num(1)).
 			because("execve gives nobody more than they have: set-id bits and file capabilities are dead"),
-	}
+	)
+}
+
+func showCapData(a arg) string {
+	d := (*[2]unix.CapUserData)(a.p)
+	kept := (capSet(d[1].Permitted)<<32 | capSet(d[0].Permitted)).text()
+	return "{effective=" + kept + ", permitted=" + kept + ", inheritable=0}"
 }

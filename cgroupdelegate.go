@@ -24,27 +24,23 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// topmost tells whether the group is the machine's: only that has no cgroup.type.
-func topmost(dir string) bool { return !exists(filepath.Join(dir, "cgroup.type")) }
+// topmost reports whether the group is the machine's: only that has no cgroup.type.
+func topmost(dir string) bool { return !exists(text(dir, "/cgroup.type")) }
 
 // findDelegated plans the group below the one that tincan runs in. needed are the
-// controllers without which it is none.
+// controllers that it must have.
 func (g *group) findDelegated(needed []string) error {
 	own, err := ownV2Group()
 	if err != nil {
 		return err
 	}
 	var why error
-	for dir := own; ; dir = filepath.Dir(dir) {
+	for dir := own; ; dir = parentDir(dir) {
 		err := g.tryDelegated(dir, dir == own, needed)
 		if err == nil {
 			return nil
@@ -52,7 +48,7 @@ func (g *group) findDelegated(needed []string) error {
 		if why == nil {
 			why = err
 		}
-		if dir == cgroupRoot || !strings.HasPrefix(dir, cgroupRoot) {
+		if dir == cgroupRoot || !hasPrefix(dir, cgroupRoot) {
 			return why
 		}
 	}
@@ -60,10 +56,12 @@ func (g *group) findDelegated(needed []string) error {
 
 // ownV2Group is the directory of the group that tincan runs in.
 func ownV2Group() (string, error) {
-	if _, ok := v2Controllers(cgroupRoot); !ok {
-		return "", fmt.Errorf("%s is not version 2 of control groups, and those of version 1 are root's; boot with systemd.unified_cgroup_hierarchy=1, and then: %s", cgroupRoot, scopeCommand)
+	if _, is := v2Controllers(cgroupRoot); !is {
+		return "", fault(func() error {
+			return fmt.Errorf("%s is not version 2 of control groups, and those of version 1 are root's; boot with systemd.unified_cgroup_hierarchy=1, and then: %s", cgroupRoot, scopeCommand)
+		})
 	}
-	own, err := ownGroups()
+	paths, err := ownGroups()
 	if err != nil {
 		return "", err
 	}
@@ -71,22 +69,25 @@ func ownV2Group() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if dir := m.dir(own[""]); exists(dir) && !strings.HasPrefix(own[""], "/..") {
+	own := paths.of("")
+	if dir := m.dir(own); exists(dir) && !hasPrefix(own, "/..") {
 		return dir, nil
 	}
-	return "", fmt.Errorf("the group that tincan runs in, %s, is not below %s; to get one: %s", own[""], cgroupRoot, toGetGroup())
+	return "", fault(func() error {
+		return fmt.Errorf("the group that tincan runs in, %s, is not below %s; to get one: %s", own, cgroupRoot, toGetGroup())
+	})
 }
 
 // v2Mount finds the mount at cgroupRoot.
 func v2Mount() (v1Mount, error) {
-	b, err := readFile("/proc/self/mountinfo")
-	if err != nil {
-		return v1Mount{}, err
-	}
 	m := v1Mount{point: cgroupRoot, root: "/"}
-	for line := range strings.SplitSeq(b, "\n") {
-		if f := strings.Fields(line); len(f) > 5 && f[4] == cgroupRoot {
-			m.root = unescapeMount(f[3])
+	lines, err := ownMounts()
+	if err != nil {
+		return m, err
+	}
+	for i := range lines {
+		if lines[i].point == cgroupRoot {
+			m.root = lines[i].root
 		}
 	}
 	return m, nil
@@ -94,23 +95,30 @@ func v2Mount() (v1Mount, error) {
 
 // tryDelegated uses the group at dir if it can have a group with limits below it.
 func (g *group) tryDelegated(dir string, own bool, needed []string) error {
-	base := filepath.Base(dir)
-	if strings.HasSuffix(base, ".slice") || strings.HasPrefix(base, "user@") {
-		return fmt.Errorf("%s is systemd's own; to get a group: %s", dir, toGetGroup())
+	base := baseName(dir)
+	if hasSuffix(base, ".slice") || hasPrefix(base, "user@") {
+		return fault(func() error { return fmt.Errorf("%s is systemd's own; to get a group: %s", dir, toGetGroup()) })
 	}
-	for _, f := range []string{dir, dir + "/cgroup.procs", dir + "/cgroup.subtree_control"} {
-		switch err := unix.Access(f, unix.W_OK); err {
-		case nil:
+	for _, below := range [...]string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
+		f := text(dir, below)
+		switch e := sysFaccessat(unix.AT_FDCWD, f, unix.W_OK); e {
+		case 0:
 		case unix.EROFS:
-			return fmt.Errorf("%s is read-only, as inside another container: run that one with a writable /sys/fs/cgroup (docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, podman run --security-opt unmask=/sys/fs/cgroup)", cgroupRoot)
+			return fault(func() error {
+				return fmt.Errorf("%s is read-only, as inside another container: run that one with a writable /sys/fs/cgroup (docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, podman run --security-opt unmask=/sys/fs/cgroup)", cgroupRoot)
+			})
 		default:
-			return fmt.Errorf("%s is not this user's to write (%v); to get a group: %s", f, err, toGetGroup())
+			return fault(func() error {
+				return fmt.Errorf("%s is not this user's to write (%v); to get a group: %s", f, e, toGetGroup())
+			})
 		}
 	}
 	have, _ := v2Controllers(dir)
 	for _, c := range needed {
-		if !slices.Contains(have, c) {
-			return fmt.Errorf("%s has no %s controller, only %q; to have it delegated: %s", dir, c, strings.Join(have, " "), toGetController(dir, c))
+		if !has(have, c) {
+			return fault(func() error {
+				return fmt.Errorf("%s has no %s controller, only %q; to have it delegated: %s", dir, c, strings.Join(have, " "), toGetController(dir, c))
+			})
 		}
 	}
 	others, self, err := members(dir)
@@ -118,138 +126,149 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 		return err
 	}
 	if len(others) > 0 && !topmost(dir) {
-		return fmt.Errorf("%s has other processes in it, %s, and the kernel allows limits below a group only while it has none (\"no internal processes\", cgroups(7)); to get a group for tincan alone: %s",
-			dir, strings.Join(others, ", "), toGetGroup())
+		return fault(func() error {
+			return fmt.Errorf("%s has other processes in it, %s, and the kernel allows limits below a group only while it has none (\"no internal processes\", cgroups(7)); to get a group for tincan alone: %s",
+				dir, strings.Join(others, ", "), toGetGroup())
+		})
 	}
 	g.v2, g.delegated, g.leaf = true, true, own && self && !topmost(dir)
-	g.parents = []groupParent{{"", dir}}
+	g.parents = list(groupParent{"", dir})
 	return nil
 }
 
 // members lists the processes in a group, but for the launcher itself.
 func members(dir string) (others []string, self bool, err error) {
-	b, err := readFile(dir + "/cgroup.procs")
-	if err != nil {
-		return nil, false, err
+	file := text(dir, "/cgroup.procs")
+	all, e := readFile(file)
+	if e != 0 {
+		return nil, false, failedCall("open", file, "O_RDONLY", e)
 	}
-	for pid := range strings.FieldsSeq(b) {
-		if pid == strconv.Itoa(os.Getpid()) {
+	own := decimal(sysGetpid())
+	for pid, rest := field(all); pid != ""; pid, rest = field(rest) {
+		if pid == own {
 			self = true
 			continue
 		}
-		comm, _ := readFile("/proc/" + pid + "/comm")
-		if others = append(others, strings.TrimSpace(pid+" "+comm)); len(others) == 5 {
-			return append(others, "..."), self, nil
+		comm, _ := readFile(text("/proc/", pid, "/comm"))
+		if others = add(others, trimmed(text(pid, " ", comm))); len(others) == 5 {
+			return add(others, "..."), self, nil
 		}
 	}
 	return others, self, nil
 }
 
-// leafDir is where the launcher stays meanwhile.
-func (g *group) leafDir() string {
-	return filepath.Join(g.parents[0].dir, fmt.Sprintf("tincan-launcher-%d", os.Getpid()))
-}
+// leafDir is where the launcher stays meanwhile. home is the group it was in.
+func leafDir(home string) string { return text(home, "/tincan-launcher-", decimal(sysGetpid())) }
 
 // stepAside are the host's steps by which the launcher leaves the group it is in.
 func (g *group) stepAside() []*step {
 	if !g.leaf {
 		return nil
 	}
-	procs := func() string { return g.leafDir() + "/cgroup.procs" }
-	shown := filepath.Join(g.parents[0].dir, "tincan-launcher-PID")
-	return []*step{
-		hostStep("mkdir", func(l *launch) error {
-			home := g.parents[0].dir
-			for _, e := range []entry{{"leaf", []string{g.leafDir()}}, {"home", []string{home}}} {
-				if err := l.ledger.note(e); err != nil {
-					return err
-				}
-			}
-			if err := unix.Mkdir(g.leafDir(), 0o755); err != nil && err != unix.EEXIST {
-				return err
-			}
-			return nil
-		}, quote(shown), "0755").because("a leaf for the launcher: limits are for groups below one that has no process itself"),
-		hostWrite(shown+"/cgroup.procs", "0", func(*launch) error { return writeFile(procs(), "0") }).
+	leaf := text(g.parents[0].dir, "/tincan-launcher-PID")
+	return list(
+		hostStep(makesLeaf, "mkdir", shown(leaf, showQuoted), shown("0755", showText)).
+			because("a leaf for the launcher: limits are for groups below one that has no process itself"),
+		hostWrite(inLeaf, "cgroup.procs", text(leaf, "/cgroup.procs"), "0").
 			because("0 is the process that writes: it goes there, and comes back at the end"),
-	}
+	)
 }
 
-// comeHome undoes stepAside, once the container's group is gone: the controllers are
-// taken back, since no process may come into a group that gives them to others. Where
-// another run has a group there by now, all stays as it is; a later run removes it.
-func comeHome(home string) error {
-	names, err := os.ReadDir(home)
-	if err != nil {
+// makeLeaf makes the launcher's own group.
+func (l *launch) makeLeaf() error {
+	home := l.c.group.parents[0].dir
+	leaf := leafDir(home)
+	if err := l.ledger.noteLeaf(leaf, home); err != nil {
 		return err
 	}
-	for _, n := range names {
-		if n.IsDir() && n.Name() != fmt.Sprintf("tincan-launcher-%d", os.Getpid()) {
+	if e := sysMkdir(leaf, 0o755); e != 0 && e != unix.EEXIST {
+		return failedCall("mkdir", leaf, "0755", e)
+	}
+	return nil
+}
+
+// comeHome undoes stepAside, once the container's group is gone: the controllers are taken
+// back, since no process may come into a group that gives them to others. Where another run
+// has a group there by now, all stays as it is; a later run removes it.
+func comeHome(home string) error {
+	all, e := names(home)
+	if e != 0 {
+		return failedCall("open", home, "O_RDONLY|O_DIRECTORY", e)
+	}
+	leaf := leafDir(home)
+	for _, n := range all {
+		var st unix.Stat_t
+		if dir := text(home, "/", n); dir != leaf && sysLstat(dir, &st) == 0 && isDir(&st) {
 			return nil
 		}
 	}
-	file := home + "/cgroup.subtree_control"
-	b, err := readFile(file)
-	if err != nil {
-		return err
+	file := text(home, "/cgroup.subtree_control")
+	enabled, e := readFile(file)
+	if e != 0 {
+		return failedCall("open", file, "O_RDONLY", e)
 	}
-	if have := strings.Fields(b); len(have) > 0 {
-		if err := writeFile(file, "-"+strings.Join(have, " -")); err != nil {
-			return &hostError{call: "write(" + quote(file) + ")", err: err}
+	if have := fields(enabled); len(have) > 0 {
+		if e := writeFile(file, text("-", join(have, " -"))); e != 0 {
+			return failedCall("write", file, "", e)
 		}
 	}
-	return writeFile(home+"/cgroup.procs", "0")
+	procs := text(home, "/cgroup.procs")
+	if e := writeFile(procs, "0"); e != 0 {
+		return failedCall("write", procs, "\"0\"", e)
+	}
+	return nil
 }
 
-// userGroup is setLimits for a user who is not root. A limit that was asked for and
-// cannot be had is an error; the defaults then become what setrlimit(2) can do.
-func (c *config) userGroup(l limits) error {
-	g := group{name: c.hostname, keep: systemdRuns()}
+// userGroup is findGroup for a user who is not root. A limit that was asked for and cannot
+// be had is an error; the defaults then become what setrlimit(2) can do.
+func userGroup(name string, l *limits) (group, error) {
+	g := group{name: name, keep: systemdRuns()}
 	err := g.findDelegated(required[:2])
 	if err == nil {
 		have, _ := v2Controllers(g.parents[0].dir)
-		c.group = g
-		return c.group.planV2(l, have)
+		err = g.planV2(l, have)
+		return g, err
 	}
 	if asked := l.asked(); len(asked) > 0 {
-		return fmt.Errorf("%s: there is no resource group to set it in: %w", strings.Join(asked, ", "), err)
+		return g, fault(func() error {
+			return fmt.Errorf("%s: there is no resource group to set it in: %w", strings.Join(asked, ", "), err)
+		})
 	}
-	c.group = group{none: true, lacks: err}
-	return nil
+	return group{none: true, lacks: err}, nil
 }
 
 // standIn are the limits of a process that stand in for those of a group. They are no
 // substitute: memory is counted for each process, and processes for each user id.
-func (c *config) standIn() []rlimit {
-	if c.group.lacks == nil {
+func (g *group) standIn() []rlimit {
+	if g.lacks == nil {
 		return nil
 	}
 	var out []rlimit
-	for _, r := range []rlimit{{unix.RLIMIT_DATA, 1 << 30, 1 << 30}, {unix.RLIMIT_NPROC, 64, 64}} {
+	for _, r := range [...]rlimit{{unix.RLIMIT_DATA, 1 << 30, 1 << 30}, {unix.RLIMIT_NPROC, 64, 64}} {
 		var now unix.Rlimit
-		if unix.Getrlimit(r.resource, &now) == nil {
+		if sysGetrlimit(r.resource, &now) == 0 {
 			r.cur, r.max = min(r.cur, now.Max), min(r.max, now.Max)
 		}
-		out = append(out, r)
+		out = add(out, r)
 	}
 	return out
 }
 
 // standInText says in one line, since each run says it, what there is instead of limits.
-func (c *config) standInText() string {
+func standInText(rlimits []rlimit) string {
 	var have []string
-	for _, r := range c.rlimits {
+	for _, r := range rlimits {
 		value := "max"
 		if r.cur != math.MaxUint64 {
-			value = sizeText(strconv.FormatUint(r.cur, 10))
+			value = sizeText(unsigned(r.cur))
 		}
 		switch r.resource {
 		case unix.RLIMIT_DATA:
-			have = append(have, "data="+value+" for each process")
+			have = add(have, text("data=", value, " for each process"))
 		case unix.RLIMIT_NPROC:
-			have = append(have, "nproc="+value+" for each user id")
+			have = add(have, text("nproc=", value, " for each user id"))
 		}
 	}
-	return "no resource group, so the container as a whole has no limits, only --rlimit's " + strings.Join(have, " and ") +
-		"; why, and how to get one: tincan check; without this line: --no-cgroup"
+	return text("no resource group, so the container as a whole has no limits, only --rlimit's ", join(have, " and "),
+		"; why, and how to get one: tincan check; without this line: --no-cgroup")
 }

@@ -32,17 +32,17 @@ import (
 )
 
 // systemdRuns is sd_booted(3): "checks whether the directory /run/systemd/system/ exists".
-func systemdRuns() bool { return exists(filepath.Join(hostRoot, "run/systemd/system")) }
+func systemdRuns() bool { return exists(text(hostRoot, "/run/systemd/system")) }
 
-// keeperDir is the group that holds on to the controllers.
-func (g *group) keeperDir() string { return filepath.Join(g.parents[0].dir, g.name+".keep") }
+// keeperDir is the group that holds on to the controllers. name is the container's group's.
+func (g *group) keeperDir(name string) string { return text(g.parents[0].dir, "/", name, ".keep") }
 
 // made are all directories of the run: the container's groups, and the keeper.
-func (g *group) made() []string {
+func (g *group) made(name string) []string {
 	if g.keep {
-		return append(g.dirs(), g.keeperDir())
+		return add(g.dirs(name), g.keeperDir(name))
 	}
-	return g.dirs()
+	return g.dirs(name)
 }
 
 // keepControllers is the host's step after which nobody can take the controllers away.
@@ -51,10 +51,8 @@ func (g *group) keepControllers() []*step {
 		return nil
 	}
 	const file = "cgroup.subtree_control"
-	text := "+" + strings.Join(g.controllers, " +")
-	return []*step{hostWrite(filepath.Join(g.keeperDir(), file), text, func(*launch) error {
-		return writeFile(filepath.Join(g.keeperDir(), file), text) // the name may be another by now
-	}).because("systemd takes back controllers that no unit of its own needs, and the limits with them; not while a group has them enabled").hinted(hintKeeper)}
+	return list(hostWrite(inKeeper, file, text(g.keeperDir(g.name), "/", file), text("+", join(g.controllers, " +"))).
+		because("systemd takes back controllers that no unit of its own needs, and the limits with them; not while a group has them enabled").hinted(hintKeeper))
 }
 
 func hintKeeper(e unix.Errno) string {
@@ -68,15 +66,15 @@ func hintKeeper(e unix.Errno) string {
 // that over and tincan is alone there: what limits the unit then limits the container too.
 // Otherwise it stays at the top. The mark is one that only root can make.
 func (g *group) findOwnUnit() {
-	own, err := ownGroups()
+	paths, err := ownGroups()
 	if err != nil {
 		return
 	}
-	first := filepath.Join(cgroupRoot, own[""])
-	for dir := first; len(dir) > len(cgroupRoot); dir = filepath.Dir(dir) {
-		var mark [1]byte
-		if n, err := unix.Getxattr(dir, "trusted.delegate", mark[:]); err == nil && n == 1 && mark[0] == '1' {
-			g.tryDelegated(dir, dir == first, required) // if it cannot be used, the top can
+	first := cleanPath(text(cgroupRoot, "/", paths.of("")))
+	for dir := first; len(dir) > len(cgroupRoot); dir = parentDir(dir) {
+		mark := space(1)
+		if n, e := sysGetxattr(dir, "trusted.delegate", mark); e == 0 && n == 1 && mark[0] == '1' {
+			g.tryDelegated(dir, dir == first, required[:]) // if it cannot be used, the top can
 			return
 		}
 	}
@@ -111,7 +109,7 @@ func toGetGroup() string {
 // the user's own systemd has it, or has not got it from the machine's.
 func toGetController(dir, controller string) string {
 	for ; len(dir) > len(cgroupRoot); dir = filepath.Dir(dir) {
-		if have, _ := v2Controllers(dir); strings.HasPrefix(filepath.Base(dir), "user@") && slices.Contains(have, controller) {
+		if have, _ := v2Controllers(dir); hasPrefix(filepath.Base(dir), "user@") && slices.Contains(have, controller) {
 			return toGetGroup() + " (in a unit's file: Delegate=yes); where that is so already: systemctl --user daemon-reexec"
 		}
 	}

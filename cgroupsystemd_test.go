@@ -10,8 +10,8 @@ import (
 func TestForbiddenGroupHints(t *testing.T) {
 	const booted, mine, ours = "run/systemd/system/x", "run/user/1000/systemd/private", "run/user/1001/systemd/private"
 	joe := caller{uid: 1000, gid: 1000}
-	was := whoIs
-	t.Cleanup(func() { whoIs = was })
+	was := asCaller
+	t.Cleanup(func() { asCaller = was })
 	for _, c := range []struct {
 		name    string
 		who     caller
@@ -34,7 +34,7 @@ func TestForbiddenGroupHints(t *testing.T) {
 			}
 			hostWith(t, files)
 			t.Setenv("XDG_RUNTIME_DIR", c.runtime)
-			whoIs = func() caller { return c.who }
+			asCaller = new(c.who)
 			got := toGetGroup()
 			for part := range strings.SplitSeq(c.says, "|") {
 				if !strings.Contains(got, part) {
@@ -66,7 +66,7 @@ func TestForbiddenControllers(t *testing.T) {
 		{[]string{"memory", "pids", "io"}, limits{cpus: limit{asked: true}}, "cpu controller is not delegated", 0},
 	} {
 		g := group{v2: true, delegated: true, parents: []groupParent{{"", "/nonexistent"}}}
-		err := g.planV2(c.l, c.controllers)
+		err := g.planV2(&c.l, c.controllers)
 		switch {
 		case err == nil && c.says == "":
 			if len(g.absent) != c.absent {

@@ -9,147 +9,203 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
+// v1Planner is what planV1 needs at hand.
+type v1Planner struct {
+	g      *group
+	mounts v1Hierarchies
+	own    groupPaths
+}
+
+// dir is the caller's own group of a controller.
+func (p *v1Planner) dir(controller string) string {
+	return p.mounts.of(controller).dir(p.own.of(controller))
+}
+
+// use has the group made for a controller, too.
+func (p *v1Planner) use(controller string) {
+	p.g.parents = add(p.g.parents, groupParent{controller, p.dir(controller)})
+}
+
+func (p *v1Planner) add(controller, file, value, flag string, why string) {
+	p.g.files = add(p.g.files, groupFile{controller, file, value, flag, false, why})
+}
+
+// v1Limit is a limit as version 1 writes it.
+func v1Limit(l *limit) string {
+	if l.max {
+		return "-1"
+	}
+	return l.text()
+}
+
 // planV1 turns the limits into version 1's files, below the caller's own groups.
-func (g *group) planV1(l limits, mounts map[string]v1Mount) error {
+func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 	own, err := ownGroups()
 	if err != nil {
 		return err
 	}
-	dir := map[string]string{}
-	use := func(controller string) string {
-		d := mounts[controller].dir(own[controller])
-		if dir[controller] == "" {
-			dir[controller] = d
-			g.parents = append(g.parents, groupParent{controller, d})
-		}
-		return controller
-	}
-	unlimited := func(l limit) string {
-		if l.max {
-			return "-1"
-		}
-		return l.text()
-	}
-	add := func(controller, file, text, flag string, optional bool, why string) {
-		g.files = append(g.files, groupFile{controller, file, text, flag, optional, why})
-	}
-	add(use("memory"), "memory.limit_in_bytes", unlimited(l.memory), "--memory", false, "memory of all processes together; more is out-of-memory")
+	p := v1Planner{g, mounts, own}
+	p.use("memory")
+	p.add("memory", "memory.limit_in_bytes", v1Limit(&l.memory), "--memory", "memory of all processes together; more is out-of-memory")
 	both := l.memory
 	both.value += l.swap.value
 	both.max = l.memory.max || l.swap.max
 	const memsw = "memory.memsw.limit_in_bytes"
 	switch {
-	case exists(filepath.Join(dir["memory"], memsw)):
-		add("memory", memsw, unlimited(both), "--swap", false, "memory and swap together")
+	case exists(text(p.dir("memory"), "/", memsw)):
+		p.add("memory", memsw, v1Limit(&both), "--swap", "memory and swap together")
 	case l.swap.asked:
-		return fmt.Errorf("--swap: this kernel's memory controller has no %s: boot with swapaccount=1", memsw)
+		return fault(func() error {
+			return fmt.Errorf("--swap: this kernel's memory controller has no %s: boot with swapaccount=1", memsw)
+		})
 	default:
-		g.absent = append(g.absent, fmt.Sprintf("--swap: the default %s is left out: this kernel's memory controller has no %s", l.swap.text(), memsw))
+		g.absent = add(g.absent, text("--swap: the default ", l.swap.text(), " is left out: this kernel's memory controller has no ", memsw))
 	}
-	add(use("pids"), "pids.max", l.pids.text(), "--pids", false, "a fork bomb ends here")
-	shares := max(2, l.cpuWeight.value*1024/100)
-	add(use("cpu"), "cpu.shares", strconv.FormatUint(shares, 10), "--cpu-weight", false, "a quarter of what others get, when the processor is short")
+	p.use("pids")
+	p.add("pids", "pids.max", l.pids.text(), "--pids", "a fork bomb ends here")
+	p.use("cpu")
+	p.add("cpu", "cpu.shares", unsigned(max(2, l.cpuWeight.value*1024/100)), "--cpu-weight", "a quarter of what others get, when the processor is short")
 	if l.cpus.asked && !l.cpus.max {
-		add("cpu", "cpu.cfs_period_us", strconv.Itoa(cpuPeriod), "--cpus", false, "the tenth of a second that the next line is a part of")
-		add("cpu", "cpu.cfs_quota_us", strconv.FormatUint(l.cpus.value*cpuPeriod/1000, 10), "--cpus", false, "processor time in each tenth of a second")
+		p.add("cpu", "cpu.cfs_period_us", unsigned(cpuPeriod), "--cpus", "the tenth of a second that the next line is a part of")
+		p.add("cpu", "cpu.cfs_quota_us", unsigned(l.cpus.value*cpuPeriod/1000), "--cpus", "processor time in each tenth of a second")
 	}
 	// Version 1's weights go from 10 to 1000 and 500 is everybody else's.
-	weight := strconv.FormatUint(min(1000, max(10, l.ioWeight.value*5)), 10)
-	if m, ok := mounts["blkio"]; ok {
-		for _, file := range []string{"blkio.weight", "blkio.bfq.weight"} {
-			if exists(filepath.Join(m.dir(own["blkio"]), file)) {
-				add(use("blkio"), file, weight, "--io-weight", false, "a tenth of what others get, when the disk is short")
+	weight := unsigned(min(1000, max(10, l.ioWeight.value*5)))
+	if mounts.of("blkio") != nil {
+		for _, file := range [...]string{"blkio.weight", "blkio.bfq.weight"} {
+			if exists(text(p.dir("blkio"), "/", file)) {
+				p.use("blkio")
+				p.add("blkio", file, weight, "--io-weight", "a tenth of what others get, when the disk is short")
 				return nil
 			}
 		}
 	}
 	if l.ioWeight.asked {
-		return noFile("--io-weight", "blkio", "blkio.weight or blkio.bfq.weight")
+		return fault(func() error { return noFile("--io-weight", "blkio", "blkio.weight or blkio.bfq.weight") })
 	}
-	g.absent = append(g.absent, fmt.Sprintf("--io-weight: the default %s is left out: this kernel's blkio controller has no file for weights", l.ioWeight.text()))
+	g.absent = add(g.absent, text("--io-weight: the default ", l.ioWeight.text(), " is left out: this kernel's blkio controller has no file for weights"))
 	return nil
 }
 
-// v1Mount is where a version 1 hierarchy is mounted, and which of its groups is
-// at the root of the mount: not "/" inside a container with a view of its own.
-type v1Mount struct{ point, root string }
+// v1Mount is where a version 1 hierarchy is mounted, and which of its groups is at the root
+// of the mount: not "/" inside a container with a view of its own.
+type v1Mount struct {
+	options     string // the controllers, among others, with commas between them
+	point, root string
+}
 
-// dir is where the group that /proc/self/cgroup calls own stands.
-func (m v1Mount) dir(own string) string {
-	if rest, ok := strings.CutPrefix(own, m.root); ok && m.root != "/" {
+// dir is where the group stands that /proc/self/cgroup calls own.
+func (m *v1Mount) dir(own string) string {
+	if rest, is := cutPrefix(own, m.root); is && m.root != "/" {
 		own = rest
 	}
-	return filepath.Join(m.point, own)
+	return cleanPath(text(m.point, "/", own))
 }
 
-// v1Mounts finds where version 1's controllers are mounted: /proc/self/mountinfo,
-// proc_pid_mountinfo(5).
-func v1Mounts() (map[string]v1Mount, error) {
-	text, err := readFile("/proc/self/mountinfo")
+// v1Hierarchies are the mounts of version 1.
+type v1Hierarchies []v1Mount
+
+// of is the mount of a controller's hierarchy, or nil. The last one wins: it covers others.
+func (all v1Hierarchies) of(controller string) *v1Mount {
+	for i := len(all) - 1; i >= 0; i-- {
+		if listed(all[i].options, controller) {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// listed reports whether a list with commas has the word.
+func listed(words, word string) bool {
+	for more := true; more; {
+		var w string
+		if w, words, more = cut(words, ","); w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// v1Mounts finds where version 1's controllers are mounted.
+func v1Mounts() (v1Hierarchies, error) {
+	lines, err := ownMounts()
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]v1Mount{}
-	for line := range strings.SplitSeq(text, "\n") {
-		before, after, ok := strings.Cut(line, " - ")
-		f, super := strings.Fields(before), strings.Fields(after)
-		if !ok || len(f) < 5 || len(super) < 3 || super[0] != "cgroup" {
-			continue
-		}
-		for option := range strings.SplitSeq(super[2], ",") {
-			out[option] = v1Mount{point: unescapeMount(f[4]), root: unescapeMount(f[3])}
+	var out v1Hierarchies
+	for i := range lines {
+		if m := &lines[i]; m.fstype == "cgroup" {
+			out = add(out, v1Mount{m.super, m.point, m.root})
 		}
 	}
 	return out, nil
 }
 
-// unescapeMount undoes mountinfo's octal escapes of blanks.
-func unescapeMount(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
+// groupPath is the group that a process is in, in the hierarchy of these controllers;
+// those of version 2 are "".
+type groupPath struct{ controllers, path string }
+
+type groupPaths []groupPath
+
+func (all groupPaths) of(controller string) string {
+	for i := range all {
+		if listed(all[i].controllers, controller) {
+			return all[i].path
+		}
 	}
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return ""
 }
 
-// ownGroups reads which group the launcher is in, for each controller; "" is the
-// one of version 2 (cgroups(7), /proc/PID/cgroup).
-func ownGroups() (map[string]string, error) {
-	text, err := readFile("/proc/self/cgroup")
-	if err != nil {
-		return nil, err
+// ownGroups reads which group the launcher is in, for each controller (cgroups(7),
+// /proc/PID/cgroup).
+func ownGroups() (groupPaths, error) {
+	const file = "/proc/self/cgroup"
+	content, e := readFile(file)
+	if e != 0 {
+		return nil, failedCall("open", file, "O_RDONLY", e)
 	}
-	out := map[string]string{}
-	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 {
-			for controller := range strings.SplitSeq(parts[1], ",") {
-				out[controller] = parts[2]
-			}
+	var out groupPaths
+	for rest := content; rest != ""; {
+		var line string
+		line, rest = nextLine(rest)
+		_, line, _ = cut(line, ":")
+		if controllers, path, is := cut(line, ":"); is {
+			out = add(out, groupPath{controllers, path})
 		}
 	}
 	return out, nil
 }
 
-// join is how the child gets into its groups on version 1, and into a cgroup
+// joinGroups is how the child gets into its groups on version 1, and into a cgroup
 // namespace rooted there. On version 2 clone3 has done both. The file is tasks and not
 // cgroup.procs: of a process with one thread it moves the same, and a thread that moves
 // itself need not wait until the whole machine has passed through its scheduler
 // (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
-func join(c *config) []*step {
-	if c.group.version() != 1 {
+func joinGroups(g *group, fds []int) []*step {
+	if g.version() != 1 {
 		return nil
 	}
 	var steps []*step
-	for i, p := range c.group.parents {
-		steps = append(steps, writeBytes(fd(c.fds.group[i], strings.ToUpper(p.controller)), "0").
-			because("0 is the process that writes: into the group of "+p.controller))
+	for i := range g.parents {
+		controller := g.parents[i].controller
+		steps = add(steps, writeBytes(fd(fds[i], upper(controller)), "0").
+			because(text("0 is the process that writes: into the group of ", controller)))
 	}
-	return append(steps, unshare(unix.CLONE_NEWCGROUP).
+	return add(steps, unshare(unix.CLONE_NEWCGROUP).
 		because("only now, so that the namespace is rooted at the container's groups"))
+}
+
+// upper is strings.ToUpper, for ASCII letters.
+func upper(s string) string {
+	b := space(len(s) + 1)
+	for i := 0; i < len(s); i++ {
+		if b[i] = s[i]; b[i] >= 'a' && b[i] <= 'z' {
+			b[i] -= 'a' - 'A'
+		}
+	}
+	return stringOf(b[:len(s)])
 }

@@ -68,9 +68,7 @@ func checkRest(all []finding) []finding {
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func checkKernel() []finding {
-	var u unix.Utsname
-	unix.Uname(&u)
-	release := unix.ByteSliceToString(u.Release[:])
+	release, _ := kernelRelease()
 	if err := supported(); err != nil {
 		return []finding{{"missing", "kernel", err.Error(), "a newer kernel"}}
 	}
@@ -120,19 +118,20 @@ func checkTrial() []finding {
 	const nothing = "/proc/self/tincan-check"
 	f := &runFlags{Net: "none", Init: true, Seccomp: "default", Workdir: "/", Args: []string{nothing}}
 	f.NoCgroup = !hasGroup()
+	lockThread()
 	l, err := newLaunch(f)
 	if err == nil {
-		_, err = l.carryOut()
+		err = l.carryOut()
 	}
-	var failed *stepError
-	if !errors.As(err, &failed) || failed.step.call != "execve" || failed.errno != unix.ENOENT {
+	var failed *callError
+	if !errors.As(err, &failed) || failed.step == nil || failed.step.kind != executes || errnoOf(failed) != unix.ENOENT {
 		if err == nil {
 			err = errors.New("the command, which does not exist, was executed")
 		}
 		return []finding{{"missing", "trial", oneLine(err), ""}}
 	}
 	var out []finding
-	for _, line := range l.c.group.absent {
+	for _, line := range append(l.c.group.absent, l.absent...) {
 		out = append(out, finding{"note", "resource group", line, ""})
 	}
 	return append(out, finding{"ok", "trial", fmt.Sprintf("a container was made, with %s, and taken down", plural(failed.index-1, "call")), ""})

@@ -25,8 +25,7 @@ var neededCaps = []struct {
 func checkUser() []finding {
 	w := whoIs()
 	var out []finding
-	last, err := lastCap()
-	if err == nil && last >= len(capabilityTable) {
+	if last := lastCap(); last >= len(capabilityTable) {
 		out = append(out, finding{"note", "capabilities", fmt.Sprintf("this kernel has %d that tincan does not know; they are dropped", last+1-len(capabilityTable)), ""})
 	}
 	if !w.root {
@@ -52,7 +51,7 @@ func checkRootless(w caller) []finding {
 	if w.maps {
 		return append(out, finding{"ok", "ids", "any map may be written (CAP_SETUID, CAP_SETGID)", ""})
 	}
-	g, err := grantsOf(w)
+	g, err := grantsOf(&w)
 	switch {
 	case err != nil:
 		return append(out, finding{"missing", "ids", err.Error(), ""})
@@ -100,7 +99,7 @@ func checkGroup() []finding {
 		return []finding{lackingGroup(c.group.lacks)}
 	}
 	var out []finding
-	for _, dir := range c.group.dirs() {
+	for _, dir := range c.group.dirs(c.hostname) {
 		out = append(out, finding{"ok", "resource group", fmt.Sprintf("version %d: %s", c.group.version(), strings.TrimSuffix(dir, c.hostname)), ""})
 	}
 	return out

@@ -21,7 +21,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -50,8 +49,6 @@ type report struct {
 }
 
 const reportSize = int(unsafe.Sizeof(report{}))
-
-func decodeReport(b []byte) report { return *(*report)(unsafe.Pointer(&b[0])) }
 
 const (
 	reportFailed  = 1 + iota // a step failed; value is the errno, 0 if the result was too small
@@ -89,24 +86,6 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 		kept = kept&^s.keep | r&s.keep
 	}
 	return kept
-}
-
-// make makes one step in ordinary Go, as PID 1 of a machine does (machinesetup.go).
-func (s *step) make(kept uintptr) (uintptr, error) {
-	var v [6]uintptr
-	for i, a := range s.args {
-		v[i] = a.n | uintptr(a.p) | a.kept&kept
-	}
-	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
-	runtime.KeepAlive(s)
-	if e == 0 && r >= s.least || e != 0 && e == s.may {
-		return r, nil
-	}
-	he := &hostError{call: s.String(), err: e}
-	if s.hint != nil {
-		he.hint = s.hint(e)
-	}
-	return r, he
 }
 
 // fail reports and ends the process.
@@ -198,35 +177,43 @@ func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 const groupSignals = uint64(1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGHUP-1) |
 	1<<(unix.SIGTSTP-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1) | 1<<(unix.SIGWINCH-1))
 
-// startChild clones. flags are clone3's; group is a descriptor of the cgroup v2
-// directory to start in, or -1; mask is where the plan's last rt_sigprocmask looks
-// for the signal mask to restore. It returns the child's process id and pidfd.
+// startChild clones. flags are clone3's; group is a descriptor of the cgroup v2 directory to
+// start in, or -1; mask is where the plan's last rt_sigprocmask looks for the signal mask
+// to restore. It returns the child's process id and pidfd.
 //
-// The calling goroutine must be locked to its thread, and the thread must live as
-// long as the container: PR_SET_PDEATHSIG looks at the thread (prctl(2)).
-func startChild(flags uintptr, p *childPlan, group int, mask *uint64) (pid, pidfd int, err error) {
+// The thread that calls it must live as long as the container: PR_SET_PDEATHSIG looks at
+// the thread (prctl(2)).
+func startChild(flags uintptr, p *childPlan, group int, mask *uint64, signals *signalSource) (pid, pidfd int, e syscall.Errno) {
 	p.all, p.group = ^uint64(0), groupSignals
-	ca := &cloneArgs{
-		flags:      uint64(flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
-		exitSignal: uint64(unix.SIGCHLD),
-	}
+	ca := one[cloneArgs]()
+	ca.flags = uint64(flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
+	ca.exitSignal = uint64(unix.SIGCHLD)
 	if group >= 0 {
 		ca.flags |= unix.CLONE_INTO_CGROUP
 		ca.cgroup = uint64(group)
 	}
-	// ForkLock: no descriptor that another goroutine is just opening may slip
-	// through before it is close-on-exec (syscall.ForkLock).
-	syscall.ForkLock.Lock()
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(mask)), 8, 0, 0)
-	n, errno := launchChild(ca, p)
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(mask)), 0, 8, 0, 0)
-	syscall.ForkLock.Unlock()
+	lockForks(true)
+	own := sysSigmask(unix.SIG_SETMASK, p.all)
+	*mask = signals.callers(own)
+	n, e := launchChild(ca, p)
+	sysSigmask(unix.SIG_SETMASK, own)
+	lockForks(false)
 	runtime.KeepAlive(p)
-	if errno != 0 {
-		text := fmt.Sprintf("clone3({flags=%s, exit_signal=SIGCHLD}, %d)", flagText(uintptr(ca.flags), cloneFlags), unsafe.Sizeof(*ca))
-		return 0, -1, &hostError{call: text, err: errno, hint: hintClone(errno)}
+	return int(n), int(p.pidfd), e
+}
+
+// lockForks keeps descriptors from slipping into the child that another goroutine is just
+// opening, before they are close-on-exec (syscall.ForkLock).
+//
+//tincan:both
+func lockForks(lock bool) {
+	switch {
+	case early:
+	case lock:
+		syscall.ForkLock.Lock()
+	default:
+		syscall.ForkLock.Unlock()
 	}
-	return int(n), int(p.pidfd), nil
 }
 
 func hintClone(e syscall.Errno) string {

@@ -13,97 +13,232 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// forkInit is the step at which one process becomes two: PID 1 stays behind as the
-// init, and PID 2 goes on to be the command.
-func forkInit(c *config) []*step {
-	if !c.init {
+// setCommand reads COMMAND, or -c.
+func (c *config) setCommand(f *runFlags) error {
+	c.argv = f.Args
+	if f.Command != nil {
+		line := *f.Command
+		if len(f.Args) > 0 {
+			return fault(func() error {
+				return fmt.Errorf("-c %s: there is a COMMAND as well, %s: give one of them", quote(line), quote(f.Args[0]))
+			})
+		}
+		words, why := splitLine(line)
+		if why != "" {
+			return fault(func() error { return fmt.Errorf("-c %s: %s", quote(line), why) })
+		}
+		c.argv = words
+	}
+	if len(c.argv) == 0 || c.argv[0] == "" {
+		return fault(func() error { return errors.New("no command to run; try: tincan -- sh, or see tincan --help") })
+	}
+	for _, a := range c.argv {
+		if indexByte(a, 0) >= 0 {
+			return fault(func() error { return fmt.Errorf("the command's argument %q holds a zero byte", a) })
+		}
+	}
+	return nil
+}
+
+// splitLine splits a line as a shell does: blanks separate, '...' is literal, "..." and
+// backslash quote. Nothing is expanded. why is what is wrong with the line, or "".
+func splitLine(s string) (words []string, why string) {
+	b := space(len(s) + 1)
+	n, word := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case ' ', '\t', '\n':
+			if word {
+				words = add(words, text(stringOf(b[:n])))
+				n, word = 0, false
+			}
+		case '\'':
+			end := indexByte(s[i+1:], '\'')
+			if end < 0 {
+				return nil, "a ' is not closed"
+			}
+			n += copy(b[n:], s[i+1:i+1+end])
+			i += end + 1
+			word = true
+		case '"':
+			word = true
+			for i++; ; i++ {
+				if i >= len(s) {
+					return nil, "a \" is not closed"
+				}
+				if s[i] == '"' {
+					break
+				}
+				if s[i] == '\\' && i+1 < len(s) && indexByte("\"\\$`", s[i+1]) >= 0 {
+					i++
+				}
+				b[n] = s[i]
+				n++
+			}
+		case '\\':
+			if i+1 >= len(s) {
+				return nil, "nothing after the last backslash"
+			}
+			i++
+			fallthrough
+		default:
+			b[n] = s[i]
+			n++
+			word = true
+		}
+	}
+	if word {
+		words = add(words, text(stringOf(b[:n])))
+	}
+	return words, ""
+}
+
+// setEnv reads -e. The command gets three variables and what was asked for.
+func (c *config) setEnv(f *runFlags) error {
+	term, _ := getenv("TERM")
+	if term == "" {
+		term = "dumb"
+	}
+	home := "HOME=/tmp"
+	if c.uid == 0 {
+		home = "HOME=/root"
+	}
+	env := list("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home, text("TERM=", term))
+	for _, e := range f.Env {
+		n, _, given := cut(e, "=")
+		if n == "" || indexByte(e, 0) >= 0 {
+			return fault(func() error { return fmt.Errorf("-e %s: NAME=VALUE, or NAME to copy the caller's value", e) })
+		}
+		if !given {
+			value, found := getenv(n)
+			if !found {
+				return fault(func() error {
+					return fmt.Errorf("-e %s: the caller's environment has no such variable; give a value with -e %s=VALUE", n, n)
+				})
+			}
+			e = text(n, "=", value)
+		}
+		kept := env[:0]
+		for _, o := range env {
+			if name, _, _ := cut(o, "="); name != n {
+				kept = add(kept, o)
+			}
+		}
+		env = add(kept, e)
+	}
+	c.env = env
+	return nil
+}
+
+// setWorkdir reads --workdir.
+func (c *config) setWorkdir(f *runFlags) error {
+	c.workdir = f.Workdir
+	if !hasPrefix(c.workdir, "/") {
+		return fault(func() error {
+			return fmt.Errorf("--workdir=%s: not an absolute path of the container: it begins with /", f.Workdir)
+		})
+	}
+	return nil
+}
+
+// setPassFDs reads --pass-fd.
+func (c *config) setPassFDs(f *runFlags) error {
+	for _, n := range f.PassFD {
+		if n < 0 {
+			return fault(func() error { return fmt.Errorf("--pass-fd=%d: not a descriptor's number", n) })
+		}
+		fl, e := sysFcntl(n, unix.F_GETFD, 0)
+		if e != 0 || fl&unix.FD_CLOEXEC != 0 && n > 2 { // what is close-on-exec is ours, opened since the start
+			return fault(func() error { return fmt.Errorf("--pass-fd=%d: the caller has no such descriptor open", n) })
+		}
+		if n > 2 {
+			c.passFDs = insert(c.passFDs, n)
+		}
+	}
+	return nil
+}
+
+// insert adds a number to a list of numbers in order, where it stands once.
+func insert(in []int, n int) []int {
+	for _, m := range in {
+		if m == n {
+			return in
+		}
+	}
+	in = add(in, n)
+	for i := len(in) - 1; i > 0 && in[i] < in[i-1]; i-- {
+		in[i], in[i-1] = in[i-1], in[i]
+	}
+	return in
+}
+
+// forkInit is the step at which one process becomes two: PID 1 stays behind as the init,
+// and PID 2 goes on to be the command.
+func forkInit(init bool, d *fds) []*step {
+	if !init {
 		return nil
 	}
 	area := argvArea()
-	title := mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV")
-	r := call("read", unix.SYS_READ, fd(c.fds.title, "TITLE"), title, arg{n: uintptr(len(area)), s: "LEN", show: showText})
-	r.least = uintptr(len(area))
-	return []*step{
+	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"), no, no, no)
+	title.least = uintptr(len(area))
+	return list(
 		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
-		r.because("the launcher's command line, with whatever stands in it, is not to be seen in /proc/1/cmdline, which anybody may read: so before there is anybody"),
-		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(func(e syscall.Errno) string {
-			if e == unix.EAGAIN {
-				return "--pids leaves no room for the init and the command: 2 at least, or --no-init"
-			}
-			return ""
-		}),
-	}
+		title.because("/proc/1/cmdline shows the launcher's command line, which anybody inside may read: it is overwritten before there is anybody"),
+		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(hintFork),
+	)
 }
 
-// initSteps are the init's own, after the fork. The command is on its way by then,
-// so nothing stands here that can fail or that the command must not come before.
-func initSteps(c *config) []*step {
-	if !c.init {
+func hintFork(e syscall.Errno) string {
+	if e == unix.EAGAIN {
+		return "--pids leaves no room for the init and the command: 2 at least, or --no-init"
+	}
+	return ""
+}
+
+// initSteps are the init's own, after the fork. The command is on its way by then, so
+// nothing stands here that can fail or that the command must not come before.
+func initSteps(init bool, d *fds) []*step {
+	if !init {
 		return nil
 	}
 	const why = "the init keeps the pipe to the launcher, and nothing else"
-	below, above := uintptr(c.fds.report-1), uintptr(c.fds.report+1) // never 3: the root directory was opened before
-	return []*step{
-		call("close_range", unix.SYS_CLOSE_RANGE, num(3), arg{n: below, s: "REPORT-1", show: showText}, num(0)).because(why),
-		call("close_range", unix.SYS_CLOSE_RANGE, arg{n: above, s: "REPORT+1", show: showText}, num(math.MaxUint32), num(0)).because(why),
-	}
-}
-
-// argvArea is the memory that /proc/PID/cmdline shows. Go's os.Args point into it.
-func argvArea() []byte {
-	first, last := os.Args[0], os.Args[len(os.Args)-1]
-	start := unsafe.Pointer(unsafe.StringData(first))
-	end := uintptr(unsafe.Pointer(unsafe.StringData(last))) + uintptr(len(last))
-	if n := int(end - uintptr(start)); len(first) > 0 && len(last) > 0 && n > 0 && n < 1<<22 {
-		return unsafe.Slice((*byte)(start), n)
-	}
-	return make([]byte, 1)
+	return list(
+		closeRange(num(3), name(d.report-1, "REPORT-1")).because(why),
+		closeRange(name(d.report+1, "REPORT+1"), num(math.MaxUint32)).because(why),
+	)
 }
 
 // closeRest closes every descriptor above 2, but for --pass-fd and the pipe to the
-// launcher, which closes at execve. To let all of them close at execve would be too
-// late: --workdir=/proc/self/fd/7, or a command of such a name, would lead out to a
-// directory that the caller has open.
-func closeRest(c *config) []*step {
-	report := c.fds.report
+// launcher, which closes at execve. To let all of them close at execve would be too late:
+// --workdir=/proc/self/fd/7, or a command of such a name, would lead out to a directory
+// that the caller has open. listens is whether the filter has a listener.
+func closeRest(passFDs []int, listens bool, d *fds) []*step {
+	report := d.report
 	if report == 0 { // of a plan that is only printed
-		report = firstReport(c.passFDs)
+		report = firstReport(passFDs)
 	}
-	kept := append(slices.Clone(c.passFDs), report)
-	if c.fds.step != 0 {
-		kept = append(kept, c.fds.step)
+	kept := insert(addAll(nil, passFDs), report)
+	if d.step != 0 {
+		kept = insert(kept, d.step)
 	}
-	if c.policy != nil && c.policy.notify && c.fds.child != 0 {
-		kept = append(kept, c.fds.child) // for the listener, below
-	}
-	slices.Sort(kept)
-	bound := func(n int) arg {
-		switch n - report {
-		case 1:
-			return arg{n: uintptr(n), s: "REPORT+1", show: showText}
-		case -1:
-			return arg{n: uintptr(n), s: "REPORT-1", show: showText}
-		}
-		return num(uintptr(n))
+	if listens && d.child != 0 {
+		kept = insert(kept, d.child) // for the listener, below
 	}
 	var steps []*step
 	from := 3
-	for _, k := range append(kept, math.MaxUint32+1) {
+	for _, k := range add(kept, math.MaxUint32+1) {
 		if k > from {
-			steps = append(steps, call("close_range", unix.SYS_CLOSE_RANGE, bound(from), bound(k-1), num(0)).
+			steps = add(steps, closeRange(bound(from, report), bound(k-1, report)).
 				because("no descriptor of the caller's or of the launcher's is left, but for 0, 1, 2 and --pass-fd"))
 		}
 		from = k + 1
@@ -111,134 +246,97 @@ func closeRest(c *config) []*step {
 	return steps
 }
 
-// firstReport is the lowest number for the pipe to the launcher: above what the
-// command keeps, with room between, so that the text of closeRest is always the same.
-func firstReport(passFDs []int) int { return max(3, slices.Max(append([]int{0}, passFDs...))) + 2 }
+// bound is an end of a range of descriptors, told by its distance from the pipe's.
+func bound(n, report int) arg {
+	switch n - report {
+	case 1:
+		return name(n, "REPORT+1")
+	case -1:
+		return name(n, "REPORT-1")
+	}
+	return num(uintptr(n))
+}
 
-// terminal gives the command a process group of its own, which a signal meant for
-// the caller's does not reach, and makes it the terminal's foreground group.
-func terminal(c *config) []*step {
-	steps := []*step{setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command")}
-	if c.tty {
-		pid := new(int32)
-		*pid = 2
-		if !c.init {
+// firstReport is the lowest number for the pipe to the launcher: above what the command
+// keeps, with room between, so that the text of closeRest is always the same.
+func firstReport(passFDs []int) int {
+	highest := 3
+	for _, n := range passFDs {
+		highest = max(highest, n)
+	}
+	return highest + 2
+}
+
+// terminal gives the command a process group of its own, which a signal meant for the
+// caller's does not reach, and makes it the terminal's foreground group.
+func terminal(init bool, d *fds) []*step {
+	steps := list(setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command"))
+	if d.handOver {
+		pid := keep(int32(2))
+		if !init {
 			*pid = 1
 		}
-		steps = append(steps, call("ioctl", unix.SYS_IOCTL, fd(c.fds.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), mem(unsafe.Pointer(pid), "["+strconv.Itoa(int(*pid))+"]")).
+		steps = add(steps, call("ioctl", unix.SYS_IOCTL, fd(d.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), memory(unsafe.Pointer(pid), showPid), no, no, no).
 			because("the terminal's foreground group; the launcher takes it back at the end"))
 	}
 	return steps
 }
 
-// seccompFlags are those of seccomp(2) that a profile can ask for.
-var seccompFlags = []flagName{
-	{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
-	{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
-	{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, "SECCOMP_FILTER_FLAG_NEW_LISTENER"},
-	{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
-}
-
-// filter is step 13: nothing comes after it but execve.
-func filter(c *config) ([]*step, error) {
-	program, log, with := c.program, false, uint(0)
-	if c.policy != nil {
-		var err error
-		if program, err = c.policy.compile(); err != nil {
-			return nil, err
-		}
-		log, with = c.policy.notify, c.policy.flags
-	}
-	if program == nil {
-		return nil, nil
-	}
-	p := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(uintptr(with), seccompFlags),
-		mem(unsafe.Pointer(p), "{len="+strconv.Itoa(len(program))+", filter=FILTER}")).
-		because("from here on the kernel asks the filter before every call")
-	if !log {
-		return []*step{install}, nil
-	}
-	// With a listener seccomp(2) returns its descriptor. The launcher takes it from
-	// here, under a number it knows, before execve closes it.
-	install.keep = ^uintptr(0)
-	socket := fd(c.fds.child, "SOCKET")
-	return []*step{install,
-		call("dup3", unix.SYS_DUP3, kept(), fd(c.fds.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC")).
-			because("--seccomp-log: the listener, where the launcher looks for it"),
-		sendDescriptor(socket, c.fds.listener, "LISTENER").because("gives it to the launcher, who may not take it: this process is closed to everybody"),
-		readByte(socket).because("waits until the launcher has it"),
-	}, nil
-}
-
-// checkListener makes sure that the filter lets the calls through that come between
-// it and execve: a refusal there would wait for a listener that nobody has yet.
-func (c *config) checkListener() error {
-	native, err := abiNamed("")
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"dup3", "sendmsg", "read", "execve"} {
-		nr, _ := native.number(name)
-		if v, _ := c.policy.eval(sysCall{nr: nr, arch: native.audit}); !v.permits() {
-			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, and the launcher needs it to get hold of the log", name, v)
-		}
-	}
-	return nil
-}
-
 // lastSteps come between the limits and the filter.
-func lastSteps(c *config) []*step {
-	steps := append(closeRest(c), umask(0o022).because("the usual one"))
+func lastSteps(c *config, d *fds) []*step {
+	steps := closeRest(c.passFDs, c.listens(), d)
+	steps = add(steps, umask(0o022).because("the usual one"))
 	if c.workdir != "/" {
-		steps = append(steps, chdir(c.workdir).because("--workdir").hinted(func(e syscall.Errno) string {
-			switch e {
-			case unix.ENOENT, unix.ENOTDIR:
-				return "--workdir=" + c.workdir + " is no directory in the container"
-			case unix.EACCES:
-				return fmt.Sprintf("the container's user (%d:%d to the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
-			}
-			return ""
-		}))
+		steps = add(steps, chdir(c.workdir).as(changesDir).because("--workdir"))
 	}
-	return append(steps, sigmask(c.mask).because("the caller's signal mask again; all signals were blocked until here"))
+	return add(steps, sigmask(c.mask).because("the caller's signal mask again; all signals were blocked until here"))
 }
 
-// execute is step 15: one execve for a path, one for each directory of PATH for a
-// name without a slash.
-func execute(c *config) []*step {
-	argv, envp := cstrings(c.argv), cstrings(c.env)
-	files := c.candidates()
+// hintWorkdir says why --workdir cannot be entered.
+func (c *config) hintWorkdir(e syscall.Errno) string {
+	switch e {
+	case unix.ENOENT, unix.ENOTDIR:
+		return "--workdir=" + c.workdir + " is no directory in the container"
+	case unix.EACCES:
+		return fmt.Sprintf("the container's user (%d:%d to the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
+	}
+	return ""
+}
+
+// execute is step 15: one execve for a path, one for each directory of PATH for a name
+// without a slash.
+func execute(argv, env []string) []*step {
+	v, e := cstrings(argv), cstrings(env)
+	files := candidates(argv[0], env)
 	var steps []*step
 	for i, f := range files {
-		s := execve(f, argv, envp, c.argv).hinted(c.hintExec(f))
+		s := execve(f, v, e)
 		if i < len(files)-1 {
-			s = s.or(unix.ENOENT)
+			s.may = unix.ENOENT
 		}
-		steps = append(steps, s)
+		steps = add(steps, s)
 	}
 	return steps
 }
 
 // candidates are the files to try, in order.
-func (c *config) candidates() []string {
-	file := c.argv[0]
-	if strings.Contains(file, "/") {
-		return []string{file}
+func candidates(file string, env []string) []string {
+	if contains(file, "/") {
+		return list(file)
 	}
 	var out []string
-	for _, e := range c.env {
-		if dirs, ok := strings.CutPrefix(e, "PATH="); ok {
-			for dir := range strings.SplitSeq(dirs, ":") {
-				if dir == "" {
-					dir = "." // environ(7): an empty entry is the working directory
-				}
-				out = append(out, dir+"/"+file)
+	for _, e := range env {
+		dirs, is := cutPrefix(e, "PATH=")
+		for more := is; more; {
+			var dir string
+			if dir, dirs, more = cut(dirs, ":"); dir == "" {
+				dir = "." // environ(7): an empty entry is the working directory
 			}
+			out = add(out, text(dir, "/", file))
 		}
 	}
 	if len(out) == 0 {
-		out = []string{"/" + file}
+		out = list(text("/", file))
 	}
 	return out
 }

@@ -91,7 +91,7 @@ func (p *policy) compile() ([]unix.SockFilter, error) {
 
 func (p *policy) assemble(linear bool) ([]unix.SockFilter, error) {
 	g := &graph{nodes: make(map[nodeKey]*node, 512), linear: linear, notify: p.notify}
-	w := &writer{at: make(map[place]int, 512)}
+	w := &writer{at: make(map[spot]int, 512)}
 	w.entry(p.root(g), noWord)
 	return w.finish()
 }
@@ -187,11 +187,11 @@ func (a *abiPolicy) gapWeight(from, to uint32) (w float64) {
 // A writer places nodes, the last instruction first.
 type writer struct {
 	rev []bpf.Instruction // the program, backwards
-	at  map[place]int     // where in rev a node can be entered
+	at  map[spot]int      // where in rev a node can be entered
 }
 
-// A place is a node and what the accumulator holds on entry.
-type place struct {
+// A spot is a node and what the accumulator holds on entry.
+type spot struct {
 	n    *node
 	have uint32
 }
@@ -204,11 +204,11 @@ func (w *writer) entry(n *node, have uint32) int {
 	if n.t == nil || (have != n.word) {
 		have = noWord
 	}
-	if i, ok := w.at[place{n, have}]; ok {
+	if i, ok := w.at[spot{n, have}]; ok {
 		return i
 	}
 	if n.t == nil {
-		return w.put(place{n, have}, bpf.RetConstant{Val: uint32(n.then)})
+		return w.put(spot{n, have}, bpf.RetConstant{Val: uint32(n.then)})
 	}
 	after := n.word
 	if n.mask != noMask {
@@ -222,17 +222,17 @@ func (w *writer) entry(n *node, have uint32) int {
 	t, f := w.reach(n.t, after, 0), w.reach(n.f, after, 0)
 	top := len(w.rev)
 	jump := bpf.JumpIf{Cond: n.op, Val: n.k, SkipTrue: uint8(top - t - 1), SkipFalse: uint8(top - f - 1)}
-	i := w.put(place{n, n.word}, jump)
+	i := w.put(spot{n, n.word}, jump)
 	if n.mask != noMask {
-		i = w.put(place{n, n.word}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: n.mask})
+		i = w.put(spot{n, n.word}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: n.mask})
 	}
 	if have == n.word {
 		return i
 	}
-	return w.put(place{n, noWord}, bpf.LoadAbsolute{Off: n.word, Size: 4})
+	return w.put(spot{n, noWord}, bpf.LoadAbsolute{Off: n.word, Size: 4})
 }
 
-func (w *writer) put(p place, in bpf.Instruction) int {
+func (w *writer) put(p spot, in bpf.Instruction) int {
 	w.rev = append(w.rev, in)
 	w.at[p] = len(w.rev) - 1
 	return len(w.rev) - 1
@@ -244,7 +244,7 @@ func (w *writer) reach(n *node, have uint32, more int) int {
 	if n.t == nil || have != n.word {
 		have = noWord
 	}
-	p := place{n, have}
+	p := spot{n, have}
 	i := w.at[p]
 	switch {
 	case len(w.rev)+more-i-1 <= 255:

@@ -53,22 +53,22 @@ type tri uint8
 
 const (
 	open tri = iota
-	yes
-	no
+	certain
+	impossible
 )
 
 func known(b bool) tri {
 	if b {
-		return yes
+		return certain
 	}
-	return no
+	return impossible
 }
 
 func (t tri) flip(not bool) tri {
 	if !not || t == open {
 		return t
 	}
-	return known(t == no)
+	return known(t == impossible)
 }
 
 // takeApart splits a rule's conditions into tests of words.
@@ -140,20 +140,20 @@ func narrowed(n need) []need {
 
 func (f *fact) eq(k uint32) tri {
 	if k < f.min || k > f.max || k&f.zeros != 0 || ^k&f.ones != 0 {
-		return no
+		return impossible
 	}
 	for _, n := range f.not {
 		if n == k {
-			return no
+			return impossible
 		}
 	}
 	return known2(f.min == f.max || f.zeros|f.ones == noMask)
 }
 
-// known2 is yes where something is known to hold, and open otherwise.
+// known2 is certain where something is known to hold, and open otherwise.
 func known2(b bool) tri {
 	if b {
-		return yes
+		return certain
 	}
 	return open
 }
@@ -161,9 +161,9 @@ func known2(b bool) tri {
 func (f *fact) ge(k uint32) tri {
 	switch {
 	case f.min >= k || f.ones >= k:
-		return yes
+		return certain
 	case f.max < k || ^f.zeros < k:
-		return no
+		return impossible
 	}
 	return open
 }
@@ -171,7 +171,7 @@ func (f *fact) ge(k uint32) tri {
 func (f *fact) masked(mask, k uint32) tri {
 	switch {
 	case k&^mask != 0 || k&f.zeros != 0 || mask&^k&f.ones != 0:
-		return no
+		return impossible
 	case f.min == f.max:
 		return known(f.min&mask == k)
 	}
@@ -191,30 +191,30 @@ func (f *facts) settle(n need) (need, tri) {
 	case needPairEQ:
 		h, l := f[n.word+1].eq(n.high), low.eq(n.k)
 		switch {
-		case h == no || l == no:
-			return n, no.flip(n.not)
-		case h == yes:
+		case h == impossible || l == impossible:
+			return n, impossible.flip(n.not)
+		case h == certain:
 			return f.settle(need{kind: needEQ, not: n.not, word: n.word, k: n.k})
-		case l == yes:
+		case l == certain:
 			return f.settle(need{kind: needEQ, not: n.not, word: n.word + 1, k: n.high})
 		}
 		return n, open
 	}
 	hi := &f[n.word+1]
-	above := no
+	above := impossible
 	if n.high != noMask {
 		above = hi.ge(n.high + 1)
 	}
 	switch {
-	case above == yes:
-		return n, yes.flip(n.not)
-	case hi.ge(n.high) == no || (above == no && hi.eq(n.high) == no):
-		return n, no.flip(n.not)
-	case hi.eq(n.high) == yes || (above == no && hi.ge(n.high) == yes):
+	case above == certain:
+		return n, certain.flip(n.not)
+	case hi.ge(n.high) == impossible || (above == impossible && hi.eq(n.high) == impossible):
+		return n, impossible.flip(n.not)
+	case hi.eq(n.high) == certain || (above == impossible && hi.ge(n.high) == certain):
 		return f.settle(need{kind: needGE, not: n.not, word: n.word, k: n.k})
-	case low.ge(n.k) == yes:
+	case low.ge(n.k) == certain:
 		return f.settle(need{kind: needGE, not: n.not, word: n.word + 1, k: n.high})
-	case low.ge(n.k) == no && n.high != noMask:
+	case low.ge(n.k) == impossible && n.high != noMask:
 		return f.settle(need{kind: needGE, not: n.not, word: n.word + 1, k: n.high + 1})
 	}
 	return n, open
@@ -229,7 +229,7 @@ next:
 		for _, n := range r.needs {
 			n, t := f.settle(n)
 			switch t {
-			case no:
+			case impossible:
 				continue next
 			case open:
 				left.needs = append(left.needs, n)

@@ -30,8 +30,15 @@ getrusage 8 uname 4 bind 3 chmod 3 listen 3 umask 3 getsockopt 2 flock 1 fsync 1
 pkey_alloc 1 socketpair 1
 `
 
-var weightTable = sync.OnceValue(func() map[string]float64 {
-	table := make(map[string]float64, 128)
+// weights is callWeights as a table, made once: a package variable that is made by a call
+// would be code that runs before main.
+var (
+	weights     map[string]float64
+	weightsOnce sync.Once
+)
+
+func readWeights() {
+	weights = make(map[string]float64, 128)
 	name := ""
 	for word := range strings.FieldsSeq(callWeights) {
 		if name == "" {
@@ -39,12 +46,14 @@ var weightTable = sync.OnceValue(func() map[string]float64 {
 			continue
 		}
 		if n, err := strconv.Atoi(word); err == nil {
-			table[name] = float64(n) / 100_000
+			weights[name] = float64(n) / 100_000
 		}
 		name = ""
 	}
-	return table
-})
+}
 
 // weightOf is a call's part of all calls.
-func weightOf(name string) float64 { return weightTable()[name] }
+func weightOf(name string) float64 {
+	weightsOnce.Do(readWeights)
+	return weights[name]
+}

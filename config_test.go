@@ -40,9 +40,9 @@ func TestKernelVersions(t *testing.T) {
 
 // forRoot has tincan take its caller for root, whoever it is.
 func forRoot(t *testing.T) {
-	was := whoIs
-	t.Cleanup(func() { whoIs = was })
-	whoIs = func() caller { return caller{root: true} }
+	was := asCaller
+	t.Cleanup(func() { asCaller = was })
+	asCaller = &caller{root: true}
 }
 
 // flagsFor gives flags as the command line has them when nothing is said.

@@ -16,7 +16,7 @@ func TestDefect13ParentFailsFirst(t *testing.T) {
 	args := []string{"-m", dir, "--", "/bin/sh", "-c", "echo ran"}
 	for _, init := range []string{"--init", "--no-init"} {
 		args := append([]string{init}, args...)
-		_, out, _ := saboteur(t, -1, append([]string{"plan", "--json"}, args...)...)
+		_, out, _ := saboteur(t, 0, -1, append([]string{"plan", "--json"}, args...)...)
 		var plan []planLine
 		if err := json.Unmarshal([]byte(out), &plan); err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func TestDefect13ParentFailsFirst(t *testing.T) {
 			case cloned && s.Actor == "host":
 				tried++
 				start := time.Now()
-				status, out, text := saboteur(t, i, args...)
+				status, out, text := saboteur(t, 0, i, args...)
 				if status != statusFailed || out != "" || !strings.Contains(text, s.Call) || time.Since(start) > 5*time.Second {
 					t.Errorf("%s failed: status %d, stdout %q, after %v\n%s", s.Text, status, out, time.Since(start), text)
 				}

@@ -12,15 +12,14 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // deviceTable lists the devices, with the numbers that the kernel gives them
 // (Documentation/admin-guide/devices.txt).
-var deviceTable = []struct {
+var deviceTable = [...]struct {
 	name         string
 	major, minor uint32
 	why          string
@@ -34,7 +33,7 @@ var deviceTable = []struct {
 }
 
 // devLinks are the names that shells and programs expect beside the devices.
-var devLinks = []struct{ link, target string }{
+var devLinks = [...]struct{ link, target string }{
 	{"/dev/fd", "/proc/self/fd"},
 	{"/dev/stdin", "/proc/self/fd/0"},
 	{"/dev/stdout", "/proc/self/fd/1"},
@@ -46,65 +45,68 @@ var devLinks = []struct{ link, target string }{
 const ttyGroup = 5
 
 func devices(c *config) []*step {
-	steps := []*step{
-		mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
-			because("a /dev with what a program needs and nothing of the machine's hardware"),
+	steps := list(mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
+		because("a /dev with what a program needs and nothing of the machine's hardware"))
+	for i := range deviceTable {
+		d := &deviceTable[i]
+		steps = add(steps, mkfile(text("/dev/", d.name)))
+		steps = add(steps, mount(text("../dev/", d.name), text("/dev/", d.name), "", unix.MS_BIND, "").because(d.why))
 	}
-	for _, d := range deviceTable {
-		steps = append(steps, mkfile("/dev/"+d.name),
-			mount("../dev/"+d.name, "/dev/"+d.name, "", unix.MS_BIND, "").because(d.why))
-	}
-	for _, l := range devLinks {
-		steps = append(steps, symlink(l.target, l.link))
+	for i := range devLinks {
+		steps = add(steps, symlink(devLinks[i].target, devLinks[i].link))
 	}
 	pts := "newinstance,ptmxmode=0666,mode=0620"
-	if gid, ok := c.mounterID(c.gidMaps, ttyGroup); ok {
-		pts += ",gid=" + strconv.Itoa(gid)
+	if gid, mapped := c.mounterID(c.gidMaps, ttyGroup); mapped {
+		pts = text(pts, ",gid=", decimal(gid))
 	}
-	steps = append(steps,
-		mkdir("/dev/pts", 0o755),
-		mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("terminals of its own, numbered from 0"),
-		mkdir("/dev/shm", 0o1777),
-		mount("tmpfs", "/dev/shm", "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"),
-		mkdir("/dev/mqueue", 0o1777),
-		mount("mqueue", "/dev/mqueue", "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"),
-	)
+	steps = add(steps, mkdir("/dev/pts", 0o755))
+	steps = add(steps, mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("terminals of its own, numbered from 0"))
+	steps = add(steps, mkdir("/dev/shm", 0o1777))
+	steps = add(steps, mount("tmpfs", "/dev/shm", "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"))
+	steps = add(steps, mkdir("/dev/mqueue", 0o1777))
+	steps = add(steps, mount("mqueue", "/dev/mqueue", "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"))
 	if c.console != "" {
-		steps = append(steps, mkfile("/dev/console"),
-			mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal it was started on, so that ttyname(3) finds it"))
+		steps = add(steps, mkfile("/dev/console"))
+		steps = add(steps, mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal it was started on, so that ttyname(3) finds it"))
 	}
-	return append(steps, mountSetattr("/dev", unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
+	return add(steps, mountSetattr("/dev", unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
 		because("nothing here is a program"))
 }
 
 // checkDevices makes sure that the host's nodes are what they are called.
 func checkDevices() error {
-	for _, d := range deviceTable {
-		p := "/dev/" + d.name
+	for i := range deviceTable {
+		d := &deviceTable[i]
+		p := text("/dev/", d.name)
 		var st unix.Stat_t
-		if err := unix.Lstat(p, &st); err != nil {
-			return &hostError{call: "lstat(" + quote(p) + ")", err: err,
-				hint: "the container's devices are the host's own; this host's /dev lacks one: mount devtmpfs on it"}
+		if e := sysLstat(p, &st); e != 0 {
+			return failedCall("lstat", p, "", e).hinted(hintNoDevice)
 		}
-		if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(d.major, d.minor) {
-			return fmt.Errorf("%s: not the character device %d:%d it should be: this host's /dev is not to be trusted", p, d.major, d.minor)
+		if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != uint64(d.major)<<8|uint64(d.minor) {
+			return fault(func() error {
+				return fmt.Errorf("%s: not the character device %d:%d it should be: this host's /dev is not to be trusted", p, d.major, d.minor)
+			})
 		}
 	}
 	return nil
 }
 
-// consolePath is the terminal on standard input, or "" if it is none that can be
-// found under /dev.
+func hintNoDevice(syscall.Errno) string {
+	return "the container's devices are the host's own; this host's /dev lacks one: mount devtmpfs on it"
+}
+
+// consolePath is the terminal on standard input, or "" if it is not a terminal, or not one
+// that can be found under /dev.
 func consolePath() string {
 	if !isTerminal(0) {
 		return ""
 	}
-	p, err := os.Readlink("/proc/self/fd/0")
-	if err != nil {
+	p, e := sysReadlink("/proc/self/fd/0")
+	if e != 0 {
 		return ""
 	}
 	var here, there unix.Stat_t
-	if unix.Fstat(0, &here) != nil || unix.Stat(p, &there) != nil || here.Rdev != there.Rdev || there.Mode&unix.S_IFMT != unix.S_IFCHR {
+	if sysFstat(0, &here) != 0 || sysStat(p, &there) != 0 || here.Rdev != there.Rdev || there.Mode&unix.S_IFMT != unix.S_IFCHR {
 		return ""
 	}
 	return p

@@ -42,30 +42,28 @@ func ownCommand(name string) string {
 }
 
 // hintExec explains the errnos of execve, which are short for what they mean.
-func (c *config) hintExec(file string) func(syscall.Errno) string {
-	return func(e syscall.Errno) string {
-		switch e {
-		case unix.ENOENT:
-			if i := c.interpreterOf(file); i != "" {
-				return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
-			}
-			if !strings.Contains(c.argv[0], "/") {
-				return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
-			}
-			return file + ": no such file in the container"
-		case unix.ENOEXEC:
-			return file + ": neither a program for this machine nor a script with a #! line; a script without one needs its shell named: sh " + file
-		case unix.EACCES:
-			if fi := c.statInside(file); fi != nil && fi.Mode&unix.S_IFMT == unix.S_IFDIR {
-				return file + ": a directory"
-			}
-			if c.noExec(file) {
-				return file + ": on a file system that is mounted noexec, where nothing can be executed"
-			}
-			return fmt.Sprintf("%s: not executable for the container's user, who is %d:%d to the host; chmod +x, and o+x on the directories above it", file, c.hostUID, c.hostGID)
+func (c *config) hintExec(file string, e syscall.Errno) string {
+	switch e {
+	case unix.ENOENT:
+		if i := c.interpreterOf(file); i != "" {
+			return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
 		}
-		return ""
+		if !strings.Contains(c.argv[0], "/") {
+			return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
+		}
+		return file + ": no such file in the container"
+	case unix.ENOEXEC:
+		return file + ": neither a program for this machine nor a script with a #! line; a script without one needs its shell named: sh " + file
+	case unix.EACCES:
+		if fi := c.statInside(file); fi != nil && fi.Mode&unix.S_IFMT == unix.S_IFDIR {
+			return file + ": a directory"
+		}
+		if c.noExec(file) {
+			return file + ": on a file system that is mounted noexec, where nothing can be executed"
+		}
+		return fmt.Sprintf("%s: not executable for the container's user, who is %d:%d to the host; chmod +x, and o+x on the directories above it", file, c.hostUID, c.hostGID)
 	}
+	return ""
 }
 
 // noExec tells whether the file is on a mount whose programs are not to be executed.

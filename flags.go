@@ -1,186 +1,231 @@
-// Chapters 1 to 4, continued: the shortest way through the command line of run.
+// Chapters 1 to 4: the flags of run.
 //
-// kong needs as long for a command line as the kernel for a container: it builds a
-// model by reflection, and sets fields by it. What most command lines of run consist
-// of is read here in one pass. Whatever is not plainly that, from --help to a value
-// that begins with a dash, is left to kong, whose word is law: a test compares the two
-// on thousands of command lines, and on every flag of runFlags.
+// kong reads every command line that there is, and prints --help; it needs Go's runtime
+// and as long as the kernel needs for a container. What most command lines of run consist
+// of is read here in one pass, before the runtime. Whatever is not plainly that, from
+// --help to a value that begins with a dash, is left to kong, whose word is law: a test
+// compares the two on thousands of command lines, and on every flag of runFlags.
+//
+// Differs from the tutorial: it has six flags.
 
 package main
 
 import (
-	"strconv"
-	"strings"
+	"unsafe"
 )
 
-// field gives the field of a flag, without its dashes.
-func (f *runFlags) field(flag string) any {
-	switch flag {
-	case "m", "mount":
-		return &f.Mount
-	case "a", "add":
-		return &f.Add
-	case "ro":
-		return &f.Ro
-	case "tmpfs":
-		return &f.Tmpfs
-	case "c", "command":
-		return &f.Command
-	case "e", "env":
-		return &f.Env
-	case "w", "workdir":
-		return &f.Workdir
-	case "pass-fd":
-		return &f.PassFD
-	case "init", "no-init":
-		return &f.Init
-	case "timeout":
-		return &f.Timeout
-	case "stats":
-		return &f.Stats
-	case "hostname":
-		return &f.Hostname
-	case "net":
-		return &f.Net
-	case "u", "uid":
-		return &f.UID
-	case "gid":
-		return &f.GID
-	case "map":
-		return &f.Map
-	case "cap-add":
-		return &f.CapAdd
-	case "cap-drop":
-		return &f.CapDrop
-	case "seccomp":
-		return &f.Seccomp
-	case "apparmor":
-		return &f.AppArmor
-	case "seccomp-strict-ints":
-		return &f.SeccompStrictInts
-	case "seccomp-log":
-		return &f.SeccompLog
-	case "memory":
-		return &f.Memory
-	case "swap":
-		return &f.Swap
-	case "pids":
-		return &f.Pids
-	case "cpu-weight":
-		return &f.CPUWeight
-	case "cpus":
-		return &f.CPUs
-	case "io-weight":
-		return &f.IOWeight
-	case "no-cgroup":
-		return &f.NoCgroup
-	case "rlimit":
-		return &f.Rlimit
-	case "step":
-		return &f.Step
-	case "d", "debug":
-		return &f.Debug
-	}
-	return nil
+// runFlags are the flags of run, and of everything that runs or plans.
+type runFlags struct {
+	Mount *string  `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
+	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name)."`
+	Ro    bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
+	Tmpfs []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`
+
+	Command  *string  `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
+	Env      []string `short:"e" sep:"none" placeholder:"NAME[=VALUE]" group:"command" help:"Set a variable, or copy the caller's (repeatable). Without it: PATH, HOME and TERM only."`
+	Workdir  string   `short:"w" default:"/" placeholder:"DIR" group:"command" help:"Working directory inside (${default})."`
+	PassFD   []int    `name:"pass-fd" placeholder:"N" group:"command" help:"Leave descriptor N open for the command (repeatable). Otherwise only 0, 1 and 2 are."`
+	Init     bool     `default:"true" negatable:"" group:"command" help:"Have a tiny PID 1 that reaps and passes signals on; with --no-init the command itself is PID 1, as in the tutorial."`
+	Timeout  string   `placeholder:"DURATION" group:"command" help:"End the container after this long, such as 30s: SIGTERM, and SIGKILL 5 seconds later. Exit status 124."`
+	Stats    string   `placeholder:"FILE" group:"command" help:"Write a JSON report at the end ('-' for standard error)."`
+	Hostname string   `placeholder:"NAME" group:"command" help:"Hostname inside, and the name of the resource group (adjective-noun-number)."`
+	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
+
+	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
+	GID *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
+	Map []string `sep:"none" placeholder:"INSIDE:HOST:COUNT" group:"power" help:"Which ids of the host the container's are (repeatable). Root: 0:10000:2000. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
+
+	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
+	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
+	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none, or a file: an OCI or Docker profile in JSON, or a filter that seccomp compile wrote."`
+
+	AppArmor *string `name:"apparmor" placeholder:"PROFILE" group:"power" help:"AppArmor profile, loaded beforehand, to enter with the command."`
+
+	SeccompStrictInts bool `name:"seccomp-strict-ints" group:"power" help:"Compare a profile's int-typed arguments on 32 bits, as the kernel does."`
+	SeccompLog        bool `name:"seccomp-log" group:"power" help:"Report at the end which calls the filter refused, how often, by which program."`
+
+	Memory    string   `placeholder:"SIZE" group:"limits" help:"Memory of all processes together, such as 512M; max lifts it (1GiB)."`
+	Swap      string   `placeholder:"SIZE" group:"limits" help:"Swap beside the memory, or max (0)."`
+	Pids      string   `placeholder:"N" group:"limits" help:"Processes and threads, the init among them, or max (64)."`
+	CPUWeight string   `name:"cpu-weight" placeholder:"N" group:"limits" help:"Share of the processors when they are short: 1 to 10000, others have 100 (25)."`
+	CPUs      string   `name:"cpus" placeholder:"N" group:"limits" help:"Processors at most, such as 1.5, or max (no cap)."`
+	IOWeight  string   `name:"io-weight" placeholder:"N" group:"limits" help:"Share of the disks when they are short: 1 to 10000, others have 100 (10)."`
+	NoCgroup  bool     `group:"limits" help:"No resource group at all. Otherwise a host that cannot have one is an error."`
+	Rlimit    []string `sep:"none" placeholder:"NAME=SOFT[:HARD]" group:"limits" help:"Limit of setrlimit(2) for the command, such as nofile=1024 (repeatable; nofile=64)."`
+
+	Step  bool `group:"look" help:"Make the calls one at a time at a key press, and show what each changes (terminal only)."`
+	Debug bool `short:"d" group:"look" help:"Log every system call of the plan as it is made."`
+
+	Args []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its arguments."`
 }
 
-// standard are the flags' defaults.
-func standard() *runFlags {
-	return &runFlags{Workdir: "/", Init: true, Net: "none", Seccomp: "default"}
+// valueKind is the type of a flag's field.
+type valueKind uint8
+
+const (
+	isSet         valueKind = iota // bool
+	isUnset                        // bool, of a flag --no-NAME
+	isText                         // string
+	isGiven                        // *string: nil if the flag was not given
+	isList                         // []string
+	isNumber                       // int
+	isGivenNumber                  // *int
+	isNumbers                      // []int
+)
+
+// flagTable lists the names of run's flags, without their dashes, and where in runFlags
+// their values go.
+var flagTable = [...]struct {
+	name  string
+	kind  valueKind
+	field uintptr
+}{
+	{"m", isGiven, unsafe.Offsetof(runFlags{}.Mount)},
+	{"mount", isGiven, unsafe.Offsetof(runFlags{}.Mount)},
+	{"a", isList, unsafe.Offsetof(runFlags{}.Add)},
+	{"add", isList, unsafe.Offsetof(runFlags{}.Add)},
+	{"ro", isSet, unsafe.Offsetof(runFlags{}.Ro)},
+	{"tmpfs", isList, unsafe.Offsetof(runFlags{}.Tmpfs)},
+	{"c", isGiven, unsafe.Offsetof(runFlags{}.Command)},
+	{"command", isGiven, unsafe.Offsetof(runFlags{}.Command)},
+	{"e", isList, unsafe.Offsetof(runFlags{}.Env)},
+	{"env", isList, unsafe.Offsetof(runFlags{}.Env)},
+	{"w", isText, unsafe.Offsetof(runFlags{}.Workdir)},
+	{"workdir", isText, unsafe.Offsetof(runFlags{}.Workdir)},
+	{"pass-fd", isNumbers, unsafe.Offsetof(runFlags{}.PassFD)},
+	{"init", isSet, unsafe.Offsetof(runFlags{}.Init)},
+	{"no-init", isUnset, unsafe.Offsetof(runFlags{}.Init)},
+	{"timeout", isText, unsafe.Offsetof(runFlags{}.Timeout)},
+	{"stats", isText, unsafe.Offsetof(runFlags{}.Stats)},
+	{"hostname", isText, unsafe.Offsetof(runFlags{}.Hostname)},
+	{"net", isText, unsafe.Offsetof(runFlags{}.Net)},
+	{"u", isNumber, unsafe.Offsetof(runFlags{}.UID)},
+	{"uid", isNumber, unsafe.Offsetof(runFlags{}.UID)},
+	{"gid", isGivenNumber, unsafe.Offsetof(runFlags{}.GID)},
+	{"map", isList, unsafe.Offsetof(runFlags{}.Map)},
+	{"cap-add", isList, unsafe.Offsetof(runFlags{}.CapAdd)},
+	{"cap-drop", isList, unsafe.Offsetof(runFlags{}.CapDrop)},
+	{"seccomp", isText, unsafe.Offsetof(runFlags{}.Seccomp)},
+	{"apparmor", isGiven, unsafe.Offsetof(runFlags{}.AppArmor)},
+	{"seccomp-strict-ints", isSet, unsafe.Offsetof(runFlags{}.SeccompStrictInts)},
+	{"seccomp-log", isSet, unsafe.Offsetof(runFlags{}.SeccompLog)},
+	{"memory", isText, unsafe.Offsetof(runFlags{}.Memory)},
+	{"swap", isText, unsafe.Offsetof(runFlags{}.Swap)},
+	{"pids", isText, unsafe.Offsetof(runFlags{}.Pids)},
+	{"cpu-weight", isText, unsafe.Offsetof(runFlags{}.CPUWeight)},
+	{"cpus", isText, unsafe.Offsetof(runFlags{}.CPUs)},
+	{"io-weight", isText, unsafe.Offsetof(runFlags{}.IOWeight)},
+	{"no-cgroup", isSet, unsafe.Offsetof(runFlags{}.NoCgroup)},
+	{"rlimit", isList, unsafe.Offsetof(runFlags{}.Rlimit)},
+	{"step", isSet, unsafe.Offsetof(runFlags{}.Step)},
+	{"d", isSet, unsafe.Offsetof(runFlags{}.Debug)},
+	{"debug", isSet, unsafe.Offsetof(runFlags{}.Debug)},
 }
 
-// quickly reads what stands behind `run`. It gives nil for a command line that kong
+// defaultFlags are the flags' values where none is given.
+func defaultFlags() runFlags {
+	return runFlags{Workdir: "/", Init: true, Net: "none", Seccomp: "default"}
+}
+
+// readFlags reads what stands behind `run`. It returns nil for a command line that kong
 // must look at.
-func quickly(args []string) *runFlags {
-	f := standard()
+func readFlags(args []string) *runFlags {
+	f := keep(defaultFlags())
 	for len(args) > 0 {
-		arg := args[0]
-		if arg == "--" {
+		word := args[0]
+		if word == "--" {
 			f.Args = args[1:]
-			return valid(f)
+			return f.usual()
 		}
-		if len(arg) < 2 || arg[0] != '-' {
+		if len(word) < 2 || word[0] != '-' {
 			f.Args = args
-			return valid(f)
+			return f.usual()
 		}
 		args = args[1:]
-		flag, value, given := arg[1:], "", false
+		flag, value, given := word[1:], "", false
 		if flag[0] == '-' {
-			flag, value, given = strings.Cut(flag[1:], "=")
+			flag, value, given = cut(flag[1:], "=")
 			if len(flag) < 2 {
 				return nil
 			}
 		} else if len(flag) > 1 {
 			return nil // -dm DIR, -mDIR
 		}
-		to := f.field(flag)
-		if b, ok := to.(*bool); ok {
+		row := 0
+		for row < len(flagTable) && flagTable[row].name != flag {
+			row++
+		}
+		if row == len(flagTable) {
+			return nil
+		}
+		to := unsafe.Add(unsafe.Pointer(f), flagTable[row].field)
+		switch kind := flagTable[row].kind; {
+		case kind == isSet || kind == isUnset:
 			if given {
 				return nil
 			}
-			*b = flag != "no-init"
+			*(*bool)(to) = kind == isSet
 			continue
-		}
-		if to == nil {
+		case !given && (len(args) == 0 || hasPrefix(args[0], "-")):
 			return nil
-		}
-		if !given {
-			if len(args) == 0 {
-				return nil
-			}
+		case !given:
 			value, args = args[0], args[1:]
 		}
-		if !given && strings.HasPrefix(value, "-") || !set(to, value) {
+		if !setField(to, flagTable[row].kind, value) {
 			return nil
 		}
 	}
-	return valid(f)
+	return f.usual()
 }
 
-// set sets a field. It gives false for what kong must look at.
-func set(to any, value string) (ok bool) {
+// setField sets a field of runFlags. It reports false for what kong must look at.
+func setField(to unsafe.Pointer, kind valueKind, value string) bool {
 	if value == "" {
 		return false
 	}
-	n := 0
-	switch to := to.(type) {
-	case *string:
-		*to = value
+	switch kind {
+	case isText:
+		*(*string)(to) = value
 		return true
-	case **string:
-		*to = &value
+	case isGiven:
+		*(**string)(to) = keep(value)
 		return true
-	case *[]string:
-		*to = append(*to, value)
+	case isList:
+		*(*[]string)(to) = add(*(*[]string)(to), value)
 		return true
-	case *int:
-		*to, ok = plainNumber(value)
-	case **int:
-		n, ok = plainNumber(value)
-		*to = &n
-	case *[]int:
-		n, ok = plainNumber(value)
-		*to = append(*to, n)
 	}
-	return ok
+	n, valid := plainNumber(value)
+	switch kind {
+	case isNumber:
+		*(*int)(to) = n
+	case isGivenNumber:
+		*(**int)(to) = keep(n)
+	case isNumbers:
+		*(*[]int)(to) = add(*(*[]int)(to), n)
+	}
+	return valid
 }
 
-// plainNumber reads a number in which every reader of numbers sees the same.
+// plainNumber reads an unambiguous decimal number: no sign, no leading zero, not so large
+// that the size of an int matters.
 func plainNumber(s string) (int, bool) {
 	if s[0] == '0' && s != "0" || len(s) > 9 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(s, 10, 31)
-	return int(n), err == nil
+	n, valid := number(s)
+	return int(n), valid
 }
 
-// valid gives f, or nil if kong would take none of it as it is.
-func valid(f *runFlags) *runFlags {
-	for _, list := range [][]string{f.CapAdd, f.CapDrop} {
-		for _, s := range list {
-			if strings.ContainsAny(s, `,\`) { // kong splits
-				return nil
-			}
+// usual returns f, or nil if kong would not take the values as they are.
+func (f *runFlags) usual() *runFlags {
+	for _, s := range f.CapAdd {
+		if splits(s) {
+			return nil
+		}
+	}
+	for _, s := range f.CapDrop {
+		if splits(s) {
+			return nil
 		}
 	}
 	if f.Net != "none" && f.Net != "host" {
@@ -188,3 +233,6 @@ func valid(f *runFlags) *runFlags {
 	}
 	return f
 }
+
+// splits reports whether kong splits the value of a repeatable flag.
+func splits(s string) bool { return contains(s, ",") || contains(s, "\\") }

@@ -34,7 +34,7 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := quickly(nil); !reflect.DeepEqual(got, want) {
+	if got := readFlags(nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("no flags: %+v\nkong: %+v", got, want)
 	}
 	n := 0
@@ -58,9 +58,9 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 						args[1], _, _ = strings.Cut(f.Enum, ",")
 					}
 				}
-				got := quickly(args)
+				got := readFlags(args)
 				if got == nil {
-					t.Errorf("%v is left to kong: it belongs into field, in flags.go", args)
+					t.Errorf("%v is left to kong: it belongs into flagTable, in flags.go", args)
 				}
 				check(t, args)
 				n++
@@ -75,7 +75,7 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 // check compares the two on a command line, and tells whether there was something to compare.
 func check(t *testing.T, args []string) bool {
 	t.Helper()
-	got := quickly(args)
+	got := readFlags(args)
 	if got == nil {
 		return false
 	}
@@ -130,7 +130,7 @@ func TestUsualLinesAreReadQuickly(t *testing.T) {
 		"-- sh", "sh -c x", "-m /srv -- /bin/true", "--memory=64M --timeout=10s -- ./untrusted --its=own -f", "-u 0 -m . -a /lib64:/lib64 -a /lib:/lib -c /bash",
 		"--no-cgroup --net host -e A=B -e C --cap-add SYS_NICE --ro -w /tmp ls -la", "-d --step --no-init -- x",
 	} {
-		if args := strings.Fields(line); quickly(args) == nil {
+		if args := strings.Fields(line); readFlags(args) == nil {
 			t.Errorf("%s: left to kong", line)
 		} else {
 			check(t, args)
@@ -141,7 +141,7 @@ func TestUsualLinesAreReadQuickly(t *testing.T) {
 // TestCommandIsBytes: what is not UTF-8 reaches the command as it is, also by way of kong.
 func TestCommandIsBytes(t *testing.T) {
 	const word = "a\xff\xfeb"
-	if f := quickly([]string{"-e", "A=" + word, "--", word}); f == nil || f.Args[0] != word || f.Env[0] != "A="+word {
+	if f := readFlags([]string{"-e", "A=" + word, "--", word}); f == nil || f.Args[0] != word || f.Env[0] != "A="+word {
 		t.Errorf("quickly: %+v", f)
 	}
 	f, _, err := kongs(t, []string{"-dm", "/", "--", word})

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func TestSizes(t *testing.T) {
 }
 
 func TestMaps(t *testing.T) {
-	if m, err := parseMap("0:10000:2000"); err != nil || m != (idMap{0, 10000, 2000}) || m.String() != "0 10000 2000" {
+	if m, err := parseMap("0:10000:2000"); err != nil || m != (idMap{0, 10000, 2000}) || m.text() != "0 10000 2000" {
 		t.Errorf("%v %v", m, err)
 	}
 	if m, err := parseMap("0:0:4294967295"); err != nil || m.count != math.MaxUint32 {
@@ -123,22 +124,31 @@ func TestLines(t *testing.T) {
 		`$HOME *.go ~ | ; > #`:    {"$HOME", "*.go", "~", "|", ";", ">", "#"},
 		"caf\xc3\xa9 \xff":        {"caf\xc3\xa9", "\xff"},
 	} {
-		got, err := splitLine(in)
+		got, err := splitWords(in)
 		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("splitLine(%q) = %q, %v; want %q", in, got, err, want)
+			t.Errorf("splitWords(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
 	for in, why := range map[string]string{`'a`: "a ' is not closed", `"a`: `a " is not closed`, `"a\"`: `a " is not closed`, `a\`: "backslash"} {
-		_, err := splitLine(in)
+		_, err := splitWords(in)
 		refuses(t, in, err, why)
 	}
+}
+
+// splitWords is splitLine with an error.
+func splitWords(s string) ([]string, error) {
+	words, why := splitLine(s)
+	if why != "" {
+		return nil, errors.New(why)
+	}
+	return words, nil
 }
 
 func TestDurations(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		"": 0, "30s": 30 * time.Second, "1m30s": 90 * time.Second, "500ms": 500 * time.Millisecond, "2": 2 * time.Second, "0.5": 500 * time.Millisecond, "1h": time.Hour,
 	} {
-		if d, err := parseDuration(in); err != nil || d != want {
+		if d, err := parseDuration(in); err != nil || d != int64(want) {
 			t.Errorf("parseDuration(%q) = %v, %v; want %v", in, d, err, want)
 		}
 	}
@@ -252,7 +262,7 @@ func FuzzSplitLine(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		words, err := splitLine(s)
+		words, err := splitWords(s)
 		if err != nil {
 			return
 		}
@@ -260,11 +270,11 @@ func FuzzSplitLine(f *testing.F) {
 		for _, w := range words {
 			line.WriteString("'" + strings.ReplaceAll(w, "'", `'\''`) + "' ")
 		}
-		again, err := splitLine(line.String())
+		again, err := splitWords(line.String())
 		if err != nil || !slices.Equal(again, words) {
 			t.Errorf("%q gives %q, and quoted again %q, %v", s, words, again, err)
 		}
-		if whole, err := splitLine("'" + strings.ReplaceAll(s, "'", `'\''`) + "'"); err != nil || len(whole) != 1 || whole[0] != s {
+		if whole, err := splitWords("'" + strings.ReplaceAll(s, "'", `'\''`) + "'"); err != nil || len(whole) != 1 || whole[0] != s {
 			t.Errorf("%q, quoted, gives %q, %v", s, whole, err)
 		}
 	})

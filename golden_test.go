@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 // goldenSet is a set of options and its plan.
 type goldenSet struct {
 	name, about string
-	plan        []*step
+	plan        plan
 	tmp         string // shown as /srv
 }
 
@@ -54,8 +54,8 @@ func goldenSets(t *testing.T) []goldenSet {
 	sets := []struct {
 		name, about string
 		set         func(*runFlags)
-		change      func(*config) // after newConfig
-		group       int           // version of cgroups
+		change      func(*config, *fds) // after newConfig
+		group       int                 // version of cgroups
 		hostTree    bool
 		who         caller
 	}{
@@ -67,7 +67,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		}, nil, 1, false, admin},
 		{"host-tree", "tincan --no-cgroup -- bash -l, on a terminal", func(f *runFlags) {
 			f.Args, f.NoCgroup = []string{"bash", "-l"}, true
-		}, func(c *config) { c.console, c.tty = "/dev/pts/3", true }, 0, true, admin},
+		}, func(c *config, d *fds) { c.console, d.handOver = "/dev/pts/3", true }, 0, true, admin},
 		{"tutorial", "the tutorial's own last test: tincan -u 0 -m ROOT -a /lib64:/lib64 -a /lib:/lib -c /bash", func(f *runFlags) {
 			f.Mount, f.Command = new(at("root")), new("/bash")
 			f.Add = []string{at("src") + ":/lib64", at("src") + ":/lib"}
@@ -93,19 +93,19 @@ func goldenSets(t *testing.T) []goldenSet {
 		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6, and a file added where there are no directories yet", func(f *runFlags) {
 			f.Add = []string{at("file") + ":/new/deep/file"}
 			f.Mount, f.Args, f.NoCgroup, f.CapDrop = new(at("full")), []string{"true"}, true, []string{"ALL"}
-		}, func(c *config) { c.passFDs = []int{4, 6} }, 0, false, admin},
+		}, func(c *config, _ *fds) { c.passFDs = []int{4, 6} }, 0, false, admin},
 		{"apparmor", "--apparmor=boxed, with the system call", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
-		}, func(c *config) { c.apparmor = appArmor{"boxed", true} }, 0, false, admin},
+		}, func(c *config, _ *fds) { c.apparmor = appArmor{"boxed", true} }, 0, false, admin},
 		{"apparmor-file", "--apparmor=boxed, before Linux 6.8", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
-		}, func(c *config) { c.apparmor = appArmor{profile: "boxed"} }, 0, false, admin},
+		}, func(c *config, _ *fds) { c.apparmor = appArmor{profile: "boxed"} }, 0, false, admin},
 		{"rootless-single", "not root, with no id but one's own: tincan -m ROOT -u 7 -- id", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup, f.UID = new(at("full")), []string{"id"}, true, 7
 		}, nil, 0, false, caller{uid: 2000, gid: 2000}},
 		{"rootless-ranges", "not root, with ranges in /etc/subuid, and a group that systemd has delegated: tincan -m ROOT -u 33 -- id", func(f *runFlags) {
 			f.Mount, f.Args, f.UID = new(at("full")), []string{"id"}, 33
-		}, func(c *config) {
+		}, func(c *config, _ *fds) {
 			c.group.delegated, c.group.leaf, c.group.keep = true, true, true
 			c.group.parents = []groupParent{{"", cgroupRoot + "/delegated"}}
 		}, 2, false, user},
@@ -113,14 +113,14 @@ func goldenSets(t *testing.T) []goldenSet {
 			f.Args, f.NoCgroup, f.Net, f.Map = []string{"sh"}, true, "host", []string{"0:100000:1000"}
 		}, nil, 0, true, user},
 	}
-	was := whoIs
-	defer func() { whoIs = was }()
+	was := asCaller
+	defer func() { asCaller = was }()
 	var out []goldenSet
 	for _, s := range sets {
 		f := &runFlags{Init: true, Net: "none", Seccomp: "default", Workdir: "/", Hostname: "blue-moon-7"}
 		s.set(f)
 		wanted := *f
-		whoIs = func() caller { return s.who }
+		asCaller = new(s.who)
 		f.NoCgroup = true // the host's groups are looked at below, or not at all
 		f.Memory, f.Swap, f.Pids, f.CPUWeight, f.CPUs, f.IOWeight = "", "", "", "", "", ""
 		c, err := newConfig(f)
@@ -130,29 +130,31 @@ func goldenSets(t *testing.T) []goldenSet {
 		c.console = ""
 		c.lastCap = unix.CAP_LAST_CAP
 		c.group = fakeGroup(t, c.hostname, s.group, &wanted)
-		c.fds.group = make([]int, len(c.group.parents))
-		if s.hostTree {
-			c.root = root{dir: "/", host: true, assembled: true, entries: []rootEntry{
-				{name: "bin", link: "usr/bin"}, {name: "dev", dir: true, covered: true}, {name: "etc", dir: true},
-				{name: "home", dir: true, covered: true}, {name: "proc", dir: true, covered: true}, {name: "root", dir: true, covered: true},
-				{name: "run", dir: true, covered: true}, {name: "swapfile"}, {name: "sys", dir: true, covered: true},
-				{name: "tmp", dir: true, covered: true}, {name: "usr", dir: true}, {name: "var", dir: true},
-			}}
-			for _, p := range hostPrivate {
-				c.private = append(c.private, privateDir{mountPoint{target: p.dir, dir: true}, p.mode, p.why})
-			}
-		} else if err := c.layout(); err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		} else {
-			t.Cleanup(func() { unix.Close(c.root.fd) })
-		}
+		d := &fds{group: make([]int, len(c.group.parents))}
 		if s.change != nil {
-			s.change(c)
+			s.change(c, d)
 		}
-		plan, err := containerPlan(c)
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
+		y := &layout{root: root{dir: "/", host: true}, assembled: true, adds: c.adds, entries: []rootEntry{
+			{name: "bin", link: "usr/bin"}, {name: "dev", dir: true, covered: true}, {name: "etc", dir: true},
+			{name: "home", dir: true, covered: true}, {name: "proc", dir: true, covered: true}, {name: "root", dir: true, covered: true},
+			{name: "run", dir: true, covered: true}, {name: "swapfile"}, {name: "sys", dir: true, covered: true},
+			{name: "tmp", dir: true, covered: true}, {name: "usr", dir: true}, {name: "var", dir: true},
+		}}
+		if s.hostTree {
+			for _, p := range hostPrivate {
+				y.private = append(y.private, privateDir{mountPoint{target: p.dir, dir: true}, p.mode, p.why})
+			}
+		} else {
+			fd, err := c.root.open()
+			if err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			t.Cleanup(func() { unix.Close(fd) })
+			if y, err = newLayout(c, fd); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
 		}
+		plan := newPlan(c, y, d)
 		out = append(out, goldenSet{s.name, s.about, plan, tmp})
 	}
 	return out
@@ -187,25 +189,11 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	if version == 0 {
 		return group{none: true}
 	}
-	var l limits
-	for _, v := range []struct {
-		to             *limit
-		text, standard string
-		parse          func(string) (uint64, error)
-	}{
-		{&l.memory, f.Memory, "1GiB", parseSize}, {&l.swap, f.Swap, "0", parseSize}, {&l.pids, f.Pids, "64", parsePids},
-		{&l.cpuWeight, f.CPUWeight, "25", parseWeight}, {&l.cpus, f.CPUs, "max", parseCPUs}, {&l.ioWeight, f.IOWeight, "10", parseWeight},
-	} {
-		text := v.text
-		if v.to.asked = text != ""; !v.to.asked {
-			text = v.standard
-		}
-		if v.to.max = text == "max"; !v.to.max {
-			n, err := v.parse(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			v.to.value = n
+	l := new(limits)
+	all := l.all()
+	for i, value := range []string{f.Memory, f.Swap, f.Pids, f.CPUWeight, f.CPUs, f.IOWeight} {
+		if err := all[i].parse(i, value); err != nil {
+			t.Fatal(err)
 		}
 	}
 	g := group{name: name, v2: version == 2}
@@ -217,7 +205,7 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 		return g
 	}
 	// Version 1's files are looked for below the caller's own groups.
-	tmp, mounts := t.TempDir(), map[string]v1Mount{}
+	tmp, mounts := t.TempDir(), v1Hierarchies{}
 	own, err := ownGroups()
 	if err != nil {
 		t.Fatal(err)
@@ -225,8 +213,9 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	for controller, file := range map[string]string{
 		"memory": "memory.memsw.limit_in_bytes", "pids": "pids.max", "cpu": "cpu.shares", "blkio": "blkio.bfq.weight",
 	} {
-		mounts[controller] = v1Mount{point: filepath.Join(tmp, controller), root: "/"}
-		dir := mounts[controller].dir(own[controller])
+		m := v1Mount{options: "rw," + controller, point: filepath.Join(tmp, controller), root: "/"}
+		mounts = append(mounts, m)
+		dir := m.dir(own.of(controller))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +238,7 @@ var filterLength = regexp.MustCompile(`\{len=\d+, filter=FILTER\}`)
 func (g goldenSet) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", g.about)
-	last, n := 0, 0
+	last, n := uint8(0), 0
 	for i := range g.plan {
 		s := g.plan[i]
 		if strings.HasPrefix(s.String(), `write("/sys/fs/cgroup/`) && strings.Contains(s.String(), `cgroup.subtree_control", "+`) && !strings.Contains(s.String(), ".keep/") {
@@ -313,13 +302,13 @@ func TestPlansInvariants(t *testing.T) {
 			for i := range set.plan {
 				s := set.plan[i]
 				text := s.String()
-				if _, ok := chapters[s.chapter]; !ok {
+				if int(s.chapter) >= len(chapters) || chapters[s.chapter].title == "" {
 					t.Errorf("%s: chapter %d has no title", text, s.chapter)
 				}
 				if s.actor == after {
 					continue // what goes away again: ledger.go does it
 				}
-				if s.call == "" || (s.actor == host) != (s.do != nil) {
+				if s.call == "" || (s.actor == host) != (s.kind >= writesFile) {
 					t.Errorf("%s: whose is it?", text)
 				}
 				// An errno that is as good as success is one that says "not there" or

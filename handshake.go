@@ -2,42 +2,42 @@
 //
 // pipe(7), read(2).
 //
-// A failed step comes over the close-on-exec pipe as its number and its errno; here
-// it becomes the step's own line of text again. Whatever tincan says itself goes to
-// standard error, each line marked.
+// A failed step comes over the close-on-exec pipe as its number and its errno; here it
+// becomes the step's own line of text again. Whatever tincan says itself goes to standard
+// error, each line marked.
+//
+// Differs from the tutorial: there the launcher does not learn why the child has ended.
 
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// handshake makes the host's steps that are left, and waits before them where the
-// child has something to say first.
+// handshake makes the host's steps from the plan's step i on, and waits before them where
+// the child has something to say first.
 func (l *launch) handshake(i int) error {
 	for ; i < len(l.plan); i++ {
-		s := l.plan[i]
-		switch {
+		switch s := l.plan[i]; {
 		case s.actor == host:
-			if err := l.hostDo(i); err != nil {
+			if err := l.hostDo(s); err != nil {
 				return err
 			}
-		case s.heard != nil:
-			var b [1]byte
-			n, err := retry(func() (int, error) { return unix.Read(l.parent, b[:]) })
-			if err != nil {
-				return &hostError{call: "read(PARENT)", err: err}
+		case s.kind == tellsLauncher:
+			b := space(1)
+			n, e := sysRead(l.parent, b)
+			if e != 0 {
+				return failedCall("read", "", "PARENT", e)
 			}
 			if n == 0 {
 				return l.failure()
 			}
-			if err := s.heard(l); err != nil {
+			if err := l.verifyMounts(); err != nil {
 				return err
 			}
 		}
@@ -47,80 +47,113 @@ func (l *launch) handshake(i int) error {
 
 // failure reads the report of a child that ended before the handshake.
 func (l *launch) failure() error {
-	r, ok, err := readReport(l.reports)
+	r, told, err := readReport(l.reports)
 	if err != nil {
 		return err
 	}
-	if ok && r.what == reportFailed {
+	if told && r.what == reportFailed {
 		return l.stepFailed(r)
 	}
 	status, _ := l.reap()
 	l.pid = 0
-	return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
+	return fault(func() error {
+		return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
+	})
 }
 
-// reason prefers the child's own report, if there is one, to what its end looks
-// like from this side.
+// reason prefers the child's own report, if there is one, to what its end looks like from
+// this side.
 func (l *launch) reason(err error) error {
-	fds := []unix.PollFd{{Fd: int32(l.reports), Events: unix.POLLIN}}
-	if n, _ := retry(func() (int, error) { return unix.Poll(fds, 0) }); n > 0 && l.pid != 0 {
-		if r, ok, _ := readReport(l.reports); ok && r.what == reportFailed {
+	if early {
+		return err // the run is made again, and the reason is found then
+	}
+	watched := [1]unix.PollFd{{Fd: int32(l.reports), Events: unix.POLLIN}}
+	if n, _ := sysPoll(watched[:], 0); n > 0 && l.pid != 0 {
+		if r, told, _ := readReport(l.reports); told && r.what == reportFailed {
 			return l.stepFailed(r)
 		}
 	}
 	return err
 }
 
-// stepFailed turns a report into an error with the step's text, and finds the exit
-// status that goes with it.
+// stepFailed turns a report into an error with the step's text, and finds the exit status
+// that goes with it.
 func (l *launch) stepFailed(r report) error {
-	p := l.childPlan()
-	all := slices.Concat(p.setup, p.pid1, p.command)
-	if r.index < 0 || int(r.index) >= len(all) {
-		return fmt.Errorf("the container's process reports a step that is not in the plan: %d", r.index)
-	}
-	s := all[r.index]
-	e := &stepError{step: s, index: s.index + 1, total: len(l.plan), errno: syscall.Errno(r.value)}
-	if l.c.rootless.on && s.chapter < 11 && (s.hint == nil || s.hint(e.errno) == "") { // namespaces, hostname, mounts
-		return l.c.rootless.explained(e)
-	}
-	if s.call == "execve" {
-		return &exitError{l.c.execStatus(s.args[0].s, e.errno), e}
-	}
-	return e
+	return fault(func() error {
+		s, errno := l.reported(r), syscall.Errno(r.value)
+		if s == nil {
+			return fmt.Errorf("the container's process reports a step that is not in the plan: %d", r.index)
+		}
+		e := l.stepError(s, errno)
+		switch {
+		case s.kind == executes:
+			file := gostring(s.args[0].p)
+			e.hint = l.c.hintExec(file, errno)
+			return &exitError{l.c.execStatus(file, errno), e}
+		case s.kind == changesDir:
+			e.hint = l.c.hintWorkdir(errno)
+		case l.c.rootless.on && s.chapter < 11 && s.advice(errno) == "": // namespaces, hostname, mounts
+			return l.c.rootless.explained(e)
+		}
+		return e
+	})
 }
 
-// readReport reads one report; ok is false at the end of the pipe.
-func readReport(fd int) (r report, ok bool, err error) {
-	b := make([]byte, reportSize)
-	n, err := retry(func() (int, error) { return unix.Read(fd, b) })
-	if err != nil {
-		return r, false, &hostError{call: "read(REPORTS)", err: err}
+// isInits reports whether the failed step is the init's: then the command is on its way.
+func (l *launch) isInits(r report) bool {
+	s := l.reported(r)
+	return s != nil && s.actor == pid1
+}
+
+// initFailed is the error for it, which early mode keeps for the end.
+func (l *launch) initFailed(r report) error {
+	return l.stepError(l.reported(r), syscall.Errno(r.value))
+}
+
+// reported is the step that a report is about: its index counts over the child's steps,
+// the init's and the command's.
+func (l *launch) reported(r report) *step {
+	p, i := l.childPlan(), int(r.index)
+	for _, steps := range [...][]*step{p.setup, p.pid1, p.command} {
+		if i >= 0 && i < len(steps) {
+			return steps[i]
+		}
+		i -= len(steps)
 	}
-	if n != len(b) {
+	return nil
+}
+
+// readReport reads one report; told is false at the end of the pipe.
+func readReport(fd int) (r report, told bool, err error) {
+	b := space(reportSize)
+	n, e := sysRead(fd, b)
+	if e != 0 {
+		return r, false, failedCall("read", "", "REPORTS", e)
+	}
+	if n != reportSize {
 		return r, false, nil
 	}
-	return decodeReport(b), true, nil
+	return *(*report)(unsafe.Pointer(&b[0])), true, nil
 }
 
-func retry(f func() (int, error)) (int, error) {
-	for {
-		n, err := f()
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
-}
+// joinErrors is errors.Join; cleanUpError marks the clean-up's.
+//
+//tincan:runtime
+func joinErrors(a, b error) error { return errors.Join(a, b) }
+
+//tincan:runtime
+func cleanUpError(err error) error { return fmt.Errorf("clean-up: %w", err) }
 
 // log prints a line for --debug.
-func (l *launch) log(format string) {
+func (l *launch) log(line string) {
 	if l.debug {
-		say("%s", format)
+		say("%s", line)
 	}
 }
 
-// say prints a line of tincan's own: on standard error, and each line marked.
-func say(format string, a ...any) {
-	text := strings.TrimRight(fmt.Sprintf(format, a...), "\n")
-	fmt.Fprintln(os.Stderr, "tincan: "+strings.ReplaceAll(text, "\n", "\ntincan:   "))
+//tincan:runtime
+func (l *launch) logAll(lines []string) {
+	for _, line := range lines {
+		l.log(line)
+	}
 }

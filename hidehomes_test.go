@@ -20,7 +20,7 @@ func TestElsewhere(t *testing.T) {
 		"/mnt/joe":   nil,
 		"/y":         {"/srv/x"},
 	} {
-		if got := elsewhere(dir, mounts); !slices.Equal(got, want) {
+		if got := elsewhere(dir, mountLines(mounts)); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", dir, got, want)
 		}
 	}

@@ -1,4 +1,8 @@
-// The host's steps: what the launcher does from outside, in ordinary Go.
+// Files and paths of the host, in either mode.
+//
+// open(2), getdents64(2), path_resolution(7), proc(5).
+//
+// Differs from the tutorial: it uses the standard library, which needs the runtime.
 
 package main
 
@@ -6,166 +10,212 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// hostStep is a step of the launcher's. Its text looks like the others'.
-func hostStep(call string, do func(*launch) error, args ...string) *step {
-	s := &step{call: call, actor: host, do: do}
-	for i, a := range args {
-		if i < len(s.args) {
-			s.args[i] = arg{s: a, show: showText}
-		}
+// writeFile writes text to an existing file in a single write(2), as files of cgroupfs and
+// procfs want it.
+func writeFile(file, text string) syscall.Errno {
+	f, e := sysOpen(file, unix.O_WRONLY, 0)
+	if e != 0 {
+		return e
 	}
-	return s
-}
-
-// hostWrite is a write of text to a file: open, write, close.
-func hostWrite(file, text string, do func(*launch) error) *step {
-	s := hostStep("write", do)
-	s.args[0], s.args[1] = arg{s: file, show: showQuoted}, arg{s: text, show: showQuoted}
-	return s
-}
-
-// asFlag adds the flag to the hint of a failing write.
-func (s *step) asFlag(flag string) *step {
-	return s.hinted(func(e syscall.Errno) string {
-		if e == unix.EINVAL || e == unix.ERANGE {
-			return "the kernel does not take this value for " + flag
-		}
-		if h := hintGroup(e); h != "" {
-			return h + "\n(" + flag + " set this value)"
-		}
-		return flag + " set this value"
-	})
-}
-
-func quoteAll(v []string) []string {
-	out := make([]string, len(v))
-	for i, s := range v {
-		out[i] = quote(s)
+	n, e := sysWrite(f, text)
+	sysClose(f)
+	if e == 0 && n != len(text) {
+		return unix.ENOSPC
 	}
-	return out
-}
-
-// writeFile writes text to an existing file in a single write(2), as files of
-// cgroupfs and procfs want it.
-func writeFile(file, text string) error {
-	f, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	// The kernel gives up on memory limits for any signal, and Go's scheduler sends its own.
-	n, err := retry(func() (int, error) { return unix.Write(f, []byte(text)) })
-	if e := unix.Close(f); err == nil {
-		err = e
-	}
-	if err == nil && n != len(text) {
-		err = fmt.Errorf("only %d of %d bytes written", n, len(text))
-	}
-	return err
-}
-
-// readFile reads a file of /proc or the like. (os.ReadFile makes its descriptor known to
-// Go's poller and its clean-up, which starts a thread.)
-func readFile(file string) (string, error) {
-	f, err := retry(func() (int, error) { return unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
-	if err != nil {
-		return "", &os.PathError{Op: "open", Path: file, Err: err}
-	}
-	defer unix.Close(f)
-	text, err := readAll(f)
-	if err != nil {
-		return "", &os.PathError{Op: "read", Path: file, Err: err}
-	}
-	return text, nil
-}
-
-// readAll reads from a descriptor to the end.
-func readAll(f int) (string, error) {
-	text := ""
-	var b [4096]byte // a page is what procfs and cgroupfs give at a time
-	for have := 0; ; {
-		n, err := retry(func() (int, error) { return unix.Read(f, b[have:]) })
-		if err != nil {
-			return "", err
-		}
-		if have += n; n == 0 || have == len(b) {
-			text += string(b[:have])
-			have = 0
-		}
-		if n == 0 {
-			return text, nil
-		}
-	}
-}
-
-// namesIn lists a directory: getdents64(2).
-func namesIn(dir string) ([]string, error) {
-	f, err := retry(func() (int, error) { return unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
-	}
-	defer unix.Close(f)
-	var names []string
-	var b [4096]byte
-	for {
-		n, err := unix.Getdents(f, b[:])
-		if err != nil {
-			return nil, &os.PathError{Op: "getdents64", Path: dir, Err: err}
-		}
-		if n == 0 {
-			return names, nil
-		}
-		_, _, names = unix.ParseDirent(b[:n], -1, names)
-	}
-}
-
-func exists(file string) bool {
-	var st unix.Stat_t
-	return unix.Lstat(file, &st) == nil
-}
-
-// errnoOf gives the errno in err, or 0.
-func errnoOf(err error) syscall.Errno {
-	var e syscall.Errno
-	errors.As(err, &e)
 	return e
 }
 
-// skipNotExist makes a file that is gone already no error.
-func skipNotExist(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// readFile reads a file to its end.
+func readFile(file string) (string, syscall.Errno) {
+	f, e := sysOpen(file, unix.O_RDONLY, 0)
+	if e != 0 {
+		return "", e
 	}
-	return err
+	text, e := readAll(f)
+	sysClose(f)
+	return text, e
 }
 
-// checkProc makes sure that /proc is the kernel's: the maps of ids are written
-// there, and a directory of somebody's would take them without a word. In another PID
-// namespace's, a process's number is some other process's.
+// readAll reads from a descriptor to the end. Files of procfs do not tell their size, and
+// give a page at a time.
+func readAll(f int) (string, syscall.Errno) {
+	b := space(4096)
+	have := 0
+	for {
+		n, e := sysRead(f, b[have:])
+		if e != 0 {
+			return "", e
+		}
+		if n == 0 {
+			return unsafe.String(unsafe.SliceData(b), have), ok
+		}
+		if have += n; len(b)-have < 1024 {
+			more := space(4 * len(b))
+			copy(more, b[:have])
+			b = more
+		}
+	}
+}
+
+// nextLine returns the first line of text, without its end, and what is behind it.
+func nextLine(text string) (line, rest string) {
+	line, rest, _ = cut(text, "\n")
+	return line, rest
+}
+
+// names lists a directory, but for . and ...
+func names(dir string) ([]string, syscall.Errno) {
+	f, e := sysOpen(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if e != 0 {
+		return nil, e
+	}
+	var out []string
+	b := space(4096)
+	for {
+		n, e := sysGetdents(f, b)
+		if e != 0 || n == 0 {
+			sysClose(f)
+			return out, e
+		}
+		for at := 0; at < n; {
+			d := (*unix.Dirent)(unsafe.Pointer(&b[at]))
+			if s := gostring(unsafe.Pointer(&d.Name)); s != "." && s != ".." {
+				out = add(out, text(s))
+			}
+			at += int(d.Reclen)
+		}
+	}
+}
+
+// exists reports whether there is a file of that name, be it a dangling symlink.
+func exists(file string) bool {
+	var st unix.Stat_t
+	return sysLstat(file, &st) == 0
+}
+
+func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// realPath returns the absolute name of a file, without symlinks: what the kernel calls
+// it, once it is open.
+func realPath(p string) (string, syscall.Errno) {
+	f, e := sysOpen(p, unix.O_PATH, 0)
+	if e != 0 {
+		return "", e
+	}
+	name, e := pathOf(f)
+	sysClose(f)
+	return name, e
+}
+
+// pathOf returns the name of an open file.
+func pathOf(fd int) (string, syscall.Errno) {
+	name, e := sysReadlink(text("/proc/self/fd/", decimal(fd)))
+	if e == 0 && !hasPrefix(name, "/") {
+		return "", unix.ENOENT // "(unreachable)": below another root directory
+	}
+	return name, e
+}
+
+// cleanPath is path.Clean for an absolute path.
+func cleanPath(p string) string {
+	b := space(len(p) + 2)
+	n := 0
+	for p != "" {
+		var name string
+		name, p, _ = cut(p, "/")
+		switch name {
+		case "", ".":
+		case "..":
+			for n > 0 {
+				n--
+				if b[n] == '/' {
+					break
+				}
+			}
+		default:
+			b[n] = '/'
+			n += 1 + copy(b[n+1:], name)
+		}
+	}
+	if n == 0 {
+		return "/"
+	}
+	return unsafe.String(&b[0], n)
+}
+
+// parentDir is path.Dir of a clean absolute path.
+func parentDir(p string) string {
+	if i := strings.LastIndexByte(p, '/'); i > 0 {
+		return p[:i]
+	}
+	return "/"
+}
+
+// baseName is path.Base of a clean absolute path.
+func baseName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
+
+// below returns the rest of p below dir, and whether it is there. Both are clean.
+func below(p, dir string) (rest string, ok bool) {
+	if p == dir {
+		return "", true
+	}
+	if dir == "/" {
+		return cutPrefix(p, "/")
+	}
+	if rest, ok = cutPrefix(p, dir); ok {
+		return cutPrefix(rest, "/")
+	}
+	return p, false
+}
+
+// plural is "1 var", "2 vars", "2 processes".
+func plural(n int, word string) string {
+	switch {
+	case n == 1:
+		return text("1 ", word)
+	case hasSuffix(word, "s"):
+		return text(decimal(n), " ", word, "es")
+	}
+	return text(decimal(n), " ", word, "s")
+}
+
+// checkProc makes sure that /proc is the kernel's: the maps of ids are written there, and
+// a directory of somebody's would take them without a word. In another PID namespace's, a
+// process's number is some other process's.
 func checkProc() error {
 	var st unix.Statfs_t
-	if err := unix.Statfs("/proc", &st); err != nil {
-		return &hostError{call: `statfs("/proc")`, err: err, hint: "tincan reads and writes /proc: mount -t proc proc /proc"}
+	if e := sysStatfs("/proc", &st); e != 0 {
+		return failedCall("statfs", "/proc", "", e).hinted(hintNoProc)
 	}
 	if st.Type != unix.PROC_SUPER_MAGIC {
-		return errors.New("/proc is not the kernel's file system of processes: mount -t proc proc /proc")
+		return fault(func() error {
+			return errors.New("/proc is not the kernel's file system of processes: mount -t proc proc /proc")
+		})
 	}
-	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
-		return fmt.Errorf("/proc is that of another PID namespace, where this process is %q and not %d: mount -t proc proc /proc (unshare --mount-proc, bwrap --proc /proc)", self, os.Getpid())
+	if self, e := sysReadlink("/proc/self"); e != 0 || self != decimal(sysGetpid()) {
+		return fault(func() error {
+			return fmt.Errorf("/proc is that of another PID namespace, where this process is %q and not %d: mount -t proc proc /proc (unshare --mount-proc, bwrap --proc /proc)", self, os.Getpid())
+		})
 	}
 	return nil
 }
 
-// passCredentials has the sender's process id come with each message, as the host
-// sees it: the container does not know its own (unix(7), SO_PASSCRED).
+func hintNoProc(syscall.Errno) string {
+	return "tincan reads and writes /proc: mount -t proc proc /proc"
+}
+
+// passCredentials has the sender's process id come with each message, as the host sees
+// it: the container does not know its own (unix(7), SO_PASSCRED).
 func passCredentials(socket int) error {
 	if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		return &hostError{call: "setsockopt(SOL_SOCKET, SO_PASSCRED, [1])", err: err}
+		return &callError{call: "setsockopt(SOL_SOCKET, SO_PASSCRED, [1])", err: err}
 	}
 	return nil
 }
@@ -199,4 +249,13 @@ func receive(socket int, b []byte) (message, error) {
 		}
 	}
 	return m, nil
+}
+
+func retry(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
 }

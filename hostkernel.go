@@ -6,14 +6,14 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // needs lists what is used that not every kernel has, with the version that brought it.
-var needs = []struct {
+var needs = [...]struct {
 	major, minor int
 	what         string
 }{
@@ -26,41 +26,61 @@ var needs = []struct {
 	{5, 14, "cgroup.kill"},
 }
 
-// supported is nil on Linux 5.14 and newer.
+// supported returns nil on Linux 5.14 and newer.
 func supported() error {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return &hostError{call: "uname", err: err}
+	release, err := kernelRelease()
+	if err != nil {
+		return err
 	}
-	return supportedRelease(unix.ByteSliceToString(u.Release[:]))
+	return supportedRelease(release)
+}
+
+// kernelRelease is the release of uname(2), such as 6.1.0-13-amd64.
+func kernelRelease() (string, error) {
+	u := one[unix.Utsname]()
+	if e := sysUname(u); e != 0 {
+		return "", failedCall("uname", "", "", e)
+	}
+	return gostring(unsafe.Pointer(&u.Release)), nil
 }
 
 func supportedRelease(release string) error {
-	v, ok := kernelVersion(release)
-	if !ok {
-		return fmt.Errorf("the kernel calls itself %q, which is no version", release)
+	v, valid := kernelVersion(release)
+	if !valid {
+		return fault(func() error { return fmt.Errorf("the kernel calls itself %q, which is no version", release) })
 	}
 	var missing []string
-	for _, n := range needs {
-		if v[0] < n.major || v[0] == n.major && v[1] < n.minor {
-			missing = append(missing, fmt.Sprintf("%s (%d.%d)", n.what, n.major, n.minor))
+	for i := range needs {
+		if n := &needs[i]; v[0] < n.major || v[0] == n.major && v[1] < n.minor {
+			missing = add(missing, text(n.what, " (", decimal(n.major), ".", decimal(n.minor), ")"))
 		}
 	}
 	if missing == nil {
 		return nil
 	}
-	return fmt.Errorf("tincan needs Linux 5.14 or newer; this is %s, which lacks %s", release, strings.Join(missing, ", "))
+	return fault(func() error {
+		return fmt.Errorf("tincan needs Linux 5.14 or newer; this is %s, which lacks %s", release, strings.Join(missing, ", "))
+	})
 }
 
-// kernelVersion is the first two numbers of a release such as 6.1.0-13-amd64.
-func kernelVersion(release string) (v [2]int, ok bool) {
-	major, rest, _ := strings.Cut(release, ".")
-	minor := rest
-	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
-		minor = rest[:i]
+// kernelVersion returns the first two numbers of a release such as 6.1.0-13-amd64.
+func kernelVersion(release string) (v [2]int, valid bool) {
+	major, minor, _ := cut(release, ".")
+	for i := 0; i < len(minor); i++ {
+		if minor[i] < '0' || minor[i] > '9' {
+			minor = minor[:i]
+			break
+		}
 	}
-	var err, err2 error
-	v[0], err = strconv.Atoi(major)
-	v[1], err2 = strconv.Atoi(minor)
-	return v, err == nil && err2 == nil
+	negative := hasPrefix(major, "-")
+	if negative {
+		major = major[1:]
+	}
+	a, valid := number(major)
+	b, valid2 := number(minor)
+	v[0], v[1] = int(a), int(b)
+	if negative {
+		v[0] = -v[0]
+	}
+	return v, valid && valid2
 }

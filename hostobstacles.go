@@ -131,7 +131,7 @@ func (r *rootless) explained(err error) error {
 	case why == "":
 		why = "this host lets no ordinary user make a user namespace, or take power over what it owns; " + otherReasons
 	}
-	var he *hostError
+	var he *callError
 	if errors.As(err, &he) {
 		he.hint = why
 		return he

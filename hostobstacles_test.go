@@ -113,7 +113,7 @@ func TestForbiddenInErrors(t *testing.T) {
 	hostWith(t, map[string]string{"proc/sys/user/max_user_namespaces": "0"})
 	var r rootless
 	for _, e := range []error{
-		&hostError{call: "clone3(...)", err: unix.ENOSPC, hint: "another"},
+		&callError{call: "clone3(...)", err: unix.ENOSPC, hint: "another"},
 		fmt.Errorf("step: %w", unix.EPERM),
 	} {
 		got := r.explained(e)

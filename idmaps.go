@@ -12,20 +12,19 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strconv"
 	"strings"
 )
 
-// idMap is one line of uid_map and gid_map: count ids from inside on are the ids
-// from outside on of the host.
+// idMap is one line of uid_map and gid_map: count ids from inside on are the ids from
+// outside on of the host.
 type idMap struct{ inside, outside, count uint32 }
 
-func (m idMap) String() string {
-	return strconv.Itoa(int(m.inside)) + " " + strconv.Itoa(int(m.outside)) + " " + strconv.Itoa(int(m.count))
+func (m idMap) text() string {
+	return text(unsigned(uint64(m.inside)), " ", unsigned(uint64(m.outside)), " ", unsigned(uint64(m.count)))
 }
 
-// hostID is the host's id for one inside, or ok false if the map has none.
-func hostID(maps []idMap, id int) (int, bool) {
+// hostID is the host's id for one inside; mapped is false if the map has none.
+func hostID(maps []idMap, id int) (host int, mapped bool) {
 	for _, m := range maps {
 		if id >= int(m.inside) && id-int(m.inside) < int(m.count) {
 			return int(m.outside) + id - int(m.inside), true
@@ -34,17 +33,59 @@ func hostID(maps []idMap, id int) (int, bool) {
 	return 0, false
 }
 
+// mapLines is the text of uid_map or gid_map.
 func mapLines(maps []idMap) string {
-	var b strings.Builder
+	lines := ""
 	for _, m := range maps {
-		b.WriteString(m.String() + "\n")
+		lines = text(lines, m.text(), "\n")
 	}
-	return b.String()
+	return lines
+}
+
+func overlap(a, na, b, nb uint32) bool {
+	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
+}
+
+func mapsText(maps []idMap) string {
+	var out []string
+	for _, m := range maps {
+		out = append(out, fmt.Sprintf("%d to %d", m.inside, uint64(m.inside)+uint64(m.count)-1))
+	}
+	return strings.Join(out, ", ")
 }
 
 // defaultMaps are the tutorial's: 2000 ids that nobody has.
-var defaultMaps = []idMap{{0, 10000, 2000}}
+var defaultMaps = [...]idMap{{0, 10000, 2000}}
 
+// parseMap reads INSIDE:HOST:COUNT.
+func parseMap(s string) (idMap, error) {
+	var n [3]uint64
+	valid, rest, more := true, s, true
+	for i := range n {
+		var part string
+		var is bool
+		if !more {
+			valid = false
+		}
+		part, rest, more = cut(rest, ":")
+		n[i], is = number(part)
+		valid = valid && is && n[i] <= math.MaxUint32
+	}
+	if !valid || more {
+		return idMap{}, fault(func() error {
+			return fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000", s)
+		})
+	}
+	// The id 2^32-1 does not exist: it means "leave as it is" to setresuid(2).
+	if n[2] == 0 || n[0]+n[2] > math.MaxUint32 || n[1]+n[2] > math.MaxUint32 {
+		return idMap{}, fault(func() error {
+			return fmt.Errorf("--map=%s: the count must be 1 or more, and no id above %d", s, uint32(math.MaxUint32-1))
+		})
+	}
+	return idMap{uint32(n[0]), uint32(n[1]), uint32(n[2])}, nil
+}
+
+// setIDs reads -u, --gid and --map.
 func (c *config) setIDs(f *runFlags) error {
 	var given []idMap
 	for _, m := range f.Map {
@@ -54,13 +95,13 @@ func (c *config) setIDs(f *runFlags) error {
 		}
 		for _, q := range given {
 			if overlap(p.inside, p.count, q.inside, q.count) || overlap(p.outside, p.count, q.outside, q.count) {
-				return fmt.Errorf("--map=%s: overlaps with another --map", m)
+				return fault(func() error { return fmt.Errorf("--map=%s: overlaps with another --map", m) })
 			}
 		}
-		given = append(given, p)
+		given = add(given, p)
 	}
 	if err := sound(given); err != nil {
-		return fmt.Errorf("--map: %w", err)
+		return fault(func() error { return fmt.Errorf("--map: %w", err) })
 	}
 	c.uid, c.gid = f.UID, f.UID
 	if f.GID != nil {
@@ -68,102 +109,121 @@ func (c *config) setIDs(f *runFlags) error {
 	}
 	const lastID = math.MaxUint32 - 1
 	if c.uid < 0 || c.uid > lastID {
-		return fmt.Errorf("--uid=%d: not an id: 0 to %d", c.uid, lastID)
+		return fault(func() error { return fmt.Errorf("--uid=%d: not an id: 0 to %d", c.uid, lastID) })
 	}
 	if c.gid < 0 || c.gid > lastID {
-		return fmt.Errorf("--gid=%d: not an id: 0 to %d", c.gid, lastID)
+		return fault(func() error { return fmt.Errorf("--gid=%d: not an id: 0 to %d", c.gid, lastID) })
 	}
-	if w := whoIs(); !w.root {
-		if err := c.userIDs(w, given); err != nil {
+	w := whoIs()
+	c.rootless.who = w
+	if !w.root {
+		if err := c.userIDs(&w, given); err != nil {
 			return err
 		}
 	} else {
-		c.maps = defaultMaps
-		if given != nil {
-			c.maps = given
+		if c.maps = given; given == nil {
+			c.maps = defaultMaps[:]
 		}
 		c.gidMaps = c.maps
 	}
-	for _, id := range []struct {
-		flag   string
-		inside int
-		maps   []idMap
-		host   *int
-	}{{"--uid", c.uid, c.maps, &c.hostUID}, {"--gid", c.gid, c.gidMaps, &c.hostGID}} {
-		var ok bool
-		if *id.host, ok = hostID(id.maps, id.inside); !ok {
-			text := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", id.flag, id.inside, mapsText(id.maps))
-			if c.rootless.lacks != nil {
-				text += "\nfor more ids: " + c.rootless.lacks.String()
-			}
-			return errors.New(text)
-		}
+	var mapped bool
+	if c.hostUID, mapped = hostID(c.maps, c.uid); !mapped {
+		return c.notMapped("--uid", c.uid, c.maps)
+	}
+	if c.hostGID, mapped = hostID(c.gidMaps, c.gid); !mapped {
+		return c.notMapped("--gid", c.gid, c.gidMaps)
 	}
 	return nil
 }
 
-// sound tells whether the kernel takes the map: each id once, at most 340 lines
+func (c *config) notMapped(flag string, id int, maps []idMap) error {
+	return fault(func() error {
+		t := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", flag, id, mapsText(maps))
+		if c.rootless.lacks != nil {
+			t += "\nfor more ids: " + c.rootless.lacks.String()
+		}
+		return errors.New(t)
+	})
+}
+
+// sound makes sure that the kernel takes the map: each id once, at most 340 lines
 // (user_namespaces(7)), and fewer bytes than a page.
 func sound(maps []idMap) error {
-	const most = 340
+	const most, page = 340, 4096
 	if len(maps) > most {
-		return fmt.Errorf("%d lines, and a map of ids has %d at most", len(maps), most)
+		return fault(func() error { return fmt.Errorf("%d lines, and a map of ids has %d at most", len(maps), most) })
 	}
-	if n := len(mapLines(maps)); n >= os.Getpagesize() {
-		return fmt.Errorf("%d lines with %d bytes, and the kernel takes a map of fewer than %d bytes", len(maps), n, os.Getpagesize())
+	if len(maps) > page/40 { // a line is at most 33 bytes long
+		if err := fault(func() error { return tooLong(maps) }); err != nil {
+			return err
+		}
 	}
 	for i, m := range maps {
 		for _, q := range maps[:i] {
 			if overlap(m.outside, m.count, q.outside, q.count) {
-				return fmt.Errorf("some of the ids %s come twice, %s again, and a map takes each once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+				return fault(func() error {
+					return fmt.Errorf("some of the ids %s come twice, %s again, and a map takes each once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+				})
 			}
 		}
 	}
 	return nil
 }
 
-// mounterID is an id inside as it is called where the mounts are made: by the host's
-// root in the host's user namespace, or in the outer one, which has the same numbers.
-func (c *config) mounterID(maps []idMap, id int) (int, bool) {
-	host, ok := hostID(maps, id)
+// tooLong returns an error if the map's text is longer than the kernel takes.
+func tooLong(maps []idMap) error {
+	if n := len(mapLines(maps)); n >= os.Getpagesize() {
+		return fmt.Errorf("%d lines with %d bytes, and the kernel takes a map of fewer than %d bytes", len(maps), n, os.Getpagesize())
+	}
+	return nil
+}
+
+// mounterID is an id inside as it is called where the mounts are made: by the host's root
+// in the host's user namespace, or in the outer one, which has the same numbers.
+func (c *config) mounterID(maps []idMap, id int) (mounter int, mapped bool) {
+	host, mapped := hostID(maps, id)
 	if c.rootless.on {
 		host = id
 	}
-	return host, ok
+	return host, mapped
 }
 
-// withOwn adds the own id where the maps do not have it: the mounts are made by it,
-// and the inner user namespace does not have it either.
+// withOwn adds the own id where the maps do not have it: the mounts are made by it, and the
+// inner user namespace does not have it either.
 func withOwn(maps []idMap, own int) []idMap {
 	free := uint32(0)
 	for _, m := range maps {
-		if covers([]idMap{m}, uint32(own), 1) {
+		if m.outside <= uint32(own) && uint32(own)-m.outside < m.count {
 			return maps
 		}
 		free = max(free, m.inside+m.count)
 	}
 	if free == math.MaxUint32 { // the last id is taken: there is a gap
 		inside := turned(maps)
-		for _, m := range append([]idMap{{}}, maps...) {
-			if next := m.inside + m.count; next != math.MaxUint32 && !covers(inside, next, 1) {
+		for i := -1; i < len(maps); i++ {
+			next := uint32(0)
+			if i >= 0 {
+				next = maps[i].inside + maps[i].count
+			}
+			if next != math.MaxUint32 && !covers(inside, next, 1) {
 				free = next
 			}
 		}
 	}
-	return append(append([]idMap{}, maps...), idMap{free, uint32(own), 1})
+	return add(addAll(nil, maps), idMap{free, uint32(own), 1})
 }
 
-// identity maps every id of the outer namespace to itself, but for the added one. It
-// has the lines that the outer map has: the kernel takes none that spans two of them.
+// identity maps every id of the outer namespace to itself, but for the added one. It has
+// the lines that the outer map has: the kernel takes none that spans two of them.
 func identity(maps []idMap) []idMap {
 	var out []idMap
 	for _, m := range maps {
-		out = append(out, idMap{m.inside, m.inside, m.count})
+		out = add(out, idMap{m.inside, m.inside, m.count})
 	}
 	return out
 }
 
-// covers tells whether the ids from first on are granted, in one piece or in several.
+// covers reports whether the ids from first on are granted, in one piece or in several.
 func covers(granted []idMap, first, count uint32) bool {
 	for count > 0 {
 		found := false

@@ -1,65 +1,94 @@
 // Carrying the plan out.
 //
-// launch.run makes the steps of planorder.go's plan: the host's before the
-// clone, the clone, the handshake with the host's steps in its middle, and then the
+// launch.run makes the steps of planorder.go's plan: the host's before the clone, the
+// clone, the handshake with the host's steps in its middle (handshake.go), and then the
 // wait for the end (wait.go). Whatever was made goes away on every path.
+//
+// All of it works before Go's runtime, too: a run that fails there before the command has
+// run is undone and made again with the runtime, which says why (start.go).
+//
+// Differs from the tutorial: there, an error on the way leaves behind what was made.
 
 package main
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"time"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// alterPlan is nil except in tests, which make steps fail with it.
-var alterPlan func([]*step)
 
 // launch is one run.
 type launch struct {
 	c      *config
 	f      *runFlags
-	plan   []*step
+	y      *layout
+	plan   plan
+	fds    fds
 	ledger *ledger
 	debug  bool
 
-	parent  int // the launcher's end of the socket pair
-	reports int // the reading end of the pipe
-	closing []int
+	groupName string   // of the resource group: c.group.name, or another where that was taken
+	absent    []string // limits that this kernel has no file for
+
+	parent  int   // the launcher's end of the socket pair
+	reports int   // the reading end of the pipe
+	closing []int // what closeAll closes
 	pid     int
 	pidfd   int
 	reaped  *ending // status and usage of pid, if reapOrphans met it
 	helpers []*helper
 
-	signals  int // a pipe with a byte for each signal that was caught
-	timeout  time.Duration
-	deadline time.Time // when endSoon is due; zero is never
-	ending   bool      // SIGTERM was sent
-	started  time.Time
+	signals  signalSource
+	timeout  int64 // nanoseconds, 0 is none; times below are of sysClock
+	deadline int64 // when endSoon is due; 0 is never
+	ending   bool  // SIGTERM was sent
+	started  int64
 	stepper  *stepper
 	refused  <-chan refusals // --seccomp-log: what the filter refused, at the end
 	term     *jobControl
+	stats    *statsFile
+
+	end     *ending // how the command ended; nil if it never ran
+	trouble error   // of the clean-up, after the command has ended
 }
 
-// exitError is a run that tincan could not carry out.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-// runContainer is `tincan run`: it gives the exit status.
-func runContainer(f *runFlags) (int, error) {
+// run is `tincan run`. It returns the exit status. done is false for a run that needs the
+// runtime: what was made is undone by then, or the command has ended (startedEarly).
+func run(f *runFlags) (status int, done bool) {
+	lockThread()
 	l, err := newLaunch(f)
-	if err != nil {
-		return 0, err
+	if err == nil {
+		err = l.carryOut()
 	}
-	return l.carryOut()
+	switch {
+	case err != nil && early:
+		return 0, false
+	case err != nil:
+		return failed(err), true
+	}
+	l.conclude()
+	if !early {
+		l.say()
+	} else if l.stats != nil || l.trouble != nil {
+		startedEarly = l
+		return 0, false
+	}
+	return l.end.exitStatus(), true
+}
+
+// runEarly carries out a command line that says `run` and is plain enough.
+func runEarly(args []string) (status int, done bool) {
+	if namesCommand(args) {
+		if args[0] != "run" {
+			return 0, false
+		}
+		args = args[1:]
+	}
+	f := readFlags(args)
+	if f == nil || f.Debug || f.Step || f.SeccompLog {
+		return 0, false
+	}
+	return run(f)
 }
 
 // newLaunch checks what was asked for, and makes nothing yet.
@@ -81,78 +110,98 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err := checkDevices(); err != nil {
 		return nil, err
 	}
-	return &launch{c: c, f: f, debug: f.Debug, timeout: timeout}, nil
+	return keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name}), nil
 }
 
-// carryOut runs the container from nothing to the end, and cleans up.
-func (l *launch) carryOut() (int, error) {
+// carryOut runs the container from nothing to the end, and cleans up. The error is nil if
+// the command ran: then l.end says how it ended.
+func (l *launch) carryOut() error {
 	stats, err := openStats(l.f.Stats)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if l.signals, err = startSignals(); err != nil {
-		return 0, err
+	l.stats = stats
+	if theMachine != nil { // whose signals are caught already
+		l.signals = theMachine.signals
+		err = theMachine.deaf
+	} else {
+		err = l.signals.start()
 	}
-	end, err := l.run()
-	err = errors.Join(err, l.cleanUp(end))
-	if end == nil {
+	if err == nil {
+		err = l.run()
+	}
+	if err != nil {
+		l.dropHelpers(l.helpers)
+		l.kill()
+		l.end = nil
+	}
+	trouble := l.cleanUp()
+	l.closeAll()
+	if l.end == nil {
 		stats.discard()
-		return 0, err
+		l.signals.stop()
+		return joined(err, trouble)
 	}
-	if err != nil { // the command ran and ended; what could not be removed is to be said all the same
-		say("%v", err)
+	if l.trouble == nil {
+		l.trouble = trouble
 	}
-	return l.conclude(end, stats)
+	return nil
 }
 
-// run carries the plan out. end is nil if the command never ran.
-func (l *launch) run() (end *ending, err error) {
-	defer l.closeAll()
-	if err := l.prepare(); err != nil {
-		return nil, err
+// joined is err, and with the runtime trouble as well.
+func joined(err, trouble error) error {
+	if err == nil || trouble == nil || early {
+		return err
 	}
-	theMachine.ready()
+	return joinErrors(err, trouble)
+}
+
+// run carries the plan out. If the container's process was started and anything fails
+// after it, the caller kills it.
+func (l *launch) run() error {
+	if err := l.prepare(); err != nil {
+		return err
+	}
+	if theMachine != nil {
+		theMachine.ready()
+	}
 	i := 0
 	for ; i < len(l.plan) && l.pid == 0; i++ {
-		if err := l.hostDo(i); err != nil {
-			return nil, err
+		if err := l.hostDo(l.plan[i]); err != nil {
+			return err
 		}
 	}
-	// The child runs from here on. If anything fails on this side, it goes.
-	defer func() {
-		if end == nil {
-			l.kill()
-		}
-	}()
-	unix.Close(l.c.fds.child)
-	unix.Close(l.c.fds.report)
-	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return fd == l.c.fds.child || fd == l.c.fds.report })
+	l.close(l.fds.child)
+	l.close(l.fds.report)
 	if l.stepper != nil {
 		l.stepper.begin()
 	}
 	if err := l.handshake(i); err != nil {
-		return nil, l.reason(err)
+		return l.reason(err)
 	}
-	if l.c.policy != nil && l.c.policy.notify {
+	if l.c.listens() {
 		if err := l.startLog(); err != nil {
-			return nil, l.reason(err)
+			return l.reason(err)
 		}
 	}
-	return l.supervise()
+	return l.wait()
 }
 
 // prepare opens what the plan needs, and makes it.
 func (l *launch) prepare() error {
 	c := l.c
-	rootFD, err := unix.Open(c.root.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := c.root.open()
 	if err != nil {
 		return err
 	}
-	l.closing = append(l.closing, rootFD)
-	if l.ledger, err = openLedger(rootFD); err != nil {
-		return err
+	l.closing = add(l.closing, fd)
+	l.ledger = newLedger(c.rootless.who)
+	if !c.root.host {
+		if err := l.ledger.useTree(fd, c.root.dir); err != nil {
+			return err
+		}
 	}
-	if err := c.layout(); err != nil {
+	if l.y, err = newLayout(c, fd); err != nil {
 		return err
 	}
 	if err := l.open(); err != nil {
@@ -163,43 +212,41 @@ func (l *launch) prepare() error {
 			return err
 		}
 	}
-	if l.plan, err = containerPlan(c); err != nil {
-		return err
-	}
-	if alterPlan != nil {
-		alterPlan(l.plan)
-	}
+	l.plan = newPlan(c, l.y, &l.fds)
+	sabotage(l.plan)
 	for _, line := range c.warnings {
-		say("--seccomp: %s", line)
+		note(text("--seccomp: ", line))
 	}
-	for _, line := range c.group.absent {
-		l.log(line)
+	if !early {
+		l.logAll(c.group.absent)
 	}
 	if c.group.lacks != nil {
-		say("%s", c.standInText())
+		note(standInText(c.rlimits))
 	}
 	return nil
 }
 
 // open opens the descriptors that the child inherits. All are close-on-exec.
 func (l *launch) open() error {
-	var pair, pipe [2]int
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return &hostError{call: "socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0)", err: err}
+	pair, e := sysSocketpair(unix.SOCK_SEQPACKET)
+	if e != 0 {
+		return failedCall("socketpair", "", "AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0", e)
 	}
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return &hostError{call: "pipe2(O_CLOEXEC)", err: err}
+	l.closing = add(add(l.closing, pair[0]), pair[1])
+	pipe, e := sysPipe(0)
+	if e != 0 {
+		return failedCall("pipe2", "", "O_CLOEXEC", e)
 	}
+	l.closing = add(l.closing, pipe[0])
 	// Above what the command keeps: then the plan's text is the same whatever the numbers are.
-	report, err := unix.FcntlInt(uintptr(pipe[1]), unix.F_DUPFD_CLOEXEC, firstReport(l.c.passFDs))
-	unix.Close(pipe[1])
-	if err != nil {
-		return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+	report, e := sysFcntl(pipe[1], unix.F_DUPFD_CLOEXEC, firstReport(l.c.passFDs))
+	sysClose(pipe[1])
+	if e != 0 {
+		return failedCall("fcntl", "", "F_DUPFD_CLOEXEC", e)
 	}
-	l.closing = append(l.closing, pair[0], pair[1], pipe[0], report)
+	l.closing = add(l.closing, report)
 	l.parent, l.reports = pair[0], pipe[0]
-	l.c.fds = fds{parent: pair[0], child: pair[1], report: report}
+	l.fds.parent, l.fds.child, l.fds.report = pair[0], pair[1], report
 	if l.c.init {
 		if err := l.openTitle(); err != nil {
 			return err
@@ -209,109 +256,179 @@ func (l *launch) open() error {
 		// The files can only be opened once the group is there; their numbers are
 		// part of the plan, and are reserved here.
 		for range l.c.group.parents {
-			n, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_DUPFD_CLOEXEC, 3)
+			n, err := l.reserve()
 			if err != nil {
-				return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+				return err
 			}
-			l.closing = append(l.closing, n)
-			l.c.fds.group = append(l.c.fds.group, n)
+			l.fds.group = add(l.fds.group, n)
 		}
 	}
-	if l.c.policy != nil && l.c.policy.notify {
-		n, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_DUPFD_CLOEXEC, 3)
+	if l.c.listens() {
+		n, err := l.reserve()
 		if err != nil {
-			return &hostError{call: "fcntl(F_DUPFD_CLOEXEC)", err: err}
+			return err
 		}
-		l.closing = append(l.closing, n)
-		l.c.fds.listener = n
+		l.fds.listener = n
 	}
-	l.term = newJobControl()
-	if l.term != nil {
-		l.closing = append(l.closing, l.term.fd)
-		l.c.fds.tty, l.c.tty = l.term.fd, l.term.handOver
+	if l.term = newJobControl(); l.term != nil {
+		l.closing = add(l.closing, l.term.fd)
+		l.fds.tty, l.fds.handOver = l.term.fd, l.term.handOver
 	}
 	return nil
+}
+
+// reserve opens a descriptor whose number is used later.
+func (l *launch) reserve() (int, error) {
+	n, e := sysFcntl(l.reports, unix.F_DUPFD_CLOEXEC, 3)
+	if e != 0 {
+		return -1, failedCall("fcntl", "", "F_DUPFD_CLOEXEC", e)
+	}
+	l.closing = add(l.closing, n)
+	return n, nil
 }
 
 // openTitle makes the file that the init's new command line is read from.
 func (l *launch) openTitle() error {
-	fd, err := unix.MemfdCreate("title", unix.MFD_CLOEXEC)
-	if err != nil {
-		return &hostError{call: `memfd_create("title", MFD_CLOEXEC)`, err: err}
+	fd, e := sysMemfd("title")
+	if e != 0 {
+		return failedCall("memfd_create", "title", "MFD_CLOEXEC", e)
 	}
-	l.closing = append(l.closing, fd)
-	l.c.fds.title = fd
-	title := make([]byte, len(argvArea()))
+	l.closing = add(l.closing, fd)
+	l.fds.title = fd
+	title := space(len(argvArea()))
 	copy(title, "tincan-init")
-	if _, err := unix.Pwrite(fd, title, 0); err != nil {
-		return &hostError{call: "pwrite64(TITLE)", err: err}
+	if _, e := sysPwrite(fd, stringOf(title), 0); e != 0 {
+		return failedCall("pwrite64", "", "TITLE", e)
 	}
 	return nil
 }
 
-// hostDo makes the plan's step i, which is the host's.
-func (l *launch) hostDo(i int) error {
-	s := l.plan[i]
+// hostDo makes a step of the host's.
+func (l *launch) hostDo(s *step) error {
+	if s.kind != spawns && len(l.helpers) > 0 {
+		if err := l.endHelpers(); err != nil {
+			return err
+		}
+	}
+	if !early {
+		if err := l.beforeHost(s); err != nil {
+			return err
+		}
+	}
+	if e := sabotaged(s); e != 0 {
+		return l.stepError(s, e)
+	}
+	switch s.kind {
+	case writesFile:
+		e := writeFile(l.fileOf(s), s.text)
+		switch {
+		case e == unix.ENOENT && s.optional:
+			l.absent = add(l.absent, absentText(s))
+			if !early {
+				l.logAll(l.absent[len(l.absent)-1:])
+			}
+		case e != 0:
+			return l.stepError(s, e)
+		}
+	case clones:
+		return l.clone(s)
+	case answersChild:
+		if _, e := sysWrite(l.parent, "\x01"); e != 0 {
+			return l.stepError(s, e)
+		}
+	default:
+		return l.chapterDo(s)
+	}
+	return nil
+}
+
+// chapterDo makes a step of the host's for which a chapter has a function of its own.
+func (l *launch) chapterDo(s *step) error {
+	switch s.kind {
+	case makesLeaf:
+		return l.makeLeaf()
+	case makesGroup:
+		return l.makeGroup()
+	case makesPoint:
+		return l.ledger.makePoint(l.y, s.file, s.dir)
+	case spawns:
+		return l.startHelper(s)
+	case mapsInner:
+		return l.writeInnerMaps()
+	}
+	return nil // shown in the plan, and done by the step before it
+}
+
+// beforeHost logs a step of the host's, or asks for a key. It needs the runtime.
+//
+//tincan:runtime
+func (l *launch) beforeHost(s *step) error {
 	if l.debug {
 		l.log(s.String())
 	}
 	if l.stepper != nil {
-		if err := l.stepper.host(i); err != nil {
-			return err
-		}
+		return l.stepper.host(int(s.index))
 	}
-	err := s.do(l)
-	if err == nil {
-		return nil
-	}
-	var he *hostError
-	if e := errnoOf(err); e != 0 && !errors.As(err, &he) {
-		return &stepError{step: s, index: i + 1, total: len(l.plan), errno: e}
-	}
-	return err
+	return nil
 }
 
-// clone is the host's step that starts the child.
-func (l *launch) clone() error {
-	c := l.c
-	group := -1
+// fileOf is the file that a step of the host's writes.
+func (l *launch) fileOf(s *step) string {
+	switch s.where {
+	case anywhere:
+		return s.file
+	case inProc:
+		return text("/proc/", decimal(l.pid), "/", s.file)
+	}
+	return l.c.group.pathOf(s, l.groupName)
+}
+
+// stepError is the error for a step of the plan that has failed.
+func (l *launch) stepError(s *step, e syscall.Errno) *callError {
+	return keep(callError{step: s, index: int(s.index) + 1, total: len(l.plan), err: e})
+}
+
+// clone starts the child.
+func (l *launch) clone(s *step) error {
+	c, group := l.c, -1
 	switch c.group.version() {
 	case 2:
-		dir := c.group.dirs()[0]
-		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return &hostError{call: fmt.Sprintf("open(%s, O_PATH|O_DIRECTORY)", quote(dir)), err: err}
+		dir := c.group.dirs(l.groupName)[0]
+		fd, e := sysOpen(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
+		if e != 0 {
+			return failedCall("open", dir, "O_PATH|O_DIRECTORY", e)
 		}
-		defer unix.Close(fd)
+		l.closing = add(l.closing, fd)
 		group = fd
 	case 1:
-		for i, dir := range c.group.dirs() {
-			file := dir + "/tasks"
-			fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-			if err == nil {
-				err = unix.Dup3(fd, c.fds.group[i], unix.O_CLOEXEC)
-				unix.Close(fd)
+		for i, dir := range c.group.dirs(l.groupName) {
+			file := text(dir, "/tasks")
+			fd, e := sysOpen(file, unix.O_WRONLY, 0)
+			if e == 0 {
+				e = sysDup3(fd, l.fds.group[i])
+				sysClose(fd)
 			}
-			if err != nil {
-				return &hostError{call: fmt.Sprintf("open(%s, O_WRONLY)", quote(file)), err: err}
+			if e != 0 {
+				return failedCall("open", file, "O_WRONLY", e)
 			}
 		}
 	}
-	p := l.childPlan()
-	var err error
-	l.pid, l.pidfd, err = startChild(namespaces(c), p, group, c.mask)
-	if err != nil {
-		l.pid = 0
+	pid, pidfd, e := startChild(namespaces(c.rootless.on, c.net, c.group.version()), l.childPlan(), group, c.mask, &l.signals)
+	if e != 0 {
+		err := l.stepError(s, e).hinted(hintClone)
 		if c.rootless.on {
-			return c.rootless.explained(err)
+			return fault(func() error { return c.rootless.explained(err) })
 		}
 		return err
 	}
-	l.closing = append(l.closing, l.pidfd)
-	for _, fd := range c.fds.group {
-		unix.Close(fd)
+	l.pid, l.pidfd = pid, pidfd
+	l.closing = add(l.closing, pidfd)
+	if group >= 0 {
+		l.close(group)
 	}
-	l.closing = slices.DeleteFunc(l.closing, func(fd int) bool { return slices.Contains(c.fds.group, fd) })
+	for _, fd := range l.fds.group {
+		l.close(fd)
+	}
 	return nil
 }
 
@@ -321,52 +438,56 @@ func (l *launch) kill() {
 	if l.pid == 0 {
 		return
 	}
-	unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
+	sysPidfdSend(l.pidfd, unix.SIGKILL)
 	l.reap()
 	l.pid = 0
+	l.term.takeBack()
 }
 
 // reap waits for the end of the container's first process.
-func (l *launch) reap() (unix.WaitStatus, unix.Rusage) {
-	var status unix.WaitStatus
-	var usage unix.Rusage
+func (l *launch) reap() (status unix.WaitStatus, usage unix.Rusage) {
 	if l.reaped != nil {
 		return l.reaped.status, l.reaped.usage
 	}
-	for {
-		n, err := retry(func() (int, error) { return unix.Wait4(l.pid, &status, 0, &usage) })
-		if err != nil || n == l.pid {
-			return status, usage
-		}
-	}
+	u := one[unix.Rusage]()
+	sysWait4(l.pid, &status, 0, u)
+	return status, *u
 }
 
-// reapOrphans reaps, in PID 1 of a machine, whatever has ended. That may be the
-// container's first process, whose status is kept.
-func (l *launch) reapOrphans() {
-	if l.reaped == nil {
-		l.reaped = reapUntil(l.pid)
-	}
-}
-
-// cleanUp removes what the run made. end is told what the group has counted, which
-// must be read before the group goes.
-func (l *launch) cleanUp(end *ending) error {
-	if end != nil {
-		end.group = l.c.group.readCounters(l.f.Stats != "")
+// cleanUp removes what the run made. What the group has counted must be read before the
+// group goes.
+func (l *launch) cleanUp() error {
+	if l.end != nil {
+		l.end.group = l.c.group.readCounters(l.groupName, l.f.Stats != "")
 	}
 	if l.ledger == nil {
 		return nil
 	}
-	if err := l.ledger.close(); err != nil {
-		return fmt.Errorf("clean-up: %w", err)
+	err := l.ledger.close()
+	if err == nil {
+		return nil
 	}
-	return nil
+	if early {
+		return err
+	}
+	return cleanUpError(err)
+}
+
+// close closes a descriptor that closeAll would close.
+func (l *launch) close(fd int) {
+	for i := range l.closing {
+		if l.closing[i] == fd {
+			l.closing[i] = l.closing[len(l.closing)-1]
+			l.closing = l.closing[:len(l.closing)-1]
+			sysClose(fd)
+			return
+		}
+	}
 }
 
 func (l *launch) closeAll() {
 	for _, fd := range l.closing {
-		unix.Close(fd)
+		sysClose(fd)
 	}
 	l.closing = nil
 }

@@ -1,368 +1,498 @@
 // What a run has made on the host, so that it goes away on every path.
 //
-// flock(2), openat2(2), unlinkat(2).
+// flock(2), openat(2), getdents64(2), unlinkat(2).
 //
-// A launcher that is killed cannot clean up. So each run writes down what it is
-// about to make, in a file of its own in /run/tincan (ledgerDirs) that it holds a lock on; a
-// file whose lock can be taken belongs to a launcher that is dead, and the next run
-// that ends removes what it lists. Only what is empty is ever removed.
+// A launcher that is killed cannot clean up; a later run does it, and for that it must find
+// out what was made, and that nobody uses it any more. A file with a lock on it says both:
+// the lock goes with the process that holds it. There are two kinds, in a directory that
+// only this user can write:
 //
-// Mount points in a root directory may be shared: a run that ends while another
-// uses the same root directory hands its lines over to it, since a directory that
-// is removed takes with it the mounts on it in every other namespace.
+//   - A run that makes a resource group has a note of its own, PID-TIME, which it holds
+//     locked: the group's directories. A note whose lock can be had is a dead run's.
+//   - A root directory that runs are using has one, tree-DEV-INO: the mount points that were
+//     made in it. Each run that uses the tree holds a shared lock on it. At its end a run
+//     asks for the exclusive lock, without waiting: who gets it is the last, and removes
+//     what the note lists. A directory that is removed takes with it the mounts on it in
+//     every other namespace, so nobody may do it earlier.
+//
+// A run opens these two, and at its end looks at a bounded number of others (look). So what
+// it costs does not depend on how many others run; and since the kernel keeps the locks,
+// there is no lock that all runs take, nothing to be counted, and nothing to go stale.
+// Only what is empty is ever removed.
+//
+// Differs from the tutorial: what a killed launcher left there, stayed.
 
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path"
-	"path/filepath"
-	"sort"
-	"strconv"
-	"strings"
-	"time"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ledgerDirs are tried in turn: a bare host may have no /run. One in memory is
-// better: on a disk, to remove a file can take longer than all the rest of a run.
-// A user who is not root has directories of their own, or finds one there; so has one who
-// is called root in a user namespace (unshare -r), and there are many of those.
-func ledgerDirs() []string {
-	w := whoIs()
+// ledger is what this run has made, and its notes of it.
+type ledger struct {
+	who    caller
+	opened bool
+	dir    int    // the directory of the notes, or -1: there is none that can be used
+	path   string // its name
+
+	note     int // this run's own, or 0
+	noteName string
+	groups   []string
+	leaf     string
+	home     string
+
+	tree     int // the note of the root directory, or 0
+	treeName string
+	root     int // the root directory
+	rootDir  string
+	points   []point // without a directory: what was made
+}
+
+// point is a mount point that was made in a root directory.
+type point struct {
+	rel string
+	dir bool
+}
+
+// mostNotes is how many notes of others a run opens at its end.
+const mostNotes = 8
+
+// ledgerDirs are tried in turn: a bare host may have no /run. A user who is not root has
+// directories of their own, or finds one there; so has one who is called root in a user
+// namespace (unshare -r), and there are many of those.
+func ledgerDirs(w caller) []string {
 	id := w.uid
 	if w.around != nil {
 		id, _ = hostID(w.around.uids, id)
 	}
 	if id == 0 {
-		return []string{"/run/tincan", "/dev/shm/tincan", "/tmp/tincan"}
+		return list("/run/tincan", "/dev/shm/tincan", "/tmp/tincan")
 	}
-	own := "/tincan-" + strconv.Itoa(id)
-	dirs := []string{"/dev/shm" + own, "/tmp" + own}
+	var dirs []string
+	if run, _ := getenv("XDG_RUNTIME_DIR"); hasPrefix(run, "/") { // file-hierarchy(7): /run/user/UID
+		dirs = add(dirs, text(run, "/tincan"))
+	}
 	if w.uid == 0 {
-		dirs = append([]string{"/run/tincan"}, dirs...) // that of a container, where this is root
+		dirs = add(dirs, "/run/tincan") // that of a container, where this is root
 	}
-	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) { // file-hierarchy(7): /run/user/UID
-		dirs = append([]string{run + "/tincan"}, dirs...)
-	}
-	return dirs
+	own := text("/tincan-", decimal(id))
+	return add(add(dirs, text("/dev/shm", own)), text("/tmp", own))
 }
 
-// ledgerOrder gives ledgerDirs with those in memory first. It depends on nothing
-// but the host, so that all runs agree.
-func ledgerOrder() []string {
-	inMemory := func(dir string) bool {
-		var st unix.Statfs_t
-		return unix.Statfs(path.Dir(dir), &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
+func newLedger(w caller) *ledger { return keep(ledger{who: w, dir: -1}) }
+
+// open opens the directory of the notes. One in memory is better: on a disk, to remove a
+// file can take longer than all the rest of a run. What is somebody else's, or cannot be
+// made, is passed over; where nothing is left, the run goes on without notes, and what a
+// killed launcher has made stays. So nobody can deny another user a run.
+func (l *ledger) open() {
+	if l.opened {
+		return
 	}
-	var dirs, others []string
-	for _, dir := range ledgerDirs() {
-		if inMemory(dir) {
-			dirs = append(dirs, dir)
-		} else {
-			others = append(others, dir)
+	l.opened = true
+	dirs := ledgerDirs(l.who)
+	for _, inMemory := range [...]bool{true, false} {
+		for _, dir := range dirs {
+			if isInMemory(parentDir(dir)) == inMemory && l.tryDir(dir) {
+				return
+			}
 		}
 	}
-	return append(dirs, others...)
+	if home, _ := getenv("HOME"); hasPrefix(home, "/") && l.who.uid != 0 && l.tryDir(text(home, "/.tincan")) {
+		return
+	}
+	note("no directory for the notes by which a later run removes what a killed one has left: mount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own")
 }
 
-type ledger struct {
-	dir  string
-	name string
-	f    *noteFile // locked for as long as the run lives
-	root string    // "DEV:INO" of the root directory
+func isInMemory(dir string) bool {
+	var st unix.Statfs_t
+	return sysStatfs(dir, &st) == 0 && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
 }
 
-// entry is a line of a ledger: what, and the words that belong to it.
-//
-//	root  DEV:INO               this run uses the root directory
-//	group DIR                   a directory of cgroupfs
-//	leaf  DIR                   where the launcher is meanwhile
-//	home  DIR                   the group that the launcher was in (cgroupdelegate.go)
-//	not   DIR                   that directory was another's after all
-//	made  DEV:INO d|f ROOT REL  a mount point in the root directory
-type entry struct {
-	what  string
-	words []string
-}
-
-// depth is how far below the root directory a mount point is.
-func (e entry) depth() int {
-	if e.what != "made" || len(e.words) != 4 {
-		return -1
+// tryDir opens a directory that only this user can write, and makes it if it is not there.
+func (l *ledger) tryDir(dir string) bool {
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
+	fd, e := sysOpen(dir, flags, 0)
+	if e == unix.ENOENT && sysMkdir(dir, 0o700) == 0 {
+		fd, e = sysOpen(dir, flags, 0)
 	}
-	return strings.Count(e.words[3], "/")
-}
-
-func (e entry) String() string {
-	q := make([]string, len(e.words))
-	for i, w := range e.words {
-		q[i] = strconv.Quote(w)
-	}
-	return e.what + " " + strings.Join(q, " ") + "\n"
-}
-
-// openLedger makes the run's file. rootFD is the root directory.
-func openLedger(rootFD int) (*ledger, error) {
-	id, err := fileID(rootFD)
-	if err != nil {
-		return nil, err
-	}
-	l := &ledger{root: id}
-	var errs []error
-	for _, dir := range ledgerOrder() {
-		if err := makeLedgerDir(dir); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		l.dir = dir
-		break
-	}
-	if l.dir == "" {
-		return nil, fmt.Errorf("no directory to note down what is to be removed at the end:\n%w\nmount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own", errors.Join(errs...))
-	}
-	unlock, err := l.lock()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	l.name = strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 10)
-	if l.f, err = openNotes(filepath.Join(l.dir, l.name), unix.O_CREAT|unix.O_EXCL|unix.O_APPEND); err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(l.f.fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, &hostError{call: "flock(" + quote(l.f.name) + ", LOCK_EX)", err: err}
-	}
-	return l, l.note(entry{"root", []string{l.root}})
-}
-
-// makeLedgerDir makes the directory, or makes sure that it is nobody else's.
-func makeLedgerDir(dir string) error {
-	if err := unix.Mkdir(dir, 0o700); err != nil && err != unix.EEXIST {
-		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	if e != 0 {
+		return false
 	}
 	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
-		return &os.PathError{Op: "lstat", Path: dir, Err: err}
+	if sysFstat(fd, &st) != 0 || int(st.Uid) != sysGeteuid() || st.Mode&0o022 != 0 || sysFaccessat(fd, ".", unix.W_OK) != 0 {
+		sysClose(fd)
+		return false
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return fmt.Errorf("%s: not a directory that only this user can write", dir)
-	}
-	return nil
+	l.dir, l.path = fd, dir
+	return true
 }
 
-// lock takes the lock that all ledgers of the directory share, for as long as it
-// takes to make, hand over or remove something.
-func (l *ledger) lock() (unlock func(), err error) {
-	f, err := openNotes(filepath.Join(l.dir, "lock"), unix.O_CREAT)
-	if err != nil {
-		return nil, err
-	}
+// openNote opens or makes a note, and locks it. e is EWOULDBLOCK if that would have to
+// wait. A note that was removed just before the lock was there is opened again.
+func (l *ledger) openNote(name string, flags, how int) (int, syscall.Errno) {
 	for {
-		if err = unix.Flock(f.fd, unix.LOCK_EX); err != unix.EINTR {
-			break
+		fd, e := sysOpenat(l.dir, name, unix.O_RDWR|unix.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK|flags, 0o600)
+		if e != 0 {
+			return -1, e
+		}
+		var st unix.Stat_t
+		if e = sysFlock(fd, how); e == 0 {
+			e = sysFstat(fd, &st)
+		}
+		if e == 0 && st.Nlink > 0 {
+			return fd, 0
+		}
+		sysClose(fd)
+		if e != 0 {
+			return -1, e
 		}
 	}
-	return f.close, err
 }
 
-// note writes a line. It comes before the deed.
-func (l *ledger) note(e entry) error {
-	return l.f.write(e.String())
-}
-
-// writeGroups notes the group's directories as made ("group") or as another's ("not").
-func (l *ledger) writeGroups(what string, dirs []string) error {
+// noteGroups notes the group's directories. It comes before they are made.
+func (l *ledger) noteGroups(dirs []string) error {
 	for _, d := range dirs {
-		if err := l.note(entry{what, []string{d}}); err != nil {
-			return err
+		l.groups = add(l.groups, d)
+	}
+	return l.write("group ", dirs)
+}
+
+// notOurs takes directories back that another run has made just then.
+func (l *ledger) notOurs(dirs []string) error {
+	l.groups = l.groups[:len(l.groups)-len(dirs)]
+	return l.write("not ", dirs)
+}
+
+// noteLeaf notes the launcher's own group, and the one it was in (cgroupdelegate.go).
+func (l *ledger) noteLeaf(leaf, home string) error {
+	l.leaf, l.home = leaf, home
+	return l.write("leaf ", list(leaf))
+}
+
+// write adds lines to this run's own note, in a single write(2).
+func (l *ledger) write(word string, names []string) error {
+	l.open()
+	if l.dir < 0 {
+		return nil
+	}
+	if l.note == 0 {
+		name := text(decimal(sysGetpid()), "-", unsigned(uint64(sysClock())))
+		fd, e := l.openNote(name, unix.O_CREAT|unix.O_EXCL, unix.LOCK_EX|unix.LOCK_NB)
+		if e != 0 {
+			return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT|O_EXCL, 0600", e)
 		}
+		l.note, l.noteName = fd, name
 	}
-	return nil
-}
-
-// noteFile is a file of the ledger's directory. It is no os.File, whose clean-up needs a
-// thread.
-type noteFile struct {
-	fd   int
-	name string
-}
-
-func openNotes(name string, flags int) (*noteFile, error) {
-	fd, err := retry(func() (int, error) { return unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC|flags, 0o600) })
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
-	}
-	return &noteFile{fd, name}, nil
-}
-
-func (f *noteFile) close() { unix.Close(f.fd) }
-
-func (f *noteFile) write(text string) error {
-	n, err := retry(func() (int, error) { return unix.Write(f.fd, []byte(text)) })
-	if err == nil && n < len(text) {
-		err = unix.ENOSPC
-	}
-	if err != nil {
-		return &os.PathError{Op: "write", Path: f.name, Err: err}
-	}
-	return nil
-}
-
-// close ends the run: it undoes what this run noted, then what dead ones did.
-func (l *ledger) close() error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	others, err := l.others()
-	if err != nil {
-		return err
-	}
-	errs := []error{l.undo(l.f, others, true)}
-	for _, o := range others {
-		if !o.live {
-			// What a dead run left is removed if it can be; it is no failure of this one.
-			l.undo(o.f, others, false)
-		}
-		o.f.close()
-	}
-	return errors.Join(errs...)
-}
-
-// other is another run's ledger.
-type other struct {
-	f    *noteFile
-	live bool
-	root string
-}
-
-func (l *ledger) others() ([]other, error) {
-	names, err := namesIn(l.dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []other
+	lines := ""
 	for _, n := range names {
-		if n == "lock" || n == l.name {
-			continue
-		}
-		f, err := openNotes(filepath.Join(l.dir, n), unix.O_APPEND)
-		if err != nil {
-			continue // ended in the meantime
-		}
-		o := other{f: f, live: unix.Flock(f.fd, unix.LOCK_EX|unix.LOCK_NB) != nil}
-		for _, e := range readEntries(f) {
-			if e.what == "root" && len(e.words) == 1 {
-				o.root = e.words[0]
-			}
-		}
-		out = append(out, o)
+		lines = text(lines, word, escapeLine(n), "\n")
 	}
-	return out, nil
+	return l.append(l.note, l.noteName, lines)
 }
 
-// readEntries reads a ledger. A line cut short by the end of its writer is left out.
-func readEntries(f *noteFile) []entry {
-	if _, err := unix.Seek(f.fd, 0, 0); err != nil {
-		return nil
+func (l *ledger) append(fd int, name, lines string) error {
+	n, e := sysWrite(fd, lines)
+	if e == 0 && n < len(lines) {
+		e = unix.ENOSPC
 	}
-	var out []entry
-	text, err := readAll(f.fd)
-	if err != nil {
-		return nil
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		what, rest, _ := strings.Cut(line, " ")
-		e := entry{what: what}
-		for rest != "" {
-			q, err := strconv.QuotedPrefix(rest)
-			if err != nil {
-				e.what = ""
-				break
-			}
-			w, _ := strconv.Unquote(q)
-			e.words = append(e.words, w)
-			rest = strings.TrimPrefix(rest[len(q):], " ")
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
-// undo removes what the ledger f lists, the newest first, and then the ledger. What
-// cannot be removed yet stays in the ledger for a later run.
-func (l *ledger) undo(f *noteFile, others []other, own bool) error {
-	entries := readEntries(f)
-	// What was handed over comes in any order, and the directories that lead to a
-	// mount point come after it.
-	sort.SliceStable(entries, func(i, j int) bool { return entries[i].depth() < entries[j].depth() })
-	var errs []error
-	foreign := map[string]bool{}
-	for i := len(entries) - 1; i >= 0; i-- {
-		switch e := entries[i]; {
-		case e.what == "not" && len(e.words) == 1:
-			foreign[e.words[0]] = true
-		case e.what == "leaf" && len(e.words) == 1:
-			unix.Rmdir(e.words[0]) // if the launcher is still in it, a later run does it
-		case e.what == "home" && len(e.words) == 1 && own:
-			if err := comeHome(e.words[0]); err != nil {
-				errs = append(errs, err)
-			}
-		case e.what == "group" && len(e.words) == 1 && !foreign[e.words[0]]:
-			if err := removeGroup(e.words[0], own); err != nil {
-				errs = append(errs, err)
-			}
-		case e.what == "made" && len(e.words) == 4:
-			if o := userOf(e.words[0], others); o != nil {
-				if err := o.write(e.String()); err != nil {
-					errs = append(errs, err)
-				}
-			} else if err := removePoint(e); err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
-	if len(errs) == 0 {
-		errs = append(errs, skipNotExist(unix.Unlink(f.name)))
-	}
-	return errors.Join(errs...)
-}
-
-// userOf finds a live run that uses the root directory.
-func userOf(root string, others []other) *noteFile {
-	for _, o := range others {
-		if o.live && o.root == root {
-			return o.f
-		}
+	if e != 0 {
+		return failedCall("write", text(l.path, "/", name), "", e)
 	}
 	return nil
 }
 
-// removeGroup removes a group's directory. Its processes are dead by now, but the
-// kernel may take a moment to let go of them. In a group of this run's own whatever
-// is left is ended. For a dead run's the wait is short: every other run waits as
-// well, for the lock. What is still busy is left to a later run.
-func removeGroup(dir string, own bool) error {
-	longest := time.Second
-	if !own {
-		longest = 30 * time.Millisecond
+// useTree takes part in the use of a root directory. It comes before anybody looks for what
+// is missing there.
+func (l *ledger) useTree(root int, dir string) error {
+	l.root, l.rootDir = root, dir
+	l.open()
+	if l.dir < 0 {
+		return nil
 	}
-	for wait := time.Millisecond; ; wait *= 2 {
-		err := unix.Rmdir(dir)
-		if err == nil || !exists(dir) { // with a read-only cgroupfs rmdir says EROFS of what is not there
-			return nil
-		}
-		if err != unix.EBUSY || wait > longest {
-			return &hostError{call: "rmdir(" + quote(dir) + ")", err: err}
-		}
-		if own {
-			writeFile(filepath.Join(dir, "cgroup.kill"), "1") // version 1 has no such file
-		}
-		time.Sleep(wait)
+	name, e := treeName(root)
+	if e != 0 {
+		return failedCall("fstat", dir, "", e)
 	}
+	fd, e := l.openNote(name, unix.O_CREAT, unix.LOCK_SH)
+	if e != 0 {
+		return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT, 0600", e)
+	}
+	l.tree, l.treeName = fd, name
+	return nil
+}
+
+// treeName is the name of a root directory's note.
+func treeName(root int) (string, syscall.Errno) {
+	var st unix.Stat_t
+	e := sysFstat(root, &st)
+	return text("tree-", unsigned(st.Dev), "-", unsigned(st.Ino)), e
+}
+
+// notePoint notes a mount point. It comes before it is made.
+func (l *ledger) notePoint(rel string, dir bool) error {
+	if l.tree == 0 {
+		l.points = add(l.points, point{rel, dir})
+		return nil
+	}
+	word := "f "
+	if dir {
+		word = "d "
+	}
+	// Another run may have written the first line meanwhile: it stands there twice then.
+	lines := text(word, escapeLine(rel), "\n")
+	var st unix.Stat_t
+	if sysFstat(l.tree, &st) == 0 && st.Size == 0 {
+		lines = text("tree ", escapeLine(l.rootDir), "\n", lines)
+	}
+	return l.append(l.tree, l.treeName, lines)
+}
+
+// close ends the run: it removes what this run has made, as far as nobody else uses it, and
+// some of what dead ones have left. The error is the first that it met.
+func (l *ledger) close() error {
+	first := l.removeOwn()
+	if l.note != 0 {
+		if first == nil {
+			sysUnlinkat(l.dir, l.noteName, 0)
+		}
+		sysClose(l.note)
+	}
+	if l.tree != 0 {
+		if sysFlock(l.tree, unix.LOCK_EX|unix.LOCK_NB) == 0 {
+			if err := l.undoTree(l.tree, l.treeName, l.root); err != nil && first == nil {
+				first = err
+			}
+		}
+		sysClose(l.tree)
+	}
+	for i := len(l.points) - 1; i >= 0; i-- {
+		if err := removePoint(l.root, l.rootDir, l.points[i].rel, l.points[i].dir); err != nil && first == nil {
+			first = err
+		}
+	}
+	if l.dir >= 0 {
+		l.look()
+		sysClose(l.dir)
+	}
+	return first
+}
+
+// removeOwn removes this run's groups, the newest first.
+func (l *ledger) removeOwn() (first error) {
+	for i := len(l.groups) - 1; i >= 0; i-- {
+		if err := removeGroup(l.groups[i], true); err != nil && first == nil {
+			first = err
+		}
+	}
+	if l.leaf != "" {
+		if err := comeHome(l.home); err != nil && first == nil {
+			first = err
+		}
+		sysRmdir(l.leaf) // if the launcher is still in it, a later run does it
+	}
+	return first
+}
+
+// look removes some of what dead runs have left. It reads the beginning of the directory,
+// which on a machine with few runs is all of it, and where there is more, one further piece
+// from where the last run stopped; so every note is met in turn. It opens mostNotes of them
+// at most. A failure is not this run's: the note stays.
+func (l *ledger) look() {
+	opened := 0
+	at, more := l.lookFrom(0, &opened)
+	if !more {
+		return
+	}
+	cursor, e := l.openNote("cursor", unix.O_CREAT, unix.LOCK_EX|unix.LOCK_NB)
+	if e != 0 {
+		return // another run is looking just now
+	}
+	b := space(24)
+	if n, e := sysPread(cursor, b, 0); e == 0 {
+		if from, valid := number(trimmed(stringOf(b[:n]))); valid && from > uint64(at) {
+			at = int(from)
+		}
+	}
+	if at, more = l.lookFrom(at, &opened); !more {
+		at = 0
+	}
+	digits := unsigned(uint64(at))
+	sysFtruncate(cursor, 0)
+	sysWrite(cursor, text(digits, "                    "[len(digits):], "\n"))
+	sysClose(cursor)
+}
+
+// lookFrom looks at the notes of one piece of the directory, which begins at the position
+// from. It returns where the next piece begins, and whether there is one.
+func (l *ledger) lookFrom(from int, opened *int) (next int, more bool) {
+	b := space(1024) // some thirty names
+	if _, e := sysLseek(l.dir, from, 0); e != 0 {
+		return 0, false
+	}
+	n, e := sysGetdents(l.dir, b)
+	if e != 0 {
+		return 0, false
+	}
+	for at := 0; at < n; {
+		d := (*unix.Dirent)(unsafe.Pointer(&b[at]))
+		name := gostring(unsafe.Pointer(&d.Name))
+		next = int(d.Off)
+		at += int(d.Reclen)
+		if *opened < mostNotes && mayBeDead(name) {
+			*opened++
+			l.lookAt(name)
+		}
+	}
+	return next, n > 1024-64
+}
+
+// mayBeDead reports whether a note is worth opening: a tree's, or one of a run whose process
+// is not there.
+func mayBeDead(name string) bool {
+	if hasPrefix(name, "tree-") {
+		return true
+	}
+	pid, _, is := cut(name, "-")
+	n, valid := number(pid)
+	return is && valid && sysKill(int(n), 0) == unix.ESRCH
+}
+
+// lookAt undoes what a note lists if nobody holds it.
+func (l *ledger) lookAt(name string) {
+	fd, e := l.openNote(name, 0, unix.LOCK_EX|unix.LOCK_NB)
+	if e != 0 {
+		return
+	}
+	if hasPrefix(name, "tree-") {
+		l.undoTree(fd, name, -1)
+	} else {
+		l.undoRun(fd, name)
+	}
+	sysClose(fd)
+}
+
+// undoRun removes what a dead run's note lists, and then the note.
+func (l *ledger) undoRun(fd int, name string) {
+	lines := readNote(fd)
+	for i := len(lines) - 1; i >= 0; i-- {
+		word, path, _ := cut(lines[i], " ")
+		switch word {
+		case "not":
+			for j := i - 1; j >= 0; j-- {
+				if lines[j] == text("group ", path) {
+					lines[j] = ""
+					break
+				}
+			}
+		case "group":
+			if removeGroup(path, false) != nil {
+				return
+			}
+		case "leaf":
+			sysRmdir(path)
+		}
+	}
+	sysUnlinkat(l.dir, name, 0)
+}
+
+// undoTree removes the mount points that a tree's note lists, and then the note. root is
+// the root directory, or -1: the note names it. The lock is exclusive.
+func (l *ledger) undoTree(fd int, name string, root int) (first error) {
+	lines := readNote(fd)
+	opened := -1
+	dir := l.rootDir
+	if root < 0 && len(lines) > 0 {
+		dir, _ = cutPrefix(lines[0], "tree ")
+		opened, _ = sysOpen(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
+		if root = opened; root >= 0 {
+			if now, e := treeName(root); e != 0 || now != name {
+				root = -1 // another directory has that name by now: what was made is gone
+			}
+		}
+	}
+	deepest := 0
+	for _, line := range lines {
+		deepest = max(deepest, slashes(line))
+	}
+	for depth := deepest; depth >= 0 && root >= 0; depth-- {
+		for i := len(lines) - 1; i >= 0; i-- {
+			word, rel, _ := cut(lines[i], " ")
+			if (word != "d" && word != "f") || slashes(rel) != depth {
+				continue
+			}
+			if err := removePoint(root, dir, rel, word == "d"); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	if opened >= 0 {
+		sysClose(opened)
+	}
+	if first == nil {
+		sysUnlinkat(l.dir, name, 0)
+	}
+	return first
+}
+
+// readNote returns the lines of a note. One that was cut short by the end of its writer is
+// left out.
+func readNote(fd int) []string {
+	sysLseek(fd, 0, 0)
+	content, e := readAll(fd)
+	if e != 0 {
+		return nil
+	}
+	var out []string
+	for {
+		line, rest, whole := cut(content, "\n")
+		if !whole {
+			return out
+		}
+		out = add(out, unescapeLine(line))
+		content = rest
+	}
+}
+
+// escapeLine writes a name without line breaks, and unescapeLine reads it.
+func escapeLine(s string) string {
+	if indexByte(s, '\n') < 0 && indexByte(s, '\\') < 0 {
+		return s
+	}
+	b := space(2*len(s) + 1)
+	n := 0
+	for i := 0; i < len(s); i++ {
+		b[n] = s[i]
+		if s[i] == '\n' || s[i] == '\\' {
+			b[n] = '\\'
+			n++
+			if b[n] = s[i]; s[i] == '\n' {
+				b[n] = 'n'
+			}
+		}
+		n++
+	}
+	return stringOf(b[:n])
+}
+
+func unescapeLine(s string) string {
+	if indexByte(s, '\\') < 0 {
+		return s
+	}
+	b := space(len(s) + 1)
+	n := 0
+	for i := 0; i < len(s); i++ {
+		b[n] = s[i]
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+			if b[n] = s[i]; s[i] == 'n' {
+				b[n] = '\n'
+			}
+		}
+		n++
+	}
+	return stringOf(b[:n])
 }

@@ -58,7 +58,10 @@ func parseObjdump(out string) map[string]*function {
 	for line := range strings.SplitSeq(out, "\n") {
 		if rest, ok := strings.CutPrefix(line, "TEXT "); ok {
 			f = &function{calls: map[string]string{}}
-			functions[symbol(strings.Fields(rest)[0])] = f
+			name, _, _ := strings.Cut(rest, "(SB)") // an instance's types have blanks in their names
+			if !trampoline.MatchString(name) {      // it stands for its target
+				functions[symbol(name)] = f
+			}
 			continue
 		}
 		m := instruction.FindStringSubmatch(line)
@@ -168,8 +171,8 @@ func checkLoop(t *testing.T, bin string) {
 		}
 	}
 	// The other way round: the test must be able to see what it looks for. Both are
-	// ordinary Go, and the second calls a step's function.
-	seen := disassemble(t, bin, `^main\.(startChild|\(\*launch\)\.hostDo)$`)
+	// ordinary Go, and the second calls the function that prints an argument.
+	seen := disassemble(t, bin, `^main\.(startChild|\(\*step\)\.String)$`)
 	grows := func(f *function) bool {
 		for to := range f.calls {
 			if strings.HasPrefix(to, "runtime.morestack") {
@@ -181,8 +184,8 @@ func checkLoop(t *testing.T, bin string) {
 	if f := seen["main.startChild"]; f == nil || !grows(f) {
 		t.Error("no runtime.morestack in main.startChild: the disassembly is not understood")
 	}
-	if f := seen["main.(*launch).hostDo"]; f == nil || len(f.indirect) == 0 {
-		t.Error("no indirect call in main.(*launch).hostDo: the disassembly is not understood")
+	if f := seen["main.(*step).String"]; f == nil || len(f.indirect) == 0 {
+		t.Error("no indirect call in main.(*step).String: the disassembly is not understood")
 	}
 }
 

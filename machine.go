@@ -65,8 +65,8 @@ type machine struct {
 	ending   *ending
 	failure  string // why nothing ran, or the crash
 	busy     sync.WaitGroup
-	signals  int   // a pipe with a byte for each signal that was caught
-	deaf     error // why there is none
+	signals  signalSource
+	deaf     error // why there are no signals
 }
 
 // runMachine is process 1's whole life. It returns only if this is a container's.
@@ -142,20 +142,21 @@ func (m *machine) direct(argv []string) int {
 		env = append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
 	c := &config{argv: argv, env: env, workdir: "/", root: root{dir: "/"}}
+	files := candidates(argv[0], env)
 	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}
 	if isTerminal(0) {
 		attr.Sys.Foreground, attr.Sys.Ctty = true, 0
 	}
-	for _, file := range c.candidates() {
+	for _, file := range files {
 		pid, err := syscall.ForkExec(file, argv, attr)
 		if err == nil {
 			return m.await(pid)
 		}
 		e := errnoOf(err)
-		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != c.candidates()[len(c.candidates())-1] {
+		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != files[len(files)-1] {
 			continue
 		}
-		m.fail(&hostError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: hintDirect(c, file, e)})
+		m.fail(&callError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: hintDirect(c, file, e)})
 		return c.execStatus(file, e)
 	}
 	return statusFailed // not reached: there is always a candidate
@@ -182,32 +183,30 @@ func (m *machine) await(command int) int {
 		say("%v", m.deaf)
 		idle = 100 // without the pipe nothing tells of an end
 	}
-	var deadline time.Time
-	fds := []unix.PollFd{{Fd: int32(m.signals), Events: unix.POLLIN}}
+	var deadline int64 // of sysClock; 0 is none
+	fds := []unix.PollFd{{Fd: int32(m.signals.fd), Events: unix.POLLIN}}
 	for {
 		if m.ending = reapUntil(command); m.ending != nil {
-			m.ending.wall = time.Since(m.started)
+			m.ending.wall = int64(time.Since(m.started))
 			return m.ending.exitStatus()
 		}
 		wait := idle
-		if !deadline.IsZero() {
-			wait = max(0, int(time.Until(deadline).Milliseconds())+1)
+		if deadline != 0 {
+			wait = int(max(0, deadline-sysClock())/1e6) + 1
 		}
-		n, _ := retry(func() (int, error) { return unix.Poll(fds, wait) })
-		if n == 0 && !deadline.IsZero() { // SIGTERM was not enough
+		n, _ := sysPoll(fds, wait)
+		if n == 0 && deadline != 0 && sysClock() >= deadline { // SIGTERM was not enough
 			unix.Kill(-command, unix.SIGKILL)
-			deadline = time.Time{}
+			deadline = 0
 			continue
 		}
-		var b [64]byte
-		n, _ = unix.Read(m.signals, b[:])
-		for _, s := range b[:max(n, 0)] {
-			switch s := syscall.Signal(s); {
+		for s, come := m.signals.next(); come; s, come = m.signals.next() {
+			switch {
 			case s == unix.SIGCHLD: // reaped above
 			case endsMachine(s):
 				unix.Kill(-command, unix.SIGTERM)
 				unix.Kill(-command, unix.SIGCONT)
-				deadline = time.Now().Add(killAfter)
+				deadline = sysClock() + killAfter
 			default:
 				unix.Kill(-command, s)
 			}
@@ -237,27 +236,4 @@ func reapUntil(command int) *ending {
 // a power failure.
 func endsMachine(s syscall.Signal) bool {
 	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGPWR
-}
-
-// startSignals is catchSignals, but in a machine's PID 1 they are caught already.
-func startSignals() (int, error) {
-	if theMachine == nil {
-		return catchSignals()
-	}
-	return theMachine.signals, theMachine.deaf
-}
-
-// ownSignals makes every signal harmless that neither Go nor tincan needs: Go's own way
-// would be to end, and the kernel would panic.
-func ownSignals() {
-	needed := map[syscall.Signal]bool{unix.SIGSEGV: true, unix.SIGBUS: true, unix.SIGFPE: true, unix.SIGURG: true}
-	for _, s := range passed {
-		needed[s.signal] = true
-	}
-	for s := syscall.Signal(1); s <= 64; s++ {
-		if !needed[s] {
-			doNothing(s)
-		}
-	}
-	onlyOwnFaults()
 }

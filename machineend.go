@@ -47,7 +47,7 @@ func (m *machine) end(status int) {
 	}
 	r.OOMKilled = vmOOMKills() > m.oomKills
 	if e := m.ending; e != nil {
-		r.TimedOut, r.Duration = e.timedOut, e.wall.Seconds()
+		r.TimedOut, r.Duration = e.timedOut, float64(e.wall)/1e9
 		r.OOMKilled = r.OOMKilled || e.group.oomKilled > 0
 		if e.status.Signaled() {
 			n := signalName(e.status.Signal())
@@ -113,14 +113,12 @@ func tell(r *machineReport) error {
 // stay keeps the machine running until somebody asks for its end.
 func (m *machine) stay() {
 	say("the machine stays on (--poweroff=%s); SIGTERM to process 1 or Ctrl-Alt-Del ends it", m.opt.poweroff)
-	fds := []unix.PollFd{{Fd: int32(m.signals), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(m.signals.fd), Events: unix.POLLIN}}
 	for {
 		reapAll()
-		retry(func() (int, error) { return unix.Poll(fds, -1) })
-		var b [64]byte
-		n, _ := unix.Read(int(fds[0].Fd), b[:])
-		for _, s := range b[:max(n, 0)] {
-			if endsMachine(unix.Signal(s)) {
+		sysPoll(fds, -1)
+		for s, come := m.signals.next(); come; s, come = m.signals.next() {
+			if endsMachine(s) {
 				unix.Kill(-1, unix.SIGKILL)
 				return
 			}

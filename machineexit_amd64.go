@@ -21,7 +21,7 @@ func outb(port uint16, value byte)
 func debugExit(port, status int) error {
 	runtime.LockOSThread() // iopl is the thread's
 	if _, _, e := unix.RawSyscall(unix.SYS_IOPL, 3, 0, 0); e != 0 {
-		return &hostError{call: "iopl(3)", err: e}
+		return &callError{call: "iopl(3)", err: e}
 	}
 	outb(uint16(port), byte(status))
 	return fmt.Errorf("nothing at port %#x: start qemu with -device isa-debug-exit,iobase=%#x,iosize=0x02", port, port)

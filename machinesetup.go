@@ -18,8 +18,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +54,20 @@ func duty(steps ...*step) {
 	}
 }
 
+// make makes one step in ordinary Go, as PID 1 of a machine does (machinesetup.go).
+func (s *step) make(kept uintptr) (uintptr, error) {
+	var v [6]uintptr
+	for i, a := range s.args {
+		v[i] = a.n | uintptr(a.p) | a.kept&kept
+	}
+	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
+	runtime.KeepAlive(s)
+	if e == 0 && r >= s.least || e != 0 && e == s.may {
+		return r, nil
+	}
+	return r, &callError{step: s, err: e}
+}
+
 // setUp is everything that comes before the command. ok is false if this is no
 // machine's PID 1 but a container's: then nothing was changed.
 func (m *machine) setUp() (ok bool) {
@@ -69,8 +85,7 @@ func (m *machine) setUp() (ok bool) {
 		}
 		return false
 	}
-	ownSignals()
-	m.signals, m.deaf = catchSignals()
+	m.deaf = m.signals.catchAll()
 	if !mounted && rootOfAll() {
 		duty(coverRoot()...)
 	}
@@ -86,7 +101,7 @@ func (m *machine) setUp() (ok bool) {
 	// milliseconds and more in a machine under emulation, most of it waiting. They wait at
 	// the same time, and beside what is made ready for the command.
 	m.meanwhile(enableAll)
-	m.meanwhile(func() { duty(loopback(&config{net: "none"})...) })
+	m.meanwhile(func() { duty(loopback("none")...) })
 	takeConsole()
 	loadModules()
 	var u unix.Utsname
@@ -108,6 +123,8 @@ func (m *machine) meanwhile(do func()) {
 }
 
 // ready waits until all duties are done. It comes before anything is made or started.
+//
+//tincan:runtime
 func (m *machine) ready() {
 	if m != nil {
 		m.busy.Wait()
@@ -196,7 +213,7 @@ func loadModules() {
 		if !strings.HasSuffix(file, ".ko") {
 			flags, text = unix.MODULE_INIT_COMPRESSED_FILE, "MODULE_INIT_COMPRESSED_FILE"
 		}
-		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text)).or(unix.EEXIST).hinted(hintModule))
+		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text), no, no, no).or(unix.EEXIST).hinted(hintModule))
 		f.Close()
 	}
 }
@@ -215,8 +232,8 @@ func hintModule(e unix.Errno) string {
 func enableAll() {
 	controllers, _ := v2Controllers(cgroupRoot)
 	for _, c := range controllers {
-		if err := writeFile(cgroupRoot+"/cgroup.subtree_control", "+"+c); err != nil {
-			say("%v", &hostError{call: fmt.Sprintf("write(%s, %s)", quote(cgroupRoot+"/cgroup.subtree_control"), quote("+"+c)), err: err})
+		if err := writeFile(cgroupRoot+"/cgroup.subtree_control", "+"+c); err != 0 {
+			say("%v", &callError{call: fmt.Sprintf("write(%s, %s)", quote(cgroupRoot+"/cgroup.subtree_control"), quote("+"+c)), err: err})
 		}
 	}
 }

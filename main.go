@@ -11,42 +11,107 @@
 // a freshly cloned process makes the calls, of which the last is the command's
 // execve. `tincan plan` prints the list and makes none of the calls.
 //
-// Read the files in the order of the tutorial "Writing a container in Rust", whose
-// sixteen steps they follow:
+// Read the files in this order. The numbers are the steps of the tutorial "Writing a
+// container in Rust", which the chapters follow. A file uses what stands in its own part of
+// the list or above it; a test holds the source to that (layers_test.go).
 //
-//	main.go      1-4     the command line; flags.go reads the usual ones
-//	config.go    1-6     what was asked for, checked and made definite; flagvalues.go
-//	                     reads the values of flags, hostkernel.go the kernel's version
-//	plan.go              what a step is; calls.go has one constructor for each call
-//	planorder.go 5-6     the order of everything: containerPlan
-//	launch.go    5-6     carrying it out; hostfiles.go has the steps of the host,
-//	                     handshake.go what the child says, mountverify.go a last look
-//	clone.go     8       the loop, and the init that stays behind as PID 1
-//	ns.go        7-9,11  socket pair, namespaces, hostname, ids; idmaps.go has the maps
-//	rootless.go  11      the same for a user who is not root: subids.go reads what ids are
-//	                     granted, newuidmap.go has others write the maps, hidehomes.go hides the
-//	                     user's home, cgroupdelegate.go finds a group, hostobstacles.go says why a
-//	                     host lets nobody
-//	mount.go     10,16   the root, /proc, /sys, added paths; dev.go has /dev
-//	rootdir.go    10,16   what is where, and what is missing there
-//	ledger.go            what goes away again, on every path; mountpoints.go makes
-//	                     and removes those that are missing
-//	caps.go      12      capabilities
-//	seccomp.go   13      the system call filter: the lists. policy.go is the model,
-//	                     compile.go and compile*.go the compiler, profile*.go read JSON,
-//	                     seccompcmd.go and seccomplint.go look, seccomplog.go logs
-//	cgroupfs.go  14      the resource group; cgroupv1.go on version 1, cgroupsystemd.go beside
-//	                     systemd
-//	rlimit.go    14      the limits of a process
-//	apparmor.go          a profile of AppArmor's, for hosts that have it
-//	command.go   15      the last steps, and execve; exechint.go says why it was refused
-//	wait.go         time limit, the end; signals.go has the signals,
-//	                     terminal.go the terminal, stats.go what was used
-//	machine.go              PID 1 of a machine: machineargs.go finds out what it is to
-//	                     run, machinesetup.go sets the machine up, machineend.go reports
-//	                     and powers off; initramfs.go, image.go and cpio.go write
-//	                     the image that it boots from
-//	planprint.go         tincan plan; check.go and checkuser.go have tincan check, stepper.go --step
+// The kit:
+//
+//	room.go            in place of make, append and +: what works before Go's runtime
+//	sys.go             system calls, in either mode
+//	errors.go          a failed call, and a sentence that waits for the runtime
+//	hostfiles.go       files and paths of the host
+//	flagvalues.go      sizes
+//	hostkernel.go      5: the kernel's version
+//
+// The plan:
+//
+//	plan.go            what a step is
+//	calls.go           one constructor for each call
+//	strace.go          the text of a step
+//	signals.go         the launcher's signals
+//	clone.go           8: the loop, and the init that stays behind as PID 1
+//	mountinfo.go       the mounts that the kernel shows
+//
+// The host:
+//
+//	start.go           before Go's runtime; start_*.s is the entry
+//	terminal.go        who is in the foreground
+//
+// The chapters:
+//
+//	flags.go           1-4: the flags of run
+//	config.go          1-6: what was asked for, made definite
+//	ns.go              7-9, 11: socket pair, namespaces, hostname, ids
+//	idmaps.go          11: maps of ids
+//	rootless.go        11: the same for a user who is not root
+//	subids.go          11: which ids of the host a user may have
+//	newuidmap.go       11: what other processes than the launcher must do
+//	hostobstacles.go   11: hosts that forbid user namespaces
+//	rootdir.go         10, 16: what is where, and what is missing there
+//	mount.go           10: the root, /proc, /sys
+//	dev.go             10: /dev
+//	hidehomes.go       10: what of a user's own the host's tree does not show
+//	mountadd.go        16: added paths
+//	mountpoints.go     10, 16: mount points that are made and removed
+//	mountverify.go     10: is everything where it should be?
+//	ledger.go          what goes away again, on every path
+//	caps.go            12: capabilities
+//	apparmor.go        12: a profile of AppArmor's
+//	seccomp.go         13: the lists of the filter
+//	seccompstep.go     13: --seccomp, and the step that installs the filter
+//	seccompdefault.go  13: the default filter, compiled beforehand
+//	policy.go          13: the model of a filter
+//	policyeval.go      13: its answer for one call
+//	compile.go         13: the compiler, to the kernel's BPF
+//	compileargs.go     13: the arguments
+//	compilefacts.go    13: what is known on a path
+//	compiletree.go     13: the tree over the numbers
+//	compileweights.go  13: how often which call is made
+//	profile.go         13: profiles in JSON
+//	profilejson.go     13: JSON with places
+//	profilerules.go    13: a profile's rules
+//	profilewords.go    13: a profile's words
+//	syscallnum.go      13: names and numbers of calls
+//	syscalltable.go    13: their tables, generated
+//	syscallints.go     13: which arguments are ints
+//	seccompvm.go       13: a filter, run
+//	seccomplisting.go  13: a filter, printed
+//	seccomplint.go     13: a filter, examined
+//	cgroupfs.go        14: the resource group
+//	cgroupv1.go        14: on version 1
+//	cgroupdelegate.go  14: one that somebody has handed over
+//	cgroupsystemd.go   14: beside systemd
+//	rlimit.go          14: the limits of a process
+//	stats.go           14: what was used, and which limits were hit
+//	command.go         15: the command
+//	exechint.go        15: why execve refused it
+//
+// The run:
+//
+//	planorder.go       5-6: the order of everything
+//	launch.go          5-6: carrying it out
+//	handshake.go       7: what the child says
+//	wait.go            while the command runs, and its end
+//	seccomplog.go      --seccomp-log
+//	stepper.go         --step
+//	sabotage.go        for tests: a step that fails
+//
+// The commands:
+//
+//	main.go            1-4: the command line
+//	planprint.go       tincan plan
+//	seccompcmd.go      tincan seccomp
+//	check.go           tincan check
+//	checkuser.go       tincan check: who asks
+//	machine.go         PID 1 of a machine
+//	machineargs.go     what it is to run
+//	machinesetup.go    what comes before
+//	machineend.go      the report, and the power
+//	machineexit_*.go   QEMU's exit device
+//	initramfs.go       tincan initramfs
+//	image.go           what is in the image
+//	cpio.go            its format
 package main
 
 import (
@@ -63,18 +128,15 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
-	growStack()
+	if startedEarly != nil { // the command has run, and there is something to say
+		startedEarly.say()
+		os.Exit(startedEarly.end.exitStatus())
+	}
 	if args := os.Args[1:]; machinePID1(args) {
 		runMachine(args)
 	}
 	os.Exit(tincan(os.Args[1:]))
 }
-
-// growStack has the stack grow once and for all. By itself it would double four times,
-// each time copied with the help of tables that nothing else looks at.
-//
-//go:noinline
-func growStack() (a [16 << 10]byte) { return a }
 
 // cli is the command line.
 type cli struct {
@@ -87,51 +149,6 @@ type cli struct {
 	Init      initCmd      `cmd:"" help:"Do the duties of a machine's PID 1 (automatic as PID 1)."`
 
 	Version kong.VersionFlag `help:"Print the version."`
-}
-
-// runFlags are the flags of run, and of everything that runs or plans.
-type runFlags struct {
-	Mount *string  `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
-	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name)."`
-	Ro    bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
-	Tmpfs []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`
-
-	Command  *string  `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
-	Env      []string `short:"e" sep:"none" placeholder:"NAME[=VALUE]" group:"command" help:"Set a variable, or copy the caller's (repeatable). Without it: PATH, HOME and TERM only."`
-	Workdir  string   `short:"w" default:"/" placeholder:"DIR" group:"command" help:"Working directory inside (${default})."`
-	PassFD   []int    `name:"pass-fd" placeholder:"N" group:"command" help:"Leave descriptor N open for the command (repeatable). Otherwise only 0, 1 and 2 are."`
-	Init     bool     `default:"true" negatable:"" group:"command" help:"Have a tiny PID 1 that reaps and passes signals on; with --no-init the command itself is PID 1, as in the tutorial."`
-	Timeout  string   `placeholder:"DURATION" group:"command" help:"End the container after this long, such as 30s: SIGTERM, and SIGKILL 5 seconds later. Exit status 124."`
-	Stats    string   `placeholder:"FILE" group:"command" help:"Write a JSON report at the end ('-' for standard error)."`
-	Hostname string   `placeholder:"NAME" group:"command" help:"Hostname inside, and the name of the resource group (adjective-noun-number)."`
-	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
-
-	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
-	GID *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
-	Map []string `sep:"none" placeholder:"INSIDE:HOST:COUNT" group:"power" help:"Which ids of the host the container's are (repeatable). Root: 0:10000:2000. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
-
-	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
-	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
-	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none, or an OCI or Docker profile in JSON."`
-
-	AppArmor *string `name:"apparmor" placeholder:"PROFILE" group:"power" help:"AppArmor profile, loaded beforehand, to enter with the command."`
-
-	SeccompStrictInts bool `name:"seccomp-strict-ints" group:"power" help:"Compare a profile's int-typed arguments on 32 bits, as the kernel does."`
-	SeccompLog        bool `name:"seccomp-log" group:"power" help:"Report at the end which calls the filter refused, how often, by which program."`
-
-	Memory    string   `placeholder:"SIZE" group:"limits" help:"Memory of all processes together, such as 512M; max lifts it (1GiB)."`
-	Swap      string   `placeholder:"SIZE" group:"limits" help:"Swap beside the memory, or max (0)."`
-	Pids      string   `placeholder:"N" group:"limits" help:"Processes and threads, the init among them, or max (64)."`
-	CPUWeight string   `name:"cpu-weight" placeholder:"N" group:"limits" help:"Share of the processors when they are short: 1 to 10000, others have 100 (25)."`
-	CPUs      string   `name:"cpus" placeholder:"N" group:"limits" help:"Processors at most, such as 1.5, or max (no cap)."`
-	IOWeight  string   `name:"io-weight" placeholder:"N" group:"limits" help:"Share of the disks when they are short: 1 to 10000, others have 100 (10)."`
-	NoCgroup  bool     `group:"limits" help:"No resource group at all. Otherwise a host that cannot have one is an error."`
-	Rlimit    []string `sep:"none" placeholder:"NAME=SOFT[:HARD]" group:"limits" help:"Limit of setrlimit(2) for the command, such as nofile=1024 (repeatable; nofile=64)."`
-
-	Step  bool `group:"look" help:"Make the calls one at a time at a key press, and show what each changes (terminal only)."`
-	Debug bool `short:"d" group:"look" help:"Log every system call of the plan as it is made."`
-
-	Args []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its arguments."`
 }
 
 // flagGroups are the headings in --help.
@@ -159,12 +176,13 @@ Examples:
   tincan --memory=64M --timeout=10s -- ./untrusted`
 }
 
-// tincan is the whole program; it gives the exit status.
+// tincan is the whole program. It returns the exit status.
 func tincan(args []string) int {
 	args = withDefaultCommand(args)
 	if args[0] == "run" {
-		if f := quickly(args[1:]); f != nil {
-			return run(f)
+		if f := readFlags(args[1:]); f != nil {
+			status, _ := run(f)
+			return status
 		}
 	}
 	var c cli
@@ -181,7 +199,8 @@ func tincan(args []string) int {
 	}
 	switch strings.Fields(ctx.Command())[0] {
 	case "run":
-		return run(&c.Run.runFlags)
+		status, _ := run(&c.Run.runFlags)
+		return status
 	case "plan":
 		err = c.Plan.print(os.Stdout)
 	case "check":
@@ -197,14 +216,6 @@ func tincan(args []string) int {
 		return failed(err)
 	}
 	return 0
-}
-
-func run(f *runFlags) int {
-	status, err := runContainer(f)
-	if err != nil {
-		return failed(err)
-	}
-	return status
 }
 
 func options() []kong.Option {
@@ -229,13 +240,22 @@ func exit(status int) {
 
 // withDefaultCommand puts `run` in front where no command is named.
 func withDefaultCommand(args []string) []string {
-	if len(args) > 0 {
-		switch args[0] {
-		case "run", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
-			return args
-		}
+	if namesCommand(args) {
+		return args
 	}
 	return append([]string{"run"}, args...)
+}
+
+// namesCommand reports whether the first word is a command of tincan's own.
+func namesCommand(args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	switch args[0] {
+	case "run", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
+		return true
+	}
+	return false
 }
 
 // AfterApply is called by kong once the flags are set. It passes the -- before
@@ -274,6 +294,8 @@ func explainUsage(err error) error {
 
 // failed says why and gives the status: tincan's own, or that of a command that
 // could not be executed.
+//
+//tincan:runtime
 func failed(err error) int {
 	say("%v", err)
 	if theMachine != nil {

@@ -21,10 +21,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -36,86 +32,90 @@ const (
 )
 
 // mounts is step 10, with step 16 at the place where the host is still in reach.
-func mounts(c *config) []*step {
-	steps := []*step{
-		mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
-			because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate),
-	}
-	if c.root.assembled {
-		steps = append(steps, assembledRoot(c)...)
+func mounts(c *config, y *layout) []*step {
+	owner := c.tmpfsOwner()
+	steps := list(mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
+		because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate))
+	if y.assembled {
+		steps = addAll(steps, assembledRoot(y, c.readOnly))
 	} else {
-		steps = append(steps, plainRoot(c)...)
+		steps = addAll(steps, plainRoot(y.root.dir, c.readOnly))
 	}
-	steps = append(steps, private(c)...)
-	steps = append(steps, devices(c)...)
-	steps = append(steps, sysfs(c)...)
-	steps = in(16, steps, added(c))
-	steps = append(steps, procfs())
-	return append(steps, append([]*step{
-		umount("..").because("the host's whole tree goes"),
-		chdir("/").because("the working directory was the last way out"),
-	}, masks("/proc")...)...)
+	steps = addAll(steps, private(y.private, owner))
+	steps = addAll(steps, devices(c))
+	steps = addAll(steps, sysfs(c))
+	for _, s := range added(y.adds, owner) {
+		s.chapter = 16
+		steps = add(steps, s)
+	}
+	steps = add(steps, procfs())
+	steps = add(steps, umount("..").because("the host's whole tree goes"))
+	steps = add(steps, chdir("/").because("the working directory was the last way out"))
+	return addAll(steps, masks("/proc"))
 }
 
-// plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount
-// point, and pivots.
-func plainRoot(c *config) []*step {
-	return []*step{
-		mount(c.root.dir, c.root.dir, "", unix.MS_BIND|unix.MS_REC, "").
+// plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount point,
+// and pivots.
+func plainRoot(dir string, readOnly bool) []*step {
+	return list(
+		mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, "").
 			because("pivot_root needs a mount point: the root directory, mounted on itself"),
-		c.rootAttributes(c.root.dir),
+		rootAttributes(dir, readOnly),
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
-		pivot(c.root.dir),
-	}
+		pivot(dir),
+	)
 }
 
-// assembly is where an assembled root is put together: any directory would do, and
-// /proc is always there. It can still be left by `..` from within.
+// assembly is where an assembled root is put together: any directory would do, and /proc
+// is always there. It can still be left by `..` from within.
 const assembly = "/proc"
 
-// assembledRoot makes the root from a tmpfs. It has the entries of the root
-// directory, mounted one by one, and the mount points that are missing there. The
-// attributes are set before the pivot: after it the host's tree is mounted on the
-// new root, and a recursive change would reach it too.
-func assembledRoot(c *config) []*step {
-	steps := []*step{
+// assembledRoot makes the root from a tmpfs. It has the entries of the root directory,
+// mounted one by one, and the mount points that are missing there. The attributes are set
+// before the pivot: after it the host's tree is mounted on the new root, and a recursive
+// change would reach it too.
+func assembledRoot(y *layout, readOnly bool) []*step {
+	steps := list(
 		chdir("/proc").because("the host's: from here on `..` is the host's root"),
 		mount("tmpfs", assembly, "tmpfs", nosuidnodev, "mode=0755").
 			because("an empty root, put together below"),
-	}
-	for _, e := range c.root.entries {
-		source, target := filepath.Join(c.root.dir, e.name), assembly+"/"+e.name
+	)
+	for i := range y.entries {
+		e := &y.entries[i]
+		source, target := text(withoutEnd(y.root.dir, "/"), "/", e.name), text(assembly, "/", e.name)
 		switch {
 		case e.link != "":
-			steps = append(steps, symlink(e.link, target))
+			steps = add(steps, symlink(e.link, target))
 		case e.covered:
-			steps = append(steps, mkdir(target, 0o755))
+			steps = add(steps, mkdir(target, 0o755))
 		case e.dir:
-			steps = append(steps, mkdir(target, 0o755), mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""))
+			steps = add(steps, mkdir(target, 0o755))
+			steps = add(steps, mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""))
 		default:
-			steps = append(steps, mkfile(target), mount(source, target, "", unix.MS_BIND, ""))
+			steps = add(steps, mkfile(target))
+			steps = add(steps, mount(source, target, "", unix.MS_BIND, ""))
 		}
 	}
-	for _, p := range c.root.missing {
-		make := mkfile
+	for i := range y.missing {
+		p := &y.missing[i]
+		make := mkfile(text(assembly, p.target))
 		if p.dir {
-			make = func(dir string) *step { return mkdir(dir, 0o755) }
+			make = mkdir(text(assembly, p.target), 0o755)
 		}
-		steps = append(steps, make(assembly+p.target).because("a mount point"))
+		steps = add(steps, make.because("a mount point"))
 	}
-	if c.readOnly {
-		steps = append(steps, c.rootAttributes(assembly))
-	} else {
-		steps = append(steps, c.rootAttributes(assembly), mountSetattr(assembly, 0, unix.MOUNT_ATTR_RDONLY).
+	steps = add(steps, rootAttributes(assembly, readOnly))
+	if !readOnly {
+		steps = add(steps, mountSetattr(assembly, 0, unix.MOUNT_ATTR_RDONLY).
 			because("what would be written here would be lost: the root directory itself is read-only"))
 	}
-	return append(steps, pivot(assembly))
+	return add(steps, pivot(assembly))
 }
 
 // rootAttributes sets them for the new root and all below it.
-func (c *config) rootAttributes(dir string) *step {
+func rootAttributes(dir string, readOnly bool) *step {
 	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
-	if c.readOnly {
+	if readOnly {
 		attr |= unix.MOUNT_ATTR_RDONLY
 	}
 	return mountSetattr(dir, unix.AT_RECURSIVE, attr).
@@ -127,64 +127,88 @@ func pivot(dir string) *step {
 		because("`/` is the container now; the working directory stays on the host's side")
 }
 
-// hostPath gives an absolute path of the host relative to the host's /proc.
-func hostPath(p string) string { return strings.TrimSuffix(".."+p, "/") }
+// hostPath is an absolute path of the host, relative to the host's /proc.
+func hostPath(p string) string { return text("..", withoutEnd(p, "/")) }
 
 // private mounts an empty tmpfs on each directory that is the container's own.
-func private(c *config) []*step {
+func private(dirs []privateDir, owner tmpfsOwner) []*step {
 	var steps []*step
-	for _, t := range c.private {
-		steps = append(steps, t.parents()...)
-		steps = append(steps, mount("tmpfs", t.target, "tmpfs", nosuidnodev, c.tmpfsOptions(t.mode, "")).because(t.why))
+	for i := range dirs {
+		t := &dirs[i]
+		steps = addAll(steps, t.parents())
+		steps = add(steps, mount("tmpfs", t.target, "tmpfs", nosuidnodev, owner.options(t.mode, "")).because(t.why))
 	}
 	return steps
 }
 
-// tmpfsOptions are those of tmpfs(5). Its owner is the container's user, in the
-// numbers of the user namespace in which the mount is made.
-func (c *config) tmpfsOptions(mode, size string) string {
-	uid, _ := c.mounterID(c.maps, c.uid)
-	gid, _ := c.mounterID(c.gidMaps, c.gid)
-	data := "mode=" + mode + ",uid=" + strconv.Itoa(uid) + ",gid=" + strconv.Itoa(gid)
+// tmpfsOwner is the container's user, in the numbers of the user namespace in which the
+// mounts are made.
+type tmpfsOwner struct{ uid, gid int }
+
+func (c *config) tmpfsOwner() (o tmpfsOwner) {
+	o.uid, _ = c.mounterID(c.maps, c.uid)
+	o.gid, _ = c.mounterID(c.gidMaps, c.gid)
+	return o
+}
+
+// options are those of tmpfs(5). No size is the kernel's default.
+func (o tmpfsOwner) options(mode, size string) string {
 	if size != "" {
-		data += ",size=" + size
+		size = text(",size=", size)
 	}
-	return data
+	return text("mode=", mode, ",uid=", decimal(o.uid), ",gid=", decimal(o.gid), size)
+}
+
+// parents makes, in a tmpfs that the plan has mounted, what leads to the mount point, and
+// the point itself.
+func (p *mountPoint) parents() []*step {
+	var steps []*step
+	for i, d := range p.make {
+		if i == len(p.make)-1 && !p.dir {
+			steps = add(steps, mkfile(d).or(unix.EEXIST))
+		} else {
+			steps = add(steps, mkdir(d, 0o755).or(unix.EEXIST))
+		}
+	}
+	return steps
 }
 
 // sysfs is read-only, and so is the view of the resource group in it. On cgroup v1
 // /sys/fs/cgroup stays the empty directory that sysfs has there.
 func sysfs(c *config) []*step {
-	steps := []*step{mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
-		because("programs look here for processors and devices; read-only").hinted(hintSys)}
+	var steps []*step
 	if c.rootless.on && c.net == "host" {
-		steps = hostSys(c)
+		steps = hostSys(c.group.version())
+	} else {
+		steps = list(mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
+			because("programs look here for processors and devices; read-only").hinted(hintSys))
 	}
 	if c.group.version() == 2 {
-		steps = append(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").
+		steps = add(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").
 			because("its own group, rooted at /, to be read and not to be changed"))
 	}
-	return append(steps, masks("/sys")...)
+	return addAll(steps, masks("/sys"))
 }
 
-// hostSys is the host's own /sys: who does not own the network may not mount another,
-// since it lists the network's interfaces. Its view of groups is covered.
-func hostSys(c *config) []*step {
-	steps := []*step{
+// hostSys is the host's own /sys: the kernel refuses a new sysfs to a process that does not
+// own the network namespace, since sysfs lists the network's interfaces. The host's groups
+// in it are covered.
+func hostSys(groupVersion int) []*step {
+	steps := list(
 		mount(hostPath("/sys"), "/sys", "", unix.MS_BIND|unix.MS_REC, "").
 			because("programs look here for processors and devices; the host's own, since the network is the host's"),
 		mountSetattr("/sys", unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC),
-	}
-	if c.group.version() != 2 {
-		steps = append(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).
+	)
+	if groupVersion != 2 {
+		steps = add(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).
 			because("the host's groups are not to be seen"))
 	}
 	return steps
 }
 
-// procfs is the last mount that a path leads to. The kernel wants to see the host's
-// /proc when it mounts another in a user namespace, so the host's tree is still there.
-// The parts that belong to the whole machine are covered when it is gone.
+// procfs is the last mount that a path leads to. The kernel wants to see the host's /proc
+// when it mounts another in a user namespace, so the host's tree is still there. The parts
+// that belong to the whole machine are covered when it is gone.
 func procfs() *step {
 	return mount("proc", "/proc", "proc", plainFlags, "").
 		because("the processes of the new PID namespace, and no others").hinted(hintProc)
@@ -207,7 +231,7 @@ const (
 
 // maskTable lists what moby (oci/defaults.go: MaskedPaths and ReadonlyPaths), crun
 // and podman cover. A kernel may lack any of them: that is no failure.
-var maskTable = []mask{
+var maskTable = [...]mask{
 	{"/proc/acpi", hideDir, "switches of the machine's hardware"},
 	{"/proc/asound", hideDir, "the machine's sound devices"},
 	{"/proc/interrupts", hideFile, "the timing of other people's keys and packets"},
@@ -231,94 +255,22 @@ var maskTable = []mask{
 
 func masks(below string) []*step {
 	var steps []*step
-	for _, m := range maskTable {
-		if !strings.HasPrefix(m.path, below) {
+	for i := range maskTable {
+		m := &maskTable[i]
+		if !hasPrefix(m.path, below) {
 			continue
 		}
 		switch m.how {
 		case hideFile:
-			steps = append(steps, mount("/dev/null", m.path, "", unix.MS_BIND, "").or(unix.ENOENT).because(m.why))
+			steps = add(steps, mount("/dev/null", m.path, "", unix.MS_BIND, "").or(unix.ENOENT).because(m.why))
 		case hideDir:
-			steps = append(steps, mount("tmpfs", m.path, "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).because(m.why))
+			steps = add(steps, mount("tmpfs", m.path, "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).because(m.why))
 		case readOnly:
-			steps = append(steps, mount(m.path, m.path, "", unix.MS_BIND|unix.MS_REC, "").or(unix.ENOENT).because(m.why),
-				mountSetattr(m.path, 0, unix.MOUNT_ATTR_RDONLY).or(unix.ENOENT))
+			steps = add(steps, mount(m.path, m.path, "", unix.MS_BIND|unix.MS_REC, "").or(unix.ENOENT).because(m.why))
+			steps = add(steps, mountSetattr(m.path, 0, unix.MOUNT_ATTR_RDONLY).or(unix.ENOENT))
 		}
 	}
 	return steps
-}
-
-// added is step 16: the -a and --tmpfs paths.
-func added(c *config) []*step {
-	var steps []*step
-	for _, a := range c.adds {
-		steps = append(steps, a.parents()...)
-		if a.tmpfs {
-			steps = append(steps, mount("tmpfs", a.target, "tmpfs", nosuidnodev, c.tmpfsOptions("0755", a.size)).because(a.text))
-			continue
-		}
-		attr := uint64(unix.MOUNT_ATTR_NOSUID)
-		if !a.device {
-			attr |= unix.MOUNT_ATTR_NODEV
-		}
-		if a.readOnly {
-			attr |= unix.MOUNT_ATTR_RDONLY
-		}
-		steps = append(steps,
-			mount(hostPath(a.source), a.target, "", unix.MS_BIND|unix.MS_REC, "").because(a.text),
-			mountSetattr(a.target, unix.AT_RECURSIVE, attr))
-	}
-	return steps
-}
-
-// mountPoint is a place that something is mounted on, and what must be made for it
-// inside a tmpfs that the plan itself mounts (the launcher cannot: it is not there yet).
-type mountPoint struct {
-	target string // absolute, clean
-	dir    bool
-	make   []string // directories, and last the point itself, to be made by the child
-}
-
-func (p *mountPoint) parents() []*step {
-	var steps []*step
-	for i, d := range p.make {
-		if i == len(p.make)-1 && !p.dir {
-			steps = append(steps, mkfile(d).or(unix.EEXIST))
-		} else {
-			steps = append(steps, mkdir(d, 0o755).or(unix.EEXIST))
-		}
-	}
-	return steps
-}
-
-// privateDir is an empty directory that every container of its kind gets.
-type privateDir struct {
-	mountPoint
-	mode string
-	why  string
-}
-
-// addedPath is one -a or --tmpfs.
-type addedPath struct {
-	mountPoint
-	text     string // the flag as given
-	source   string // -a: absolute, symlinks resolved
-	readOnly bool
-	device   bool   // the source is a device node: it shall work
-	tmpfs    bool   // --tmpfs, and then
-	size     string // bytes, or empty for the kernel's default: half the memory
-}
-
-type hostDir struct{ dir, mode, why string }
-
-// hostPrivate are the directories of the host's own tree that are the container's
-// own and empty when it has no root directory: other people's files and sockets.
-var hostPrivate = []hostDir{
-	{"/tmp", "1777", "private, and empty"},
-	{"/var/tmp", "1777", "private, and empty"},
-	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
-	{"/home", "0755", "other people's files are out of reach"},
-	{"/root", "0700", "the host's root's own files are out of reach"},
 }
 
 // hintPrivate: "target is not a mount point" (mount(2), EINVAL).
@@ -335,6 +287,3 @@ func hintPivot(e syscall.Errno) string {
 	}
 	return ""
 }
-
-// isDevice tells whether the file is a character or block device.
-func isDevice(fi os.FileInfo) bool { return fi.Mode()&os.ModeDevice != 0 }

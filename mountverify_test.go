@@ -7,29 +7,12 @@ import (
 	"testing"
 )
 
-// astray, in place of a step's number, has /proc mounted elsewhere than the plan says.
-const astray = "astray"
-
-// mountProcElsewhere does what a symlink put in place of /proc would: the call is
-// made and succeeds, and the mount stands on /tmp.
-func mountProcElsewhere(plan []*step) {
-	for i := range plan {
-		if s := plan[i]; s.call == "mount" && s.args[1].s == "/proc" && s.args[2].s == "proc" {
-			s.args[1].p = cstring("/tmp").p
-		}
-	}
-}
-
 // TestMountAstray: the launcher sees that a mount is not where it should be, and
 // nothing runs.
 func TestMountAstray(t *testing.T) {
 	dir := sabotageTree(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(self, "run", "-m", dir, "--", "/probe")
-	c.Env = append(os.Environ(), sabotageEnv+"="+astray)
+	c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/probe")
+	c.Env = append(os.Environ(), sabotageEnv+"=astray")
 	var out, errs strings.Builder
 	c.Stdout, c.Stderr = &out, &errs
 	c.Run()
@@ -50,7 +33,7 @@ func TestMountedAt(t *testing.T) {
 		{"/proc", "proc", true}, {"/proc", "", true}, {"/proc", "tmpfs", false}, {"/pro", "", false}, {"/proc/kcore", "", true},
 		{"/kcore", "", false}, {"/a b", "tmpfs", true}, {"/a", "tmpfs", false}, {"/null", "", false}, {"/", "", false}, {"", "", false},
 	} {
-		if got := mountedAt(shownMounts(info), c.target, c.kind); got != c.want {
+		if got := mountedAt(mountLines(info), c.target, c.kind); got != c.want {
 			t.Errorf("mountedAt(%q, %q) = %v", c.target, c.kind, got)
 		}
 	}

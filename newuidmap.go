@@ -2,11 +2,13 @@
 //
 // newuidmap(1), setns(2), ioctl_nsfs(2), user_namespaces(7).
 //
-// A copy of the launcher makes a few calls of its own, in the same loop as the
-// container's process, and ends: since "a multithreaded process may not change user
-// namespace with setns()", which the launcher is, it writes the maps that only a
-// process in the outer user namespace may write. newuidmap and newgidmap, which write
-// those of the outer one, are programs of the host, and run side by side.
+// newuidmap and newgidmap write the maps of the outer user namespace. They are programs of
+// the host, and run side by side, each in a copy of the launcher that makes a few calls in
+// the same loop as the container's process, of which the last is execve.
+//
+// The maps of the inner one may be written only by a process in the outer, and "a
+// multithreaded process may not change user namespace with setns()". A copy of the launcher
+// has one thread: it enters the outer namespace, writes the maps and ends.
 //
 // Differs from the tutorial: it is for root only.
 
@@ -19,204 +21,258 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// aside makes the steps in a copy of the launcher and waits for its end. A failed
-// step is an error with its text.
-func aside(steps []*step, mask *uint64) error {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return &hostError{call: "pipe2(O_CLOEXEC)", err: err}
+// copied is a copy of the launcher that makes steps of its own.
+type copied struct {
+	steps      []*step
+	pid, pidfd int
+	reports    int // the reading end of its pipe
+}
+
+// startCopy starts one. A copy that is to become a program ends with execve, any other
+// with exit_group.
+func (l *launch) startCopy(steps []*step, mask *uint64) (*copied, error) {
+	pipe, e := sysPipe(0)
+	if e != 0 {
+		return nil, failedCall("pipe2", "", "O_CLOEXEC", e)
 	}
-	defer unix.Close(p[0])
-	pid, pidfd, err := startChild(0, &childPlan{setup: steps, report: uintptr(p[1])}, -1, mask)
-	unix.Close(p[1])
-	if err != nil {
-		return err
+	pid, pidfd, e := startChild(0, keep(childPlan{setup: steps, report: uintptr(pipe[1])}), -1, mask, &l.signals)
+	sysClose(pipe[1])
+	if e != 0 {
+		sysClose(pipe[0])
+		return nil, failedCall("clone3", "", "{flags=CLONE_PIDFD|CLONE_CLEAR_SIGHAND, exit_signal=SIGCHLD}, 88", e).hinted(hintClone)
 	}
-	defer unix.Close(pidfd)
-	r, failed, err := readReport(p[0])
-	var status unix.WaitStatus
-	_, e := retry(func() (int, error) { return unix.Wait4(pid, &status, 0, nil) })
+	return keep(copied{steps, pid, pidfd, pipe[0]}), nil
+}
+
+// end waits for the copy's end. A step of it that failed is an error.
+func (p *copied) end() (status unix.WaitStatus, err error) {
+	r, told, err := readReport(p.reports)
+	sysClose(p.reports)
+	_, e := sysWait4(p.pid, &status, 0, nil)
+	sysClose(p.pidfd)
 	switch {
 	case err != nil:
-		return err
-	case failed && r.index >= 0 && int(r.index) < len(steps):
-		return &hostError{call: steps[r.index].String(), err: syscall.Errno(r.value)}
-	case e == nil && status != 0:
-		e = errors.New(statusText(status))
+		return status, err
+	case told && r.index >= 0 && int(r.index) < len(p.steps):
+		return status, keep(callError{step: p.steps[r.index], err: syscall.Errno(r.value)})
+	case e != 0:
+		return status, failedCall("wait4", "", decimal(p.pid), e)
 	}
-	return e
+	return status, nil
 }
 
-// helper is a program of the host's that runs: newuidmap or newgidmap.
+// helper is newuidmap or newgidmap while it runs.
 type helper struct {
-	argv    []string
-	program string
-	pid     int
-	says    int     // a file in memory: its standard input, output and error
-	file    string  // of /proc/PID, which it is to write
-	maps    []idMap // into it
+	*copied
+	argv []string
+	says int   // a file in memory: its standard input, output and error
+	of   *step // the plan's
 }
 
-// startHelper starts it, with fork and execve in one (syscall.ForkExec): it needs
-// nothing of what the loop is for, and no copy of the launcher's memory either. Its words
-// go to a file in memory: a pipe may fill up, and another process may hold it open, as it
-// may the container's own standard input and output.
-func startHelper(program string, argv []string, file string, maps []idMap) (*helper, error) {
-	says, err := unix.MemfdCreate("helper", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, &hostError{call: `memfd_create("helper", MFD_CLOEXEC)`, err: err}
+// startHelper starts it. Its words go to a file in memory: a pipe may fill up, and another
+// process may hold it open, as it may the container's own standard input and output.
+func (l *launch) startHelper(s *step) error {
+	low, e := sysMemfd("helper")
+	if e != 0 {
+		return failedCall("memfd_create", "helper", "MFD_CLOEXEC", e)
 	}
-	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{Files: []uintptr{uintptr(says), uintptr(says), uintptr(says)}})
-	if err != nil {
-		unix.Close(says)
-		return nil, &hostError{call: execve(program, cstrings(argv), cstrings(nil), argv).String(), err: err, hint: hintHelper(program)}
+	says, e := sysFcntl(low, unix.F_DUPFD_CLOEXEC, 3) // the caller may have closed 0, 1 or 2
+	sysClose(low)
+	if e != 0 {
+		return failedCall("fcntl", "", "F_DUPFD_CLOEXEC", e)
 	}
-	return &helper{argv, program, pid, says, file, maps}, nil
-}
-
-// end waits for its end. What it says is part of the error.
-func (h *helper) end(l *launch) error {
-	defer unix.Close(h.says)
-	if err := l.patience(h); err != nil {
+	mask := one[uint64]()
+	argv := helperArgs(s.file, decimal(l.pid), s.maps)
+	steps := list(prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")))
+	for n := range 3 {
+		steps = add(steps, call("dup3", unix.SYS_DUP3, fd(says, "HELPER"), num(uintptr(n)), num(0), no, no, no))
+	}
+	steps = add(steps, sigmask(mask))
+	steps = add(steps, execve(s.file, cstrings(argv), cstrings(callerEnv())))
+	p, err := l.startCopy(steps, mask)
+	if err != nil {
+		sysClose(says)
 		return err
 	}
-	var status unix.WaitStatus
-	_, err := retry(func() (int, error) { return unix.Wait4(h.pid, &status, 0, nil) })
-	if err != nil {
-		return &hostError{call: fmt.Sprintf("wait4(%d)", h.pid), err: err}
-	}
-	if status == 0 {
-		return nil
-	}
-	var text [4096]byte
-	n, _ := unix.Pread(h.says, text[:], 0)
-	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(text[:max(n, 0)])))
-}
-
-// leastPatience is for newuidmap on a busy machine: --timeout is the command's time, and
-// a short one is not used up by what comes before it.
-const leastPatience = 10 * time.Second
-
-// patience waits until the helper has ended, and no longer than the longer of --timeout
-// and leastPatience, or than nobody asks tincan to end: newuidmap asks name services, and some
-// answer late or never. What other signals come meanwhile is for the command.
-func (l *launch) patience(h *helper) error {
-	pidfd, err := unix.PidfdOpen(h.pid, 0)
-	if err != nil {
-		return &hostError{call: fmt.Sprintf("pidfd_open(%d, 0)", h.pid), err: err}
-	}
-	defer unix.Close(pidfd)
-	var later []byte
-	defer func() { unix.Write(int(signalPipe), later) }()
-	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(l.signals), Events: unix.POLLIN}}
-	until := time.Now().Add(max(l.timeout, leastPatience))
-	giveUp := func(status int, why string) error {
-		unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
-		return &exitError{status, fmt.Errorf("%s, and %s had not ended: nothing was run", why, vectorText(h.argv))}
-	}
-	for fds[0].Revents == 0 {
-		wait := -1
-		if l.timeout > 0 {
-			wait = int(max(0, time.Until(until)).Milliseconds()) + 1
-		}
-		n, err := retry(func() (int, error) { return unix.Poll(fds, wait) })
-		switch {
-		case err != nil:
-			return &hostError{call: "poll", err: err}
-		case n == 0:
-			return giveUp(statusTimedOut, "--timeout="+l.f.Timeout+" is over")
-		case fds[1].Revents == 0:
-			continue
-		}
-		var b [64]byte
-		n, _ = unix.Read(l.signals, b[:])
-		for _, c := range b[:max(n, 0)] {
-			switch s := syscall.Signal(c); s {
-			case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
-				return giveUp(128+int(s), signalName(s)+" came")
-			}
-			later = append(later, c)
-		}
-	}
+	l.helpers = add(l.helpers, keep(helper{p, argv, says, s}))
 	return nil
 }
 
 // endHelpers waits for those that were started, which run side by side.
 func (l *launch) endHelpers() error {
 	var errs []error
-	hint := ""
 	helpers := l.helpers
 	l.helpers = nil
+	failed := ""
 	for i, h := range helpers {
-		err := h.end(l)
-		var e *exitError
-		if errors.As(err, &e) { // nobody waits for the others either
-			for _, h := range helpers[i+1:] {
-				unix.Kill(h.pid, unix.SIGKILL)
-			}
+		if err := l.awaitHelper(h); err != nil { // nobody waits for the others either
+			l.dropHelpers(helpers[i:])
 			return err
 		}
+		status, err := h.end()
+		if err == nil && status != 0 {
+			err = fault(func() error { return h.failure(status) })
+		}
+		sysClose(h.says)
 		if err != nil {
-			errs = append(errs, err)
-			hint = hintHelper(h.program)
+			errs = add(errs, err)
+			failed = h.of.file
 		}
 	}
-	if errs == nil {
-		for _, h := range helpers {
-			errs = append(errs, l.checkMap(h.file, h.maps))
+	if failed != "" {
+		return fault(func() error { return errors.Join(append(errs, errors.New(hintHelper(failed)))...) })
+	}
+	for _, h := range helpers {
+		if err := l.checkMap(h.of.mapFile, h.of.maps); err != nil {
+			return err
 		}
-		return errors.Join(errs...)
-	}
-	return errors.Join(append(errs, errors.New(hint))...)
-}
-
-// checkMap makes sure that a helper has written what it was asked for.
-func (l *launch) checkMap(file string, want []idMap) error {
-	file = fmt.Sprintf("/proc/%d/%s", l.pid, file)
-	text, err := readFile(file)
-	if err != nil {
-		return err
-	}
-	if have := strings.Join(strings.Fields(text), " "); have != strings.Join(strings.Fields(mapLines(want)), " ") {
-		return fmt.Errorf("%s has %q, and not %q: the program that was to write it has written something else, or nothing", file, have, mapsText(want))
 	}
 	return nil
 }
 
-// hintHelper says why newuidmap might be refused.
+// dropHelpers ends helpers that nobody waits for any longer.
+func (l *launch) dropHelpers(helpers []*helper) {
+	for _, h := range helpers {
+		sysPidfdSend(h.pidfd, unix.SIGKILL)
+		h.end()
+		sysClose(h.says)
+	}
+	l.helpers = nil
+}
+
+// failure is the error for a helper that has failed: what it says is part of it.
+func (h *helper) failure(status unix.WaitStatus) error {
+	var words [4096]byte
+	n, _ := unix.Pread(h.says, words[:], 0)
+	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(words[:max(n, 0)])))
+}
+
+// leastHelperTime is for newuidmap on a busy machine, in nanoseconds: --timeout is the
+// command's time, and a short one is not used up by what comes before it.
+const leastHelperTime = 10e9
+
+// helpersUntil is when that time is over. A run that gives up before Go's runtime is made
+// again with it, and does not wait a second time.
+var helpersUntil int64
+
+// awaitHelper waits until the helper has ended, and gives up after the longer of --timeout
+// and leastHelperTime, or when a signal asks tincan to end: newuidmap asks name services,
+// and some answer late or never. What other signals come meanwhile is for the command.
+func (l *launch) awaitHelper(h *helper) error {
+	watched := [2]unix.PollFd{{Fd: int32(h.pidfd), Events: unix.POLLIN}, {Fd: int32(l.signals.fd), Events: unix.POLLIN}}
+	if helpersUntil == 0 {
+		helpersUntil = sysClock() + max(l.timeout, leastHelperTime)
+	}
+	until := helpersUntil
+	for watched[0].Revents == 0 {
+		wait := -1
+		if l.timeout > 0 {
+			wait = int(max(0, until-sysClock())/1e6) + 1
+		}
+		n, e := sysPoll(watched[:], wait)
+		switch {
+		case e == unix.EINTR:
+			watched[0].Revents, watched[1].Revents = 0, 0
+		case e != 0:
+			return failedCall("poll", "", "", e)
+		case n == 0 && sysClock() >= until:
+			return h.givenUp(statusTimedOut, text("--timeout=", l.f.Timeout, " is over"))
+		case watched[1].Revents != 0:
+			if s := l.endingSignal(); s != 0 {
+				return fault(func() error { return h.givenUp(128+int(s), signalName(s)+" came") })
+			}
+		}
+	}
+	return nil
+}
+
+// endingSignal reads the signals that have come. It returns one that asks tincan to end;
+// the others are put back for the command.
+func (l *launch) endingSignal() syscall.Signal {
+	var others []syscall.Signal
+	ending := syscall.Signal(0)
+	for s, come := l.signals.next(); come && ending == 0; s, come = l.signals.next() {
+		switch s {
+		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+			ending = s
+		default:
+			others = add(others, s)
+		}
+	}
+	for _, s := range others {
+		l.signals.later(s)
+	}
+	if early && ending != 0 {
+		l.signals.later(ending) // for the run with the runtime, which says it
+	}
+	return ending
+}
+
+// givenUp is the error for a helper that nobody waits for any longer.
+func (h *helper) givenUp(status int, why string) error {
+	return fault(func() error {
+		return &exitError{status, fmt.Errorf("%s, and %s had not ended: nothing was run", why, vectorText(h.argv))}
+	})
+}
+
+// checkMap makes sure that a helper has written what it was asked for.
+func (l *launch) checkMap(file string, want []idMap) error {
+	file = text("/proc/", decimal(l.pid), "/", file)
+	written, e := readFile(file)
+	if e != 0 {
+		return failedCall("open", file, "O_RDONLY", e)
+	}
+	have := readMaps(written)
+	same := len(have) == len(want)
+	for _, m := range want { // in any order: the kernel sorts a map of more than five lines
+		found := false
+		for _, h := range have {
+			found = found || h == m
+		}
+		same = same && found
+	}
+	if same {
+		return nil
+	}
+	return fault(func() error {
+		return fmt.Errorf("%s has %q, and not %q: the program that was to write it has written something else, or nothing", file, strings.Join(strings.Fields(written), " "), mapsText(want))
+	})
+}
+
+// hintHelper explains why newuidmap might be refused.
 func hintHelper(program string) string {
 	var st unix.Stat_t
 	b, _ := os.ReadFile("/proc/self/status")
 	n, _ := unix.Getxattr(program, "security.capability", nil)
 	without := "to do without the ranges of /etc/subuid: --map=0:$(id -u):1"
-	passwd, _ := passwdEntry(unix.Getuid())
+	user, _ := passwdEntry(unix.Getuid())
 	switch {
 	case strings.Contains(string(b), "\nNoNewPrivs:\t1\n"):
 		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), where no set-id bit works; " + without
 	case unix.Stat(program, &st) == nil && st.Mode&unix.S_ISUID == 0 && n <= 0:
 		return program + " has neither a set-user-ID bit nor file capabilities here, and needs one of them: reinstall the package uidmap; " + without
-	case passwd != nil && passwd[3] != strconv.Itoa(unix.Getgid()):
-		return fmt.Sprintf("tincan runs with group %d, as under newgrp(1) or sg(1), and newuidmap wants the group that /etc/passwd has for the user, %s; %s", unix.Getgid(), passwd[3], without)
+	case user.gid != "" && user.gid != strconv.Itoa(unix.Getgid()):
+		return fmt.Sprintf("tincan runs with group %d, as under newgrp(1) or sg(1), and newuidmap wants the group that /etc/passwd has for the user, %s; %s", unix.Getgid(), user.gid, without)
 	}
 	return without
 }
 
 // openOuter opens the user namespace above the child's.
 func (l *launch) openOuter() (int, error) {
-	file := fmt.Sprintf("/proc/%d/ns/user", l.pid)
-	inner, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, &hostError{call: "open(" + quote(file) + ", O_RDONLY)", err: err}
+	file := text("/proc/", decimal(l.pid), "/ns/user")
+	inner, e := sysOpen(file, unix.O_RDONLY, 0)
+	if e != 0 {
+		return -1, failedCall("open", file, "O_RDONLY", e)
 	}
-	defer unix.Close(inner)
-	outer, err := unix.IoctlRetInt(inner, unix.NS_GET_PARENT)
-	if err != nil {
-		return -1, &hostError{call: "ioctl(USERNS, NS_GET_PARENT)", err: err}
+	outer, e := sysIoctl(inner, unix.NS_GET_PARENT, unsafe.Pointer(nil))
+	sysClose(inner)
+	if e != 0 {
+		return -1, failedCall("ioctl", "", "USERNS, NS_GET_PARENT", e)
 	}
 	return outer, nil
 }
@@ -227,13 +283,22 @@ func (l *launch) writeInnerMaps() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(outer)
-	steps := []*step{
+	steps := list(
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")),
-		call("setns", unix.SYS_SETNS, fd(outer, "OUTER"), name(unix.CLONE_NEWUSER, "CLONE_NEWUSER")),
+		call("setns", unix.SYS_SETNS, fd(outer, "OUTER"), name(unix.CLONE_NEWUSER, "CLONE_NEWUSER"), no, no, no, no),
+	)
+	dir := text("/proc/", decimal(l.pid), "/")
+	steps = addAll(steps, writeMap(text(dir, "uid_map"), mapLines(identity(l.c.maps))))
+	steps = addAll(steps, writeMap(text(dir, "gid_map"), mapLines(identity(l.c.gidMaps))))
+	steps = add(steps, call("exit_group", unix.SYS_EXIT_GROUP, num(0), no, no, no, no, no))
+	p, err := l.startCopy(steps, one[uint64]())
+	sysClose(outer)
+	if err != nil {
+		return err
 	}
-	dir := fmt.Sprintf("/proc/%d/", l.pid)
-	steps = append(steps, ownMap(dir+"uid_map", mapLines(identity(l.c.maps)))...)
-	steps = append(steps, ownMap(dir+"gid_map", mapLines(identity(l.c.gidMaps)))...)
-	return aside(append(steps, call("exit_group", unix.SYS_EXIT_GROUP, num(0))), new(uint64))
+	status, err := p.end()
+	if err == nil && status != 0 {
+		err = fault(func() error { return errors.New(statusText(status)) })
+	}
+	return err
 }

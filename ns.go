@@ -19,45 +19,41 @@
 package main
 
 import (
-	"encoding/binary"
-	"strconv"
+	"fmt"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// cloneFlags names the flags of clone(2) and unshare(2) that are used here, in
-// the order in which strace prints them.
-var cloneFlags = []flagName{
-	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
-	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
-	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
-	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
-	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
-	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
-	{unix.CLONE_NEWNET, "CLONE_NEWNET"},
-	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
-	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
-}
-
-// namespaces gives the flags of the clone (step 8).
-func namespaces(c *config) uintptr {
+// namespaces are the flags of the clone (step 8). userns is for a caller who is not root:
+// the new user namespace owns the others (rootless.go). groupVersion is that of the
+// resource group, or 0.
+func namespaces(userns bool, net string, groupVersion int) uintptr {
 	f := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
-	if c.rootless.on {
-		f |= unix.CLONE_NEWUSER // it owns the others: see rootless.go
+	if userns {
+		f |= unix.CLONE_NEWUSER
 	}
-	if c.net == "none" {
+	if net == "none" {
 		f |= unix.CLONE_NEWNET
 	}
-	if c.group.version() != 1 {
+	if groupVersion != 1 {
 		// On cgroup v2 the clone puts the child into its group, and the namespace
 		// made by the same call is rooted there. On v1 the child joins the groups
-		// itself and then unshares: see join in cgroupfs.go.
+		// itself and then unshares: see join in cgroupv1.go.
 		f |= unix.CLONE_NEWCGROUP
 	}
 	return f
+}
+
+// cloneStep is the host's: the clone of step 8.
+func cloneStep(c *config) []*step {
+	f := namespaces(c.rootless.on, c.net, c.group.version()) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
+	if c.group.version() == 2 {
+		f |= unix.CLONE_INTO_CGROUP
+	}
+	return list(hostStep(clones, "clone3", flags(f, showClone), shown("88", showText)).
+		because("the container's first process, in its new namespaces: from here on it makes the calls"))
 }
 
 // The tutorial's words (step 9), for a name that a person can say and remember.
@@ -69,27 +65,50 @@ var (
 
 // randomHostname is adjective-noun-number: 16 * 8 * 256 of them.
 func randomHostname() string {
-	var b [4]byte
-	unix.Getrandom(b[:], 0) // a few bytes never fail: getrandom(2)
-	n := binary.LittleEndian.Uint32(b[:])
-	return adjectives[n%16] + "-" + nouns[n>>4%8] + "-" + strconv.Itoa(int(n>>8%256))
+	var b [2]byte
+	sysRandom(b[:])
+	return text(adjectives[b[0]%16], "-", nouns[b[0]>>4%8], "-", decimal(int(b[1])))
 }
 
-// beginning is what must come before everything else: the child dies with the
-// launcher, and waits for nobody who is gone.
-func beginning(c *config) []*step {
-	return []*step{
+// setHostname reads --hostname. The name is a directory of cgroupfs as well, and is passed
+// to sethostname(2), which takes 64 bytes.
+func (c *config) setHostname(f *runFlags) error {
+	name := f.Hostname
+	c.hostname = name
+	why := ""
+	switch {
+	case name == "":
+		c.hostname = randomHostname()
+		return nil
+	case len(name) > 64:
+		why = text(decimal(len(name)), " bytes, and 64 is the most (sethostname(2))")
+	case name == "." || name == "..":
+		why = "also names the resource group, a directory"
+	case contains(name, "/") || contains(name, "\x00") || contains(name, "\n") || contains(name, "\t") || contains(name, " "):
+		why = "slashes and blanks do not belong in a hostname, which also names the resource group, a directory"
+	case hasPrefix(name, "cgroup.") || hasPrefix(name, "."):
+		why = "also names the resource group, a directory, and the kernel keeps such names for itself"
+	default:
+		return nil
+	}
+	return fault(func() error { return fmt.Errorf("--hostname=%s: %s", name, why) })
+}
+
+// beginning is what must come before everything else: the child dies with the launcher,
+// and waits for nobody who is gone.
+func beginning(d *fds) []*step {
+	return list(
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 			because("if the launcher dies, so does the container"),
-		closeFD(fd(c.fds.parent, "PARENT")).
+		closeFD(fd(d.parent, "PARENT")).
 			because("the launcher's end of the socket pair: with it open here, the launcher's death would not read as end-of-file"),
 		umask(0).because("the modes of what is made below are the modes it gets"),
-	}
+	)
 }
 
 // hostname is step 9.
-func hostname(c *config) []*step {
-	return []*step{sethostname(c.hostname).because("its own UTS namespace: the host keeps its name")}
+func hostname(name string) []*step {
+	return list(sethostname(name).because("its own UTS namespace: the host keeps its name"))
 }
 
 // sessionKeyring leaves the caller's session keyring. No namespace covers it: it "is
@@ -99,9 +118,9 @@ func hostname(c *config) []*step {
 // without keys, or a filter around tincan that the command will be under as well. It comes
 // before the change of ids, so that the keyring counts as the caller's: root may have a
 // million keys, anybody else 200 (keyrings(7), "maxkeys").
-func sessionKeyring(*config) []*step {
-	return []*step{call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null()).or(unix.ENOSYS).
-		because("a session keyring of its own: the caller's, with the keys in it, would be inherited").hinted(hintKeyring)}
+func sessionKeyring() []*step {
+	return list(call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null(), no, no, no, no).or(unix.ENOSYS).
+		because("a session keyring of its own: the caller's, with the keys in it, would be inherited").hinted(hintKeyring))
 }
 
 func hintKeyring(e syscall.Errno) string {
@@ -117,23 +136,20 @@ func hintKeyring(e syscall.Errno) string {
 // loopback brings the interface lo up. A new network namespace holds it, but down,
 // and programs that talk to themselves over 127.0.0.1 expect it. The ioctl needs a
 // socket of the new namespace, which only the child can open: hence the kept result.
-func loopback(c *config) []*step {
-	if c.net != "none" {
+func loopback(net string) []*step {
+	if net != "none" {
 		return nil
 	}
-	open := call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"),
-		arg{n: unix.SOCK_DGRAM | unix.SOCK_CLOEXEC, s: "SOCK_DGRAM|SOCK_CLOEXEC", show: showText}, name(unix.IPPROTO_IP, "IPPROTO_IP"))
-	open.keep = ^uintptr(0)
-	req := new(ifreq)
+	req := one[ifreq]()
 	copy(req.name[:], "lo")
 	req.flags = unix.IFF_UP | unix.IFF_RUNNING
-	up := call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"),
-		mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`))
-	return []*step{
-		open.because("any socket of the new network namespace: interfaces are set up through one"),
-		up.because("127.0.0.1 works, and nothing else is reachable").hinted(hintLoopback),
+	return list(
+		call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"), name(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, "SOCK_DGRAM|SOCK_CLOEXEC"), name(unix.IPPROTO_IP, "IPPROTO_IP"), no, no, no).keeping().
+			because("any socket of the new network namespace: interfaces are set up through one"),
+		call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"), mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`), no, no, no).
+			because("127.0.0.1 works, and nothing else is reachable").hinted(hintLoopback),
 		closeFD(kept()),
-	}
+	)
 }
 
 func hintLoopback(e syscall.Errno) string {
@@ -150,58 +166,56 @@ type ifreq struct {
 	_     [22]byte
 }
 
-// userns is step 11: a user namespace of its own, the handshake in which the
-// launcher writes the maps, and the ids.
-func userns(c *config) []*step {
-	byChild, byHost := []*step(nil), []*step{
-		mapStep("uid_map", mapLines(c.maps), "the maps can only be written from the namespace above"),
-		mapStep("gid_map", mapLines(c.gidMaps), "the same for groups"),
-	}
+// userns is step 11: a user namespace of its own, the handshake in which the launcher
+// writes the maps, and the ids.
+func userns(c *config, d *fds) []*step {
+	steps := list(unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns))
+	var byHost []*step
 	if c.rootless.on {
+		var byChild []*step
 		byChild, byHost = innerMaps(c)
+		steps = addAll(steps, byChild)
+	} else {
+		byHost = list(
+			mapStep("uid_map", mapLines(c.maps), "the maps can only be written from the namespace above"),
+			mapStep("gid_map", mapLines(c.gidMaps), "the same for groups"))
 	}
-	socket := fd(c.fds.child, "SOCKET")
-	told := writeBytes(socket, "\x01").because("tells the launcher that the mounts and the namespace are there")
-	told.heard = (*launch).verifyMounts
-	steps := []*step{unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns)}
-	steps = append(append(append(steps, byChild...), told), byHost...)
-	steps = append(steps, goStep(),
-		readByte(socket).because("waits for the launcher; end-of-file, its death, is a failure"))
+	socket := fd(d.child, "SOCKET")
+	steps = add(steps, writeBytes(socket, "\x01").as(tellsLauncher).because("tells the launcher that the mounts and the namespace are there"))
+	steps = addAll(steps, byHost)
+	steps = add(steps, goStep())
+	steps = add(steps, readByte(socket).because("waits for the launcher; end-of-file, its death, is a failure"))
 	if c.rootless.on && !c.rootless.who.maps && c.rootless.helpers[0] == "" {
 		return steps // the kernel lets nobody leave a group who has a single id (user_namespaces(7), "setgroups")
 	}
-	return append(steps, setgroups().because("the caller's supplementary groups are not the container's"))
+	return add(steps, setgroups().because("the caller's supplementary groups are not the container's"))
 }
 
-// ids come after the bounding set, whose drop needs a capability that a change of
-// ids may take.
-func ids(c *config) []*step {
-	steps := []*step{setresgid(c.gid).because("the group inside")}
-	if root, ok := hostID(c.maps, 0); ok && root == c.rootless.who.uid && c.uid != 0 {
-		steps = append(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
+// ids come after the bounding set, whose drop needs a capability that a change of ids may
+// take.
+func ids(c *config, d *fds) []*step {
+	steps := list(setresgid(c.gid).because("the group inside"))
+	if root, mapped := hostID(c.maps, 0); mapped && root == c.rootless.who.uid && c.uid != 0 {
+		steps = add(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
 			because("whoever started tincan is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
 	}
-	return append(steps,
-		setresuid(c.uid).because("the user inside"),
-		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
-			because("again: a change of ids clears it (prctl(2))"),
-		writeBytes(fd(c.fds.child, "SOCKET"), "\x01").
-			because("fails if the launcher died while the setting was cleared"),
-		prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
-			because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"),
-	)
+	steps = add(steps, setresuid(c.uid).because("the user inside"))
+	steps = add(steps, prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
+		because("again: a change of ids clears it (prctl(2))"))
+	steps = add(steps, writeBytes(fd(d.child, "SOCKET"), "\x01").
+		because("fails if the launcher died while the setting was cleared"))
+	return add(steps, prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
+		because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"))
 }
 
-func mapStep(file, text, why string) *step {
-	s := hostWrite("/proc/PID/"+file, text, func(l *launch) error {
-		return writeFile("/proc/"+strconv.Itoa(l.pid)+"/"+file, text)
-	})
-	return s.because(why).hinted(hintMap)
+// mapStep is the host's write of a map of ids.
+func mapStep(file, lines, why string) *step {
+	return hostWrite(inProc, file, text("/proc/PID/", file), lines).because(why).hinted(hintMap)
 }
 
 // hintMap: user 0 of a namespace has its files, and a map of it asks for more than others.
 func hintMap(e syscall.Errno) string {
-	if e == unix.EPERM && unix.Geteuid() == 0 && !ownCaps().has(unix.CAP_SETFCAP) {
+	if e == unix.EPERM && sysGeteuid() == 0 && !ownCaps().has(unix.CAP_SETFCAP) {
 		return "user 0 can be mapped with CAP_SETFCAP only (user_namespaces(7)), which has been taken away: docker run --cap-add=SETFCAP, or run tincan as another user"
 	}
 	return ""
@@ -220,10 +234,9 @@ func hintUserns(e syscall.Errno) string {
 	return ""
 }
 
+// goStep is the host's answer that the child waits for.
 func goStep() *step {
-	s := &step{call: "write", actor: host, args: [6]arg{fd(0, "PARENT"), cstring("\x01"), num(1)}, do: func(l *launch) error {
-		_, err := unix.Write(l.parent, []byte{1})
-		return err
-	}}
+	s := hostStep(answersChild, "write", shown("PARENT", showText), shown("\x01", showQuoted))
+	s.set(2, num(1))
 	return s.because("go on")
 }

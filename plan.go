@@ -1,261 +1,254 @@
 // The plan: a container is a list of system calls.
 //
-// Every chapter (ns.go, mount.go, caps.go ...) is a function from the options to
-// steps, and the plan is their concatenation; containerPlan in main.go shows the
-// order. A step is one system call: its number, its six arguments, and how they
-// read in strace's notation. The loop in clone.go makes the calls; `tincan plan`
-// prints them; --debug logs them; an error quotes the one that failed.
+// Every chapter (ns.go, mount.go, caps.go ...) is a function from what was asked for to
+// steps, and the plan is their concatenation; planorder.go shows the order. A step is one
+// system call: its number, its six arguments, and how they read in strace's notation
+// (strace.go). The loop in clone.go makes the calls; `tincan plan` prints them; --debug
+// logs them; an error quotes the one that failed.
 //
-// Two actors make the steps. Those of the container's first process are system
-// calls and nothing else. Those of the host, which is to say of the launcher, are
-// writes to files and the like that must be made from outside: they are ordinary
-// Go, and stand in the same list at the place where they happen.
+// Two actors make the steps. Those of the container's processes are system calls and
+// nothing else. Those of the host, which is to say of the launcher, are what must be done
+// from outside, such as a write to a file of cgroupfs. They are data too, and stand in the
+// same list at the place where they happen; launch.go does what their kind says.
 //
-// Differs from the tutorial: it makes its calls where the program happens to be,
-// so that there is no order to be read in one place, and nothing to print.
+// Differs from the tutorial: it makes its calls where the program happens to be, so that
+// there is no order to be read in one place, and nothing to print.
 
 package main
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// arg is one argument of a system call. Exactly one of n, p and kept is used:
-// a number, a pointer, or the kept result of an earlier step. The pointer is an
-// unsafe.Pointer and never a uintptr, or the collector would free what it points
-// to before the loop runs.
+// arg is one argument of a system call: what the kernel gets, and how strace shows it.
 type arg struct {
+	operand
+	label
+}
+
+// operand is for the kernel. Exactly one of n, p and kept is used: a number, a pointer, or the
+// kept result of an earlier step. The pointer is an unsafe.Pointer and never a uintptr, or
+// the collector would free what it points to before the loop runs.
+type operand struct {
 	n    uintptr
 	p    unsafe.Pointer
-	kept uintptr          // all ones if the argument is the kept result, else 0
-	s    string           // what show prints, if it needs more than n
+	kept uintptr // all ones if the argument is the kept result, else 0
+}
+
+// label is for the reader.
+type label struct {
+	s    string           // what show prints, if it needs more than n and p
 	show func(arg) string // nil for an argument that the call does not have
 }
 
-// who makes a step.
+// actor is who makes a step.
 type actor uint8
 
 const (
 	child   actor = iota // the container's first process
 	pid1                 // the same process once it is the init: after the fork
 	command              // the process that becomes the command
-	host                 // the launcher, in ordinary Go
+	host                 // the launcher
 	after                // the launcher, once the container has ended
 )
 
-func (a actor) String() string { return [...]string{"child", "init", "command", "host", "host"}[a] }
+// kind is what a step is to those who treat some steps in a way of their own.
+type kind uint8
 
-// step is one system call of the plan. The loop reads nr, args, may, least and
-// keep; the rest is for the reader.
+const (
+	makesCall     kind = iota // of a process of the container: a system call and no more
+	makesMount                // mount(2): mountverify.go looks at the result
+	pivots                    // pivot_root(2): what comes before it is on the host's side
+	changesDir                // chdir(2) to --workdir
+	tellsLauncher             // a write that the launcher waits for
+	executes                  // execve(2) of the command
+
+	// Of the host's.
+	writesFile   // the text args[1] to a file
+	makesLeaf    // the launcher's own group (cgroupdelegate.go)
+	makesGroup   // the group's directories
+	makesPoint   // a missing mount point (mountpoints.go)
+	clones       // clone3(2): the container's first process
+	spawns       // newuidmap or newgidmap (newuidmap.go)
+	answersChild // the byte that lets the child go on
+	mapsInner    // both maps of the inner user namespace (newuidmap.go)
+	mapsAlready  // shown in the plan, and done by the step before it
+)
+
+// place is the directory that a step's file is in.
+type place uint8
+
+const (
+	anywhere place = iota // the file's name is absolute
+	inProc                // /proc/PID of the container's first process
+	inGroup               // the group's directory of step.controller
+	inKeeper              // the group beside it (cgroupsystemd.go)
+	inLeaf                // the launcher's own group (cgroupdelegate.go)
+)
+
+// step is one system call of the plan. The loop reads nr, args, may, least and keep; the
+// rest is for the launcher and for the reader.
 type step struct {
-	call  string        // the system call's name, as in man 2
-	nr    uintptr       // its number on this architecture
-	args  [6]arg        //
+	nr    uintptr       // the call's number on this architecture
+	args  [6]operand    //
 	may   syscall.Errno // the one errno that is as good as success
 	least uintptr       // the smallest result that is a success: 1 for a read
 	keep  uintptr       // all ones if the result is to be kept for later steps
 
-	chapter int    // the tutorial's step, 1 to 16
-	why     string // the reason, for `plan --explain` and --step
-	hint    func(syscall.Errno) string
+	call    string    // its name, as in man 2
+	labels  *[6]label // of args; nil before the runtime, when nobody reads
+	kind    kind
+	actor   actor
+	chapter uint8 // the tutorial's step, 1 to 16
+	index   int16 // in the plan, from 0
 
-	index int // in the plan, of a step in a childPlan
-	actor actor
-	do    func(*launch) error // the host's steps: what is done
-	heard func(*launch) error // a child's write to the launcher: what is done when it comes
+	why  string // the reason, for `plan --explain` and --step
+	hint func(syscall.Errno) string
+
+	*deed // of the host's steps, else nil
 }
 
-// String gives the step as strace shows the call, without its result.
-func (s *step) String() string {
-	var b strings.Builder
-	b.WriteString(s.call)
-	b.WriteByte('(')
-	for i, a := range s.args {
-		if a.show == nil {
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(a.show(a))
+// deed is what a step of the host's is about.
+type deed struct {
+	flag       string // the flag that set the value of a write
+	where      place
+	controller string  // of where, on version 1
+	text       string  // what a write writes
+	file       string  // in where; of spawns, the program; of makesPoint, its place in the container
+	optional   bool    // a write of a default to a file that some kernels do not have
+	dir        bool    // of makesPoint: a directory, else a file
+	maps       []idMap // of spawns, and mapFile which of the two: uid_map or gid_map
+	mapFile    string
+}
+
+func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
+	s := one[step]()
+	s.call, s.nr = name, nr
+	s.args = [6]operand{a0.operand, a1.operand, a2.operand, a3.operand, a4.operand, a5.operand}
+	if !early {
+		s.labels = keep([6]label{a0.label, a1.label, a2.label, a3.label, a4.label, a5.label})
 	}
-	b.WriteByte(')')
-	return b.String()
+	return s
 }
 
-// stepError says which step failed and how. It wraps the errno, so that
-// errors.Is(err, unix.EPERM) works.
-type stepError struct {
-	step  *step
-	index int // in the whole plan, from 1
-	total int
-	errno syscall.Errno // 0: the result was below step.least
-}
+// no is the argument that a call does not have.
+var no arg
 
-func (e *stepError) Unwrap() error {
-	if e.errno == 0 {
-		return nil
+// set replaces an argument.
+func (s *step) set(i int, a arg) {
+	s.args[i] = a.operand
+	if s.labels != nil {
+		s.labels[i] = a.label
 	}
-	return e.errno
 }
 
-func (e *stepError) Error() string {
-	t := fmt.Sprintf("step %d of %d: %s", e.index, e.total, callError(e.step.String(), e.errno))
-	if e.step.hint != nil {
-		if h := e.step.hint(e.errno); h != "" {
-			t += "\n" + h
-		}
+// or allows one errno: with it the call counts as made.
+func (s *step) or(e syscall.Errno) *step { s.may = e; return s }
+
+// because gives the reason.
+func (s *step) because(why string) *step { s.why = why; return s }
+
+// hinted adds a function that says what to do about an errno; it is added to the facts of
+// the error and never replaces them.
+func (s *step) hinted(f func(syscall.Errno) string) *step { s.hint = f; return s }
+
+// as gives the step a kind.
+func (s *step) as(k kind) *step { s.kind = k; return s }
+
+// keeping has the result kept for the steps after it, as the argument kept().
+func (s *step) keeping() *step { s.keep = ^uintptr(0); return s }
+
+// advice is what to do about a failure of the step, or "".
+func (s *step) advice(e syscall.Errno) string {
+	h := ""
+	if s.hint != nil {
+		h = s.hint(e)
 	}
-	return t
-}
-
-// callError gives a failed call as strace does: CALL = ERRNO (text).
-func callError(call string, errno syscall.Errno) string {
-	if errno == 0 {
-		return call + " = 0 (end of file: the other side is gone)"
+	switch {
+	case s.deed == nil || s.flag == "":
+		return h
+	case e == unix.EINVAL || e == unix.ERANGE:
+		return "the kernel does not take this value for " + s.flag
+	case h != "":
+		return h + "\n(" + s.flag + " set this value)"
 	}
-	return fmt.Sprintf("%s = %s (%s)", call, errnoName(errno), errno.Error())
+	return s.flag + " set this value"
 }
 
-func errnoName(e syscall.Errno) string {
-	if n := unix.ErrnoName(e); n != "" {
-		return n
-	}
-	return fmt.Sprintf("errno %d", int(e))
-}
+// The argument constructors. Each is a value for the kernel and a way to print it;
+// printing is put off until somebody asks, since a plan is mostly run unread.
 
-// hostError is a failed call of the host's, which has no number in the plan.
-type hostError struct {
-	call string
-	err  error
-	hint string
-}
-
-func (e *hostError) Unwrap() error { return e.err }
-func (e *hostError) Error() string {
-	var errno syscall.Errno
-	t := e.call + ": " + e.err.Error()
-	if errors.As(e.err, &errno) {
-		t = callError(e.call, errno)
-	}
-	if e.hint != "" {
-		t += "\n" + e.hint
-	}
-	return t
-}
-
-// The argument constructors. Each gives a value for the kernel and a way to print
-// it; printing is put off until somebody asks, since a plan is mostly run unread.
-
-func null() arg         { return arg{show: showNull} }
-func num(n uintptr) arg { return arg{n: n, show: showNum} }
-func mode(m uint32) arg { return arg{n: uintptr(m), show: showMode} }
-func kept() arg         { return arg{kept: ^uintptr(0), show: showKept} }
+func null() arg         { return arg{label: label{show: showNull}} }
+func num(n uintptr) arg { return arg{operand{n: n}, label{show: showNum}} }
+func mode(m uint32) arg { return arg{operand{n: uintptr(m)}, label{show: showMode}} }
+func kept() arg         { return arg{operand{kept: ^uintptr(0)}, label{show: showKept}} }
 
 // name is a number that has a name: PR_SET_PDEATHSIG, AT_FDCWD.
-func name(n int, text string) arg { return arg{n: uintptr(n), s: text, show: showText} }
+func name(n int, text string) arg { return arg{operand{n: uintptr(n)}, label{text, showText}} }
 
-// cstring is a NUL-terminated string. The parent has refused strings that hold a NUL.
+// cstring is a NUL-terminated string. The launcher has refused strings that hold a NUL.
 func cstring(s string) arg {
-	b := make([]byte, len(s)+1)
-	copy(b, s)
-	return arg{p: unsafe.Pointer(&b[0]), s: s, show: showQuoted}
+	s = text(s)
+	return arg{operand{p: unsafe.Pointer(unsafe.StringData(s))}, label{s, showQuoted}}
 }
 
-// mem is a pointer to something that the kernel reads or writes, with the text
-// that strace prints for it.
-func mem(p unsafe.Pointer, text string) arg { return arg{p: p, s: text, show: showText} }
-
-// fd is a descriptor the launcher opened. Its number is known when it is opened,
-// not when the plan is printed, so the text is its name in capitals.
-func fd(n int, text string) arg { return arg{n: uintptr(n), s: text, show: showText} }
-
-// flags is a set of bits that a table names.
-func flags(n uintptr, table []flagName) arg {
-	return arg{n: n, p: nil, s: "", show: func(a arg) string { return flagText(a.n, table) }}
+// optional is a path, or NULL for the empty string.
+func optional(s string) arg {
+	if s == "" {
+		return null()
+	}
+	return cstring(s)
 }
 
-func showNull(arg) string     { return "NULL" }
-func showNum(a arg) string    { return fmt.Sprint(a.n) }
-func showMode(a arg) string   { return modeText(uint32(a.n)) }
-func showKept(arg) string     { return "KEPT" }
-func showText(a arg) string   { return a.s }
-func showQuoted(a arg) string { return quote(a.s) }
+// mem is a pointer to something that the kernel reads or writes, with the text that
+// strace prints for it.
+func mem(p unsafe.Pointer, text string) arg { return arg{operand{p: p}, label{text, showText}} }
 
-// flagName is a bit and the kernel's name for it.
-type flagName struct {
-	bit  uintptr
-	name string
+// memory is a pointer to something that show knows how to print.
+func memory(p unsafe.Pointer, show func(arg) string) arg {
+	return arg{operand{p: p}, label{show: show}}
 }
 
-// flagText joins the names of the bits of n with "|", as strace does; what has no
-// name is added as a hexadecimal number.
-func flagText(n uintptr, table []flagName) string {
-	if n == 0 {
-		return "0"
-	}
-	var parts []string
-	for _, f := range table {
-		if n&f.bit == f.bit {
-			parts = append(parts, f.name)
-			n &^= f.bit
-		}
-	}
-	if n != 0 {
-		parts = append(parts, fmt.Sprintf("%#x", n))
-	}
-	return strings.Join(parts, "|")
+// fd is a descriptor the launcher opened. Its number is known when it is opened, not when
+// the plan is printed, so the text is its name in capitals.
+func fd(n int, text string) arg { return arg{operand{n: uintptr(n)}, label{text, showText}} }
+
+// flags is a set of bits; show knows their names.
+func flags(n uintptr, show func(arg) string) arg { return arg{operand{n: n}, label{show: show}} }
+
+// shown is an argument of a step of the host's, which is only printed.
+func shown(s string, show func(arg) string) arg { return arg{label: label{s, show}} }
+
+// hostStep is a step of the launcher's. Its text looks like the others'.
+func hostStep(k kind, name string, a0, a1 arg) *step {
+	s := call(name, 0, a0, a1, no, no, no, no)
+	s.actor, s.kind, s.deed = host, k, one[deed]()
+	return s
 }
 
-// modeText gives a file mode as strace does: in octal, its type by name.
-func modeText(m uint32) string {
-	t := ""
-	switch m & unix.S_IFMT {
-	case unix.S_IFREG:
-		t = "S_IFREG|"
-	case unix.S_IFCHR:
-		t = "S_IFCHR|"
-	}
-	return t + fmt.Sprintf("%#03o", m&0o7777)
+// hostWrite is a write of text to a file: open, write, close. path is the whole name, as
+// far as it is known beforehand.
+func hostWrite(in place, file, path, text string) *step {
+	s := hostStep(writesFile, "write", shown(path, showQuoted), shown(text, showQuoted))
+	s.where, s.file, s.text = in, file, text
+	return s
 }
 
-// quote gives s as strace does with -s: C's escapes, octal for what is not
-// printable ASCII.
-func quote(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 2)
-	b.WriteByte('"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case '\n':
-			b.WriteString(`\n`)
-		case '\t':
-			b.WriteString(`\t`)
-		case '\r':
-			b.WriteString(`\r`)
-		case '\v':
-			b.WriteString(`\v`)
-		case '\f':
-			b.WriteString(`\f`)
-		default:
-			if c >= ' ' && c < 0x7f {
-				b.WriteByte(c)
-			} else if i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9' {
-				fmt.Fprintf(&b, `\%03o`, c)
-			} else {
-				fmt.Fprintf(&b, `\%o`, c)
-			}
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
+// plan is a container, from nothing to the command.
+type plan []*step
+
+// fds are descriptors that the child inherits from the launcher. In a plan that is only
+// printed they are all 0; the text shows their names.
+type fds struct {
+	parent, child int   // the socket pair (step 7)
+	report        int   // the close-on-exec pipe
+	title         int   // what the init overwrites its command line with
+	step          int   // --step's socket, or 0
+	tty           int   // the controlling terminal
+	handOver      bool  // the command gets the terminal
+	listener      int   // where the child puts the filter's listener (--seccomp-log)
+	group         []int // the file tasks of each version 1 group
 }

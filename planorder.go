@@ -1,128 +1,141 @@
 // The order of everything: a container, from nothing to the command.
 //
-// Each line of containerPlan is a chapter's function; the plan is their
+// Each line of newPlan is a chapter's function; the plan is their
 // concatenation. It is one order for everybody: where the caller is not root, a user
 // namespace with the caller's ids comes first (outerNamespace), and the clone makes it.
 
 package main
 
-import (
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
-// containerPlan is a container, from nothing to the command. This is the order of
-// the tutorial, with the exceptions that each file's comment gives reasons for.
-func containerPlan(c *config) ([]*step, error) {
-	filter, err := filter(c)
-	if err != nil {
-		return nil, err
-	}
-	var plan []*step
-	add := func(chapter int, a actor, steps []*step) {
-		for _, s := range steps {
-			if s.chapter == 0 {
-				s.chapter = chapter
-			}
-			if s.actor != host || a == after {
-				s.actor = a
-			}
-			plan = append(plan, s)
-		}
-	}
-	add(14, host, resources(c))
-	add(10, host, mountPoints(c))
-	add(8, host, cloneStep(c))
-	add(7, child, beginning(c))
-	add(11, child, outerNamespace(c)) // not for root: see rootless.go
-	add(12, child, appArmorFirst(c))
-	add(14, child, join(c))
-	add(8, child, sessionKeyring(c))
-	add(9, child, hostname(c))
-	add(8, child, loopback(c))
-	add(10, child, mounts(c))
-	add(11, child, userns(c))
-	add(12, child, bounding(c))
-	add(11, child, ids(c))
-	add(12, child, caps(c))
-	add(15, child, forkInit(c))
-	add(15, pid1, initSteps(c))
-	add(15, command, terminal(c))
-	add(14, command, rlimits(c))
-	add(15, command, lastSteps(c))
-	add(12, command, appArmorLast(c))
-	add(13, command, filter)
-	add(15, command, execute(c))
-	add(14, after, leave(c))
-	return plan, nil
+// newPlan is a container, from nothing to the command. This is the order of the tutorial,
+// with the exceptions that each file's comment gives reasons for. `run`, `plan` and the
+// tests make their plans here.
+func newPlan(c *config, y *layout, d *fds) plan {
+	p := plan(grow([]*step(nil), 220))
+	p = p.with(14, host, resources(&c.group))
+	p = p.with(10, host, mountPoints(y))
+	p = p.with(8, host, cloneStep(c))
+	p = p.with(7, child, beginning(d))
+	p = p.with(11, child, outerNamespace(c, d)) // not for root: see rootless.go
+	p = p.with(12, child, appArmorFirst(c.apparmor))
+	p = p.with(14, child, joinGroups(&c.group, d.group))
+	p = p.with(8, child, sessionKeyring())
+	p = p.with(9, child, hostname(c.hostname))
+	p = p.with(8, child, loopback(c.net))
+	p = p.with(10, child, mounts(c, y))
+	p = p.with(11, child, userns(c, d))
+	p = p.with(12, child, bounding(c.keep, c.lastCap))
+	p = p.with(11, child, ids(c, d))
+	p = p.with(12, child, caps(c.keep))
+	p = p.with(15, child, forkInit(c.init, d))
+	p = p.with(15, pid1, initSteps(c.init, d))
+	p = p.with(15, command, terminal(c.init, d))
+	p = p.with(14, command, rlimits(c.rlimits))
+	p = p.with(15, command, lastSteps(c, d))
+	p = p.with(12, command, appArmorLast(c.apparmor))
+	p = p.with(13, command, filter(c, d))
+	p = p.with(15, command, execute(c.argv, c.env))
+	return p.with(14, after, leave(&c.group, y.toMake, y.root.dir))
 }
 
-// in appends steps that belong to a chapter of their own.
-func in(chapter int, plan []*step, more []*step) []*step {
-	for _, s := range more {
-		s.chapter = chapter
-		plan = append(plan, s)
-	}
-	return plan
-}
-
-// cloneStep is the host's: the flags of step 8.
-func cloneStep(c *config) []*step {
-	return []*step{hostStep("clone3", (*launch).clone, "{flags="+flagText(c.cloneFlags(), cloneFlags)+", exit_signal=SIGCHLD}", "88").
-		because("the container's first process, in its new namespaces: from here on it makes the calls")}
-}
-
-func (c *config) cloneFlags() uintptr {
-	f := namespaces(c) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
-	if c.group.version() == 2 {
-		f |= unix.CLONE_INTO_CGROUP
-	}
-	return f
-}
-
-// mountPoints are the host's steps for what is missing in a root directory.
-func mountPoints(c *config) []*step {
-	if c.root.assembled {
-		return nil
-	}
-	var steps []*step
-	for _, p := range c.toMake() {
-		call, mode := "mkdir", "0755"
-		if !p.dir {
-			call, mode = "mknod", "S_IFREG|0644"
+// with appends a chapter's steps. A step that belongs to another chapter, or is the host's
+// amid the child's, says so itself.
+func (p plan) with(chapter uint8, a actor, steps []*step) plan {
+	for _, s := range steps {
+		if s.chapter == 0 {
+			s.chapter = chapter
 		}
-		steps = append(steps, hostStep(call, func(l *launch) error { return l.ledger.makePoint(&l.c.root, p) },
-			quote(c.root.dir+p.target), mode).because("a mount point that is missing; removed again at the end"))
-	}
-	return steps
-}
-
-// childPlan sorts the plan's steps to who makes them, and lets the log and --step
-// in between: they are steps themselves, so that the loop knows nothing of them.
-func (l *launch) childPlan() *childPlan {
-	p := &childPlan{init: l.c.init, report: uintptr(l.c.fds.report)}
-	lists := map[actor]*[]*step{child: &p.setup, pid1: &p.pid1, command: &p.command}
-	for i, s := range l.plan {
-		list := lists[s.actor]
-		if list == nil {
-			continue
+		if s.actor != host || a == after {
+			s.actor = a
 		}
-		s.index = i
-		if l.debug {
-			*list = append(*list, l.logStep(s))
-		}
-		if l.stepper != nil && s.actor != pid1 {
-			*list = append(*list, l.stepper.gate(i)...)
-		}
-		*list = append(*list, s)
+		s.index = int16(len(p))
+		p = add(p, s)
 	}
 	return p
 }
 
-// logStep is the step that logs another: the child's write to standard error. That
-// nobody reads there is no reason to stop.
-func (l *launch) logStep(s *step) *step {
+// mountPoints are the host's steps for what is missing in a root directory.
+func mountPoints(y *layout) []*step {
+	var steps []*step
+	for i := range y.toMake {
+		p := &y.toMake[i]
+		at := shown(text(y.root.dir, p.target), showQuoted)
+		s := hostStep(makesPoint, "mkdir", at, shown("0755", showText))
+		if !p.dir {
+			s = hostStep(makesPoint, "mknod", at, shown("S_IFREG|0644", showText))
+		}
+		s.file, s.dir = p.target, p.dir
+		steps = add(steps, s.because("a mount point that is missing; removed again at the end"))
+	}
+	return steps
+}
+
+// childPlan sorts the plan's steps to who makes them, and lets the log and --step in
+// between: they are steps themselves, so that the loop knows nothing of them.
+func (l *launch) childPlan() *childPlan {
+	p := keep(childPlan{init: l.c.init, report: uintptr(l.fds.report)})
+	for _, s := range l.plan {
+		if !early {
+			for _, between := range l.before(s) {
+				p.add(between)
+			}
+		}
+		p.add(s)
+	}
+	return p
+}
+
+// add appends a step to the list of who makes it.
+func (p *childPlan) add(s *step) {
+	switch s.actor {
+	case child:
+		p.setup = add(p.setup, s)
+	case pid1:
+		p.pid1 = add(p.pid1, s)
+	case command:
+		p.command = add(p.command, s)
+	}
+}
+
+// before are the steps that --debug and --step put before one of a child's.
+//
+//tincan:runtime
+func (l *launch) before(s *step) []*step {
+	if s.actor == host || s.actor == after {
+		return nil
+	}
+	var steps []*step
+	if l.debug {
+		steps = append(steps, logStep(s))
+	}
+	if l.stepper != nil && s.actor != pid1 {
+		steps = append(steps, l.stepper.gate(s)...)
+	}
+	for _, b := range steps {
+		b.actor, b.index = s.actor, s.index
+	}
+	return steps
+}
+
+// logStep is the step that logs another: the child's write to standard error. That nobody
+// reads there is no reason to stop.
+func logStep(s *step) *step {
 	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
 	w.least, w.may = 0, unix.EPIPE
-	w.actor, w.index = s.actor, s.index
 	return w
+}
+
+// chapters are the tutorial's steps that have calls, with its titles and our file.
+var chapters = [...]struct{ title, file string }{
+	7:  {"socket pair between launcher and container", "ns.go"},
+	8:  {"namespaces", "ns.go"},
+	9:  {"hostname", "ns.go"},
+	10: {"mounts", "mount.go"},
+	11: {"user namespace", "ns.go"},
+	12: {"capabilities", "caps.go, apparmor.go"},
+	13: {"system calls", "seccomp.go"},
+	14: {"resources", "cgroupfs.go, rlimit.go"},
+	15: {"the command", "command.go"},
+	16: {"added paths", "mount.go"},
 }

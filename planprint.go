@@ -26,25 +26,11 @@ Examples:
   tincan run -d -m /srv/debian -- true    the same calls, as they are made`
 }
 
-// chapters are the tutorial's steps that have calls, with its titles and our file.
-var chapters = map[int]struct{ title, file string }{
-	7:  {"socket pair between launcher and container", "ns.go"},
-	8:  {"namespaces", "ns.go"},
-	9:  {"hostname", "ns.go"},
-	10: {"mounts", "mount.go"},
-	11: {"user namespace", "ns.go"},
-	12: {"capabilities", "caps.go, apparmor.go"},
-	13: {"system calls", "seccomp.go"},
-	14: {"resources", "cgroupfs.go, rlimit.go"},
-	15: {"the command", "command.go"},
-	16: {"added paths", "mount.go"},
-}
-
 func (p *planCmd) print(w io.Writer) error {
 	if p.Step {
 		return fmt.Errorf("--step: for run only; plan makes no calls")
 	}
-	if _, ok := chapters[p.Chapter]; p.Chapter != 0 && !ok {
+	if p.Chapter != 0 && (p.Chapter < 0 || p.Chapter >= len(chapters) || chapters[p.Chapter].title == "") {
 		return fmt.Errorf("--chapter=%d: one of 7 to 16, the tutorial's steps that make system calls", p.Chapter)
 	}
 	if _, err := parseDuration(p.Timeout); err != nil {
@@ -57,17 +43,21 @@ func (p *planCmd) print(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.layout(); err != nil {
-		return err
-	}
-	if t := newJobControl(); t != nil {
-		c.tty = t.handOver
-	}
-	c.fds.group = make([]int, len(c.group.parents))
-	plan, err := containerPlan(c)
+	fd, err := c.root.open()
 	if err != nil {
 		return err
 	}
+	defer sysClose(fd)
+	y, err := newLayout(c, fd)
+	if err != nil {
+		return err
+	}
+	d := &fds{group: make([]int, len(c.group.parents))}
+	if t := newJobControl(); t != nil {
+		d.handOver = t.handOver
+		sysClose(t.fd)
+	}
+	plan := newPlan(c, y, d)
 	if p.JSON {
 		return printJSON(w, plan, p.Chapter)
 	}
@@ -75,9 +65,9 @@ func (p *planCmd) print(w io.Writer) error {
 	for _, line := range c.group.absent {
 		fmt.Fprintf(&b, "# %s\n", line)
 	}
-	last := 0
+	last := uint8(0)
 	for i, s := range plan {
-		if p.Chapter != 0 && s.chapter != p.Chapter {
+		if p.Chapter != 0 && int(s.chapter) != p.Chapter {
 			continue
 		}
 		if s.chapter != last {
@@ -113,13 +103,13 @@ type planLine struct {
 	Why       string `json:"why,omitempty"`
 }
 
-func printJSON(w io.Writer, plan []*step, chapter int) error {
+func printJSON(w io.Writer, plan plan, chapter int) error {
 	lines := []planLine{}
 	for i, s := range plan {
-		if chapter != 0 && s.chapter != chapter {
+		if chapter != 0 && int(s.chapter) != chapter {
 			continue
 		}
-		l := planLine{Number: i + 1, Chapter: s.chapter, Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep != 0, Why: s.why}
+		l := planLine{Number: i + 1, Chapter: int(s.chapter), Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep != 0, Why: s.why}
 		if s.may != 0 {
 			l.Tolerated = errnoName(s.may)
 		}

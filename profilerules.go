@@ -114,16 +114,25 @@ type subcallOf struct {
 	number uint64
 }
 
-var subcalls = sync.OnceValue(func() map[string]subcallOf {
-	all := map[string]subcallOf{}
+var (
+	subcallTable map[string]subcallOf
+	subcallsOnce sync.Once
+)
+
+func subcalls() map[string]subcallOf {
+	subcallsOnce.Do(readSubcalls)
+	return subcallTable
+}
+
+func readSubcalls() {
+	subcallTable = map[string]subcallOf{}
 	for _, m := range multiplexed {
 		for i, name := range strings.Fields(m.names) {
-			all[name] = subcallOf{m.call, m.first + uint64(i)}
+			subcallTable[name] = subcallOf{m.call, m.first + uint64(i)}
 		}
 	}
-	delete(all, "-")
-	return all
-})
+	delete(subcallTable, "-")
+}
 
 // add gives a name's rules to every ABI that has it.
 func (b *profileReader) add(name string, then verdict, alternatives [][]cond, where string) {

@@ -10,7 +10,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -19,7 +18,7 @@ import (
 )
 
 // rlimitTable is indexed by the resource's number (asm-generic/resource.h).
-var rlimitTable = []struct{ name, unit, why string }{
+var rlimitTable = [...]struct{ name, unit, why string }{
 	{"CPU", "seconds", "processor time"},
 	{"FSIZE", "bytes", "size of a file"},
 	{"DATA", "bytes", "data segment, with brk(2) and private mappings"},
@@ -44,41 +43,66 @@ type rlimit struct {
 }
 
 // defaultRlimits are the tutorial's.
-var defaultRlimits = []rlimit{{unix.RLIMIT_NOFILE, 64, 64}}
+var defaultRlimits = [...]rlimit{{unix.RLIMIT_NOFILE, 64, 64}}
+
+// setRlimits reads --rlimit. What stands in for a resource group comes in between.
+func (c *config) setRlimits(f *runFlags) error {
+	all := addAll(addAll(nil, defaultRlimits[:]), c.group.standIn())
+	for _, s := range f.Rlimit {
+		r, err := parseRlimit(s)
+		if err != nil {
+			return err
+		}
+		others := all[:0]
+		for _, o := range all {
+			if o.resource != r.resource {
+				others = add(others, o)
+			}
+		}
+		all = add(others, r)
+	}
+	c.rlimits = all
+	return nil
+}
 
 // parseRlimit reads NAME=SOFT[:HARD]; a value is a number, or "max" or "unlimited".
 func parseRlimit(s string) (rlimit, error) {
-	n, value, ok := strings.Cut(s, "=")
-	bad := func(format string, a ...any) (rlimit, error) {
-		return rlimit{}, fmt.Errorf("--rlimit=%s: %s", s, fmt.Sprintf(format, a...))
-	}
-	if !ok {
-		return bad("not NAME=SOFT or NAME=SOFT:HARD, for instance nofile=1024:4096")
+	n, value, given := cut(s, "=")
+	if !given {
+		return rlimit{}, badRlimit(s, "not NAME=SOFT or NAME=SOFT:HARD, for instance nofile=1024:4096")
 	}
 	r := rlimit{resource: -1}
-	for i, row := range rlimitTable {
-		if row.name == strings.TrimPrefix(strings.ToUpper(n), "RLIMIT_") {
+	short := n
+	if len(n) > len("RLIMIT_") && sameLetters(n[:len("RLIMIT_")], "RLIMIT_") {
+		short = n[len("RLIMIT_"):]
+	}
+	for i := range rlimitTable {
+		if sameLetters(short, rlimitTable[i].name) {
 			r.resource = i
 		}
 	}
 	if r.resource < 0 {
-		return bad("no such limit %q: one of %s", n, rlimitNames())
+		return rlimit{}, fault(func() error { return fmt.Errorf("--rlimit=%s: no such limit %q: one of %s", s, n, rlimitNames()) })
 	}
-	soft, hard, two := strings.Cut(value, ":")
+	soft, hard, two := cut(value, ":")
 	if !two {
 		hard = soft
 	}
 	var err error
 	if r.cur, err = rlimitValue(soft); err != nil {
-		return bad("%v", err)
+		return rlimit{}, fault(func() error { return fmt.Errorf("--rlimit=%s: %w", s, err) })
 	}
 	if r.max, err = rlimitValue(hard); err != nil {
-		return bad("%v", err)
+		return rlimit{}, fault(func() error { return fmt.Errorf("--rlimit=%s: %w", s, err) })
 	}
 	if r.cur > r.max {
-		return bad("the soft limit %s is above the hard limit %s", soft, hard)
+		return rlimit{}, badRlimit(s, text("the soft limit ", soft, " is above the hard limit ", hard))
 	}
 	return r, nil
+}
+
+func badRlimit(s, why string) error {
+	return fault(func() error { return fmt.Errorf("--rlimit=%s: %s", s, why) })
 }
 
 func rlimitNames() string {
@@ -93,39 +117,28 @@ func rlimitValue(s string) (uint64, error) {
 	if s == "max" || s == "unlimited" {
 		return math.MaxUint64, nil
 	}
-	if n, err := strconv.ParseUint(s, 10, 64); err == nil && n != math.MaxUint64 {
+	if n, valid := number(s); valid && n != math.MaxUint64 {
 		return n, nil
 	}
 	n, err := parseSize(s)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a limit: a whole number (bytes also as 64MiB), or max", s)
+		return 0, fault(func() error {
+			return fmt.Errorf("%q is not a limit: a whole number (bytes also as 64MiB), or max", s)
+		})
 	}
 	return n, nil
 }
 
 // rlimits sets the limits of the process that becomes the command.
-func rlimits(c *config) []*step {
+func rlimits(all []rlimit) []*step {
 	var steps []*step
-	for _, r := range c.rlimits {
-		row := rlimitTable[r.resource]
-		v := &unix.Rlimit{Cur: r.cur, Max: r.max}
-		text := "{rlim_cur=" + rlimText(r.cur) + ", rlim_max=" + rlimText(r.max) + "}"
-		steps = append(steps, call("prlimit64", unix.SYS_PRLIMIT64, num(0), name(r.resource, "RLIMIT_"+row.name),
-			mem(unsafe.Pointer(v), text), null()).
-			because(row.why+", in "+row.unit).hinted(hintRlimit))
+	for _, r := range all {
+		row := &rlimitTable[r.resource]
+		v := keep(unix.Rlimit{Cur: r.cur, Max: r.max})
+		steps = add(steps, call("prlimit64", unix.SYS_PRLIMIT64, num(0), name(r.resource, text("RLIMIT_", row.name)), memory(unsafe.Pointer(v), showRlimit), null(), no, no).
+			because(text(row.why, ", in ", row.unit)).hinted(hintRlimit))
 	}
 	return steps
-}
-
-// rlimText gives a limit as strace does: multiples of 1024 as such.
-func rlimText(v uint64) string {
-	switch {
-	case v == math.MaxUint64:
-		return "RLIM64_INFINITY"
-	case v > 1024 && v%1024 == 0:
-		return strconv.FormatUint(v/1024, 10) + "*1024"
-	}
-	return strconv.FormatUint(v, 10)
 }
 
 func hintRlimit(e syscall.Errno) string {

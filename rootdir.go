@@ -2,41 +2,48 @@
 //
 // openat2(2) RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS.
 //
-// Everything that is mounted needs a directory or file to be mounted on. This file
-// finds out, for each, where it will stand: in the root directory, in a tmpfs that
-// the plan mounts, or below an earlier -a; and what is missing there. What is
-// missing in a root directory that can be written is made by the launcher before
-// the clone and removed after the end; where the root directory cannot be written,
-// or is the host's own tree, the root is assembled instead (mount.go) and the root
-// directory stays as it is.
+// Everything that is mounted needs a directory or file to be mounted on. This file finds
+// out, for each, where it will stand: in the root directory, in a tmpfs that the plan
+// mounts, or below an earlier -a; and what is missing there. What is missing in a root
+// directory that can be written is made by the launcher before the clone and removed after
+// the end; where the root directory cannot be written, or is the host's own tree, the root
+// is assembled instead (mount.go) and the root directory stays as it is.
 //
-// Nothing here is what keeps a destination inside: the child mounts after the
-// pivot, so a path can lead nowhere else. This is for clear errors beforehand.
+// Nothing here is what keeps a destination inside: the child mounts after the pivot, so a
+// path can lead nowhere else. This is for clear errors beforehand.
 //
-// Differs from the tutorial: it made directories on the host wherever the root
-// directory's symlinks and `..` led, as root, and left them there.
+// Differs from the tutorial: it made directories on the host wherever the root directory's
+// symlinks and `..` led, as root, and left them there.
 
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
-	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// root is the container's root directory as the launcher finds it.
+// root is the container's root directory.
 type root struct {
-	dir       string // absolute, symlinks resolved; "/" for the host's own tree
-	host      bool
-	fd        int // O_PATH
+	dir  string // absolute, symlinks resolved; "/" for the host's own tree
+	host bool
+}
+
+// layout is where everything stands in the container's file system.
+type layout struct {
+	root      root
+	fd        int // the root directory, O_PATH
 	assembled bool
 	entries   []rootEntry // of an assembled root
 	missing   []mountPoint
+	toMake    []mountPoint // in the root directory, by the launcher
+	private   []privateDir
+	adds      []addedPath
 }
 
 // rootEntry is an entry of the root directory of an assembled root.
@@ -47,45 +54,142 @@ type rootEntry struct {
 	covered bool // something is mounted over it: an empty directory is enough
 }
 
-// ownMounts are the directories that every container gets.
-var ownMounts = []string{"/proc", "/sys", "/dev"}
+// mountPoint is a place that something is mounted on, and what must be made for it inside
+// a tmpfs that the plan itself mounts (the launcher cannot: it is not there yet).
+type mountPoint struct {
+	target string // absolute, clean
+	dir    bool
+	make   []string // directories, and last the point itself, to be made by the child
+}
 
-// layout decides where everything stands. The adds have their targets, and a path
-// comes before the paths below it.
-func (c *config) layout() error {
-	var err error
-	if c.root.fd, err = unix.Open(c.root.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return &hostError{call: fmt.Sprintf("open(%s, O_PATH|O_DIRECTORY)", quote(c.root.dir)), err: err}
+// privateDir is an empty directory that every container of its kind gets.
+type privateDir struct {
+	mountPoint
+	mode string
+	why  string
+}
+
+type hostDir struct{ dir, mode, why string }
+
+// hostPrivate are the directories of the host's own tree that are the container's own and
+// empty when it has no root directory: other people's files and sockets.
+var hostPrivate = [...]hostDir{
+	{"/tmp", "1777", "private, and empty"},
+	{"/var/tmp", "1777", "private, and empty"},
+	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
+	{"/home", "0755", "other people's files are out of reach"},
+	{"/root", "0700", "the host's root's own files are out of reach"},
+}
+
+// containersOwn are the directories that every container gets.
+var containersOwn = [...]string{"/proc", "/sys", "/dev"}
+
+// setRoot reads -m.
+func (c *config) setRoot(f *runFlags) error {
+	if f.Mount == nil {
+		c.root.host, c.root.dir, c.readOnly = true, "/", true
+		return nil
 	}
-	c.private = []privateDir{{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"}}
+	name := *f.Mount
+	if name == "" {
+		return fault(func() error { return errors.New("-m: an empty name; leave the flag out for the host's own tree") })
+	}
+	dir, e := realPath(name)
+	if e != 0 {
+		return fault(func() error { return fmt.Errorf("-m %s: %w", name, noPath(name, e)) })
+	}
+	var st unix.Stat_t
+	if e := sysStat(dir, &st); e != 0 {
+		return fault(func() error { return fmt.Errorf("-m %s: %w", name, &os.PathError{Op: "stat", Path: dir, Err: e}) })
+	}
+	if !isDir(&st) {
+		return fault(func() error {
+			return fmt.Errorf("-m %s: not a directory; the root directory of a container is one, with its programs in it", name)
+		})
+	}
+	if dir == "/" {
+		return fault(func() error {
+			return fmt.Errorf("-m %s: is the host's own root; for a container on the host's own tree, read-only, leave -m out", name)
+		})
+	}
+	c.root.dir = dir
+	return c.mayEnter(name, dir, &st)
+}
+
+// mayEnter makes sure that the container's user may search the root directory. The user is
+// nobody in particular to the host, and mktemp -d gives the permission to its owner only.
+func (c *config) mayEnter(name, dir string, st *unix.Stat_t) error {
+	allowed := st.Mode & unix.S_IXOTH
+	switch {
+	case int(st.Uid) == c.hostUID:
+		allowed = st.Mode & unix.S_IXUSR
+	case int(st.Gid) == c.hostGID:
+		allowed = st.Mode & unix.S_IXGRP
+	}
+	if allowed != 0 {
+		return nil
+	}
+	if n, e := sysGetxattr(dir, "system.posix_acl_access", nil); e == 0 && n > 0 {
+		return nil
+	}
+	if c.rootless.single && sysFaccessat(unix.AT_FDCWD, dir, unix.X_OK) == 0 {
+		return nil // by one of the user's groups, which stay
+	}
+	mode, uid, gid := st.Mode&0o7777, st.Uid, st.Gid
+	return fault(func() error {
+		return fmt.Errorf("-m %s: mode %04o, owner %d:%d: the container's user, who is %d:%d to the host, may not enter it; chmod o+x %s (or chown %d:%d %s)",
+			name, mode, uid, gid, c.hostUID, c.hostGID, dir, c.hostUID, c.hostGID, dir)
+	})
+}
+
+// openRoot opens the root directory.
+func (r *root) open() (int, error) {
+	fd, e := sysOpen(r.dir, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if e != 0 {
+		return -1, failedCall("open", r.dir, "O_PATH|O_DIRECTORY", e)
+	}
+	return fd, nil
+}
+
+// newLayout decides where everything stands. fd is the root directory; the paths of c.adds
+// come before the paths below them. Nothing is made yet.
+func newLayout(c *config, fd int) (*layout, error) {
+	y := keep(layout{root: c.root, fd: fd, adds: c.adds})
 	if c.root.host {
-		if c.private, err = c.hostTmpfs(); err != nil {
-			return err
+		homes, err := c.rootless.homes()
+		if err != nil {
+			return nil, err
 		}
+		y.private = hostTmpfs(homes)
+	} else {
+		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"})
 	}
-	for _, t := range ownMounts {
-		p := mountPoint{target: t, dir: true}
-		if err := c.place("the root directory", &p, nil); err != nil {
-			return err
+	for _, t := range containersOwn {
+		if err := y.place("the root directory", keep(mountPoint{target: t, dir: true}), nil); err != nil {
+			return nil, err
 		}
 	}
 	var before []mounted
-	for i := range c.private {
-		t := &c.private[i]
-		if err := c.place("the private "+t.target, &t.mountPoint, before); err != nil {
-			return err
+	for i := range y.private {
+		t := &y.private[i]
+		if err := y.place(text("the private ", t.target), &t.mountPoint, before); err != nil {
+			return nil, err
 		}
-		before = append(before, mounted{target: t.target, tmpfs: true})
+		before = add(before, mounted{target: t.target, tmpfs: true})
 	}
-	before = append(before, mounted{target: "/dev", tmpfs: true})
-	for i := range c.adds {
-		a := &c.adds[i]
-		if err := c.place(a.text, &a.mountPoint, before); err != nil {
-			return err
+	before = add(before, mounted{target: "/dev", tmpfs: true})
+	y.adds = grow([]addedPath(nil), len(c.adds))
+	for _, a := range c.adds {
+		if err := y.place(a.text, &a.mountPoint, before); err != nil {
+			return nil, err
 		}
-		before = append(before, mounted{target: a.target, tmpfs: a.tmpfs, source: a.source})
+		y.adds = add(y.adds, a)
+		before = add(before, mounted{target: a.target, tmpfs: a.tmpfs, source: a.source})
 	}
-	return c.decideRoot()
+	if err := y.decideRoot(c.readOnly); err != nil {
+		return nil, err
+	}
+	return y, nil
 }
 
 // mounted is something the plan mounts before the mount point in question.
@@ -96,117 +200,124 @@ type mounted struct {
 }
 
 // place finds where p stands and what must be made for it. what names the flag.
-func (c *config) place(what string, p *mountPoint, before []mounted) error {
+func (y *layout) place(what string, p *mountPoint, before []mounted) error {
 	for i := len(before) - 1; i >= 0; i-- {
-		m := before[i]
-		rest, ok := below(p.target, m.target)
+		m := &before[i]
+		rest, is := below(p.target, m.target)
 		switch {
-		case !ok:
+		case !is:
 			continue
 		case rest == "":
 			return nil // on top of an earlier mount
 		case m.tmpfs:
 			dir := m.target
-			for name := range strings.SplitSeq(rest, "/") {
-				dir = path.Join(dir, name)
-				p.make = append(p.make, dir)
+			for rest != "" {
+				var name string
+				name, rest, _ = cut(rest, "/")
+				dir = text(dir, "/", name)
+				p.make = add(p.make, dir)
 			}
 			return nil
 		default:
-			return c.placeIn(what, p, m.source, rest)
+			return placeIn(what, p, m.source, rest)
 		}
 	}
-	return c.placeInRoot(what, p)
+	return y.placeInRoot(what, p)
 }
 
-// below gives the rest of p below dir, if it is there.
-func below(p, dir string) (rest string, ok bool) {
-	if p == dir {
-		return "", true
+// placeIn checks a mount point below an earlier -a: it must be there, since what was added
+// is the user's own and is never written to.
+func placeIn(what string, p *mountPoint, source, rest string) error {
+	fd, e := sysOpen(source, unix.O_PATH, 0)
+	if e != 0 {
+		return failedCall("open", source, "O_PATH", e)
 	}
-	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
-}
-
-// placeIn checks a mount point below an earlier -a: it must be there, since what
-// was added is the user's own and is never written to.
-func (c *config) placeIn(what string, p *mountPoint, source, rest string) error {
-	fd, err := unix.Open(source, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &hostError{call: fmt.Sprintf("open(%s, O_PATH)", quote(source)), err: err}
-	}
-	defer unix.Close(fd)
-	found, err := lookup(fd, rest)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, explainLookup(fd, source, rest, err))
-	}
-	if found == nil {
-		return fmt.Errorf("%s: there is no %s in %s, which is added there: make it first", what, rest, source)
-	}
-	return sameKind(what, p, found)
-}
-
-// placeInRoot checks a mount point in the root directory and, if it is not there,
-// notes it as missing.
-func (c *config) placeInRoot(what string, p *mountPoint) error {
-	rel := strings.TrimPrefix(p.target, "/")
-	found, err := lookup(c.root.fd, rel)
+	var st unix.Stat_t
+	found, e := lookup(fd, rest, &st)
+	err := error(nil)
 	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, explainLookup(c.root.fd, c.root.dir, rel, err))
-	case found != nil:
-		return sameKind(what, p, found)
+	case e != 0:
+		err = fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(fd, source, rest, e)) })
+	case !found:
+		err = fault(func() error {
+			return fmt.Errorf("%s: there is no %s in %s, which is added there: make it first", what, rest, source)
+		})
+	default:
+		err = sameKind(what, p, isDir(&st))
 	}
-	for _, m := range c.root.missing {
-		if m.target == p.target {
+	sysClose(fd)
+	return err
+}
+
+// placeInRoot checks a mount point in the root directory and, if it is not there, notes it
+// as missing.
+func (y *layout) placeInRoot(what string, p *mountPoint) error {
+	rel := p.target[1:]
+	var st unix.Stat_t
+	found, e := lookup(y.fd, rel, &st)
+	switch {
+	case e != 0:
+		return fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, rel, e)) })
+	case found:
+		return sameKind(what, p, isDir(&st))
+	}
+	for i := range y.missing {
+		if y.missing[i].target == p.target {
 			return nil
 		}
 	}
-	c.root.missing = append(c.root.missing, *p)
+	y.missing = add(y.missing, *p)
 	return nil
 }
 
-// sameKind: a directory can be mounted on a directory only, anything else on
-// anything else (mount(2), ENOTDIR).
-func sameKind(what string, p *mountPoint, found *unix.Stat_t) error {
-	isDir := found.Mode&unix.S_IFMT == unix.S_IFDIR
+// sameKind makes sure that p can be mounted on what is there: a directory can be mounted
+// on a directory only, anything else on anything else (mount(2), ENOTDIR).
+func sameKind(what string, p *mountPoint, dir bool) error {
 	switch {
-	case p.dir && !isDir:
-		return fmt.Errorf("%s: %s in the container is not a directory, and a directory can be mounted on nothing else", what, p.target)
-	case !p.dir && isDir:
-		return fmt.Errorf("%s: %s in the container is a directory, and a file cannot be mounted on it: name the file, %s", what, p.target, path.Join(p.target, "NAME"))
+	case p.dir && !dir:
+		return fault(func() error {
+			return fmt.Errorf("%s: %s in the container is not a directory, and a directory can be mounted on nothing else", what, p.target)
+		})
+	case !p.dir && dir:
+		return fault(func() error {
+			return fmt.Errorf("%s: %s in the container is a directory, and a file cannot be mounted on it: name the file, %s", what, p.target, path.Join(p.target, "NAME"))
+		})
 	}
 	return nil
 }
 
-// lookup gives the file at rel below the directory dirfd, or nil if there is none.
-// A symlink anywhere on the way is the error ELOOP.
-func lookup(dirfd int, rel string) (*unix.Stat_t, error) {
-	fd, err := unix.Openat2(dirfd, rel, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS,
-	})
-	if err == unix.ENOENT {
-		return nil, nil
+// lookup looks at the file at rel below the directory dirfd; found is false if there is
+// none. A symlink anywhere on the way is the error ELOOP.
+func lookup(dirfd int, rel string, st *unix.Stat_t) (found bool, e syscall.Errno) {
+	if indexByte(rel, '/') < 0 { // a single name: it leads nowhere else
+		switch e = sysFstatat(dirfd, rel, st, unix.AT_SYMLINK_NOFOLLOW); {
+		case e == 0 && st.Mode&unix.S_IFMT == unix.S_IFLNK:
+			return false, unix.ELOOP
+		case e == unix.ENOENT:
+			return false, 0
+		}
+		return e == 0, e
 	}
-	if err != nil {
-		return nil, err
+	fd, e := sysOpenat2(dirfd, rel, unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	if e != 0 {
+		if e == unix.ENOENT {
+			e = 0
+		}
+		return false, e
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
-	}
-	return &st, nil
+	e = sysFstat(fd, st)
+	sysClose(fd)
+	return e == 0, e
 }
 
 // explainLookup says which part of the path is the trouble.
 func explainLookup(dirfd int, dir, rel string, err error) error {
+	failed := &callError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
 	if err != unix.ELOOP && err != unix.ENOTDIR {
-		he := &hostError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
 		if err == unix.ENOSYS || err == unix.EPERM {
-			he.hint = "a system call filter around tincan refuses it, as tincan's own default filter does, and must allow it"
+			failed.hint = "a system call filter around tincan refuses it, as tincan's own default filter does, and must allow it"
 		}
-		return he
+		return failed
 	}
 	parts := strings.Split(rel, "/")
 	for i := range parts {
@@ -233,128 +344,153 @@ func explainLookup(dirfd int, dir, rel string, err error) error {
 			return fmt.Errorf("/%s in the container is not a directory", part)
 		}
 	}
-	return &hostError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
+	return failed
 }
 
-// decideRoot chooses between the plain and the assembled root, and lists what the
-// latter consists of.
-func (c *config) decideRoot() error {
-	r := &c.root
-	r.assembled = r.host || len(r.missing) > 0 && (c.readOnly || !writable(r.fd))
-	if !r.assembled {
-		return nil
-	}
-	for _, m := range r.missing {
-		dir := path.Dir(m.target)
-		for dir != "/" && !c.willHave(dir) {
-			dir = path.Dir(dir)
-		}
-		if dir != "/" {
-			return fmt.Errorf("%s is not there to be mounted on, and %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs", m.target, path.Dir(m.target))
-		}
-	}
-	names, err := os.ReadDir(r.dir)
-	switch {
-	case err != nil && r.host:
-		return err
-	case err != nil:
-		return fmt.Errorf("-m %s: it has no %s to mount on and cannot be changed, and to be put together elsewhere it must be listed: %w; chmod o+r %s, or make what is missing", r.dir, r.missing[0].target, err, r.dir)
-	}
-	for _, n := range names {
-		e := rootEntry{name: n.Name(), dir: n.IsDir(), covered: c.covered("/" + n.Name())}
-		if n.Type()&os.ModeSymlink != 0 {
-			if e.link, err = os.Readlink(filepath.Join(r.dir, e.name)); err != nil {
-				return err
+// decideRoot chooses between the plain and the assembled root, and lists what the latter
+// consists of, or what has to be made in the former.
+func (y *layout) decideRoot(readOnly bool) error {
+	y.assembled = y.root.host || len(y.missing) > 0 && (readOnly || !writable(y.fd))
+	if !y.assembled {
+		for _, p := range chains(y.missing) {
+			if !y.willHave(p.target) {
+				y.toMake = add(y.toMake, p)
 			}
 		}
-		r.entries = append(r.entries, e)
+		return nil
 	}
-	r.missing = chains(r.missing)
+	for i := range y.missing {
+		target := y.missing[i].target
+		dir := parentDir(target)
+		for dir != "/" && !y.willHave(dir) {
+			dir = parentDir(dir)
+		}
+		if dir != "/" {
+			return fault(func() error {
+				return fmt.Errorf("%s is not there to be mounted on, and %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs", target, path.Dir(target))
+			})
+		}
+	}
+	if err := y.listRoot(); err != nil {
+		return err
+	}
+	y.missing = chains(y.missing)
 	return nil
 }
 
-// willHave tells whether the directory is in the root directory.
-func (c *config) willHave(dir string) bool {
-	found, err := lookup(c.root.fd, strings.TrimPrefix(dir, "/"))
-	return err == nil && found != nil
+// listRoot lists the entries of the root directory, by name.
+func (y *layout) listRoot() error {
+	dir := y.root.dir
+	all, e := names(dir)
+	switch {
+	case e != 0 && y.root.host:
+		return failedCall("open", dir, "O_RDONLY|O_DIRECTORY", e)
+	case e != 0:
+		return fault(func() error {
+			return fmt.Errorf("-m %s: it has no %s to mount on and cannot be changed, and to be put together elsewhere it must be listed: %w; chmod o+r %s, or make what is missing",
+				dir, y.missing[0].target, &os.PathError{Op: "open", Path: dir, Err: e}, dir)
+		})
+	}
+	sortStrings(all)
+	for _, n := range all {
+		var st unix.Stat_t
+		if e := sysFstatat(y.fd, n, &st, unix.AT_SYMLINK_NOFOLLOW); e == unix.ENOENT {
+			continue
+		} else if e != 0 {
+			return failedCall("lstat", text(dir, "/", n), "", e)
+		}
+		entry := rootEntry{name: n, dir: isDir(&st), covered: y.covered(text("/", n))}
+		if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			if entry.link, e = sysReadlinkat(y.fd, n); e != 0 {
+				return failedCall("readlink", text(dir, "/", n), "", e)
+			}
+		}
+		y.entries = add(y.entries, entry)
+	}
+	return nil
 }
 
-// toMake lists what the launcher makes in a root directory: the missing mount points,
-// and the directories that lead to them.
-func (c *config) toMake() []mountPoint {
-	return slices.DeleteFunc(chains(c.root.missing), func(p mountPoint) bool { return c.willHave(p.target) })
+// sortStrings sorts a short list: by insertion.
+func sortStrings(v []string) {
+	for i := 1; i < len(v); i++ {
+		for j := i; j > 0 && v[j] < v[j-1]; j-- {
+			v[j], v[j-1] = v[j-1], v[j]
+		}
+	}
+}
+
+// willHave reports whether the directory is in the root directory.
+func (y *layout) willHave(dir string) bool {
+	var st unix.Stat_t
+	found, e := lookup(y.fd, dir[1:], &st)
+	return e == 0 && found
 }
 
 // chains lists, for each missing point, the directories that lead to it as well.
 func chains(points []mountPoint) []mountPoint {
 	var out []mountPoint
-	seen := map[string]bool{}
 	for _, p := range points {
-		var up []mountPoint
-		for d := path.Dir(p.target); d != "/"; d = path.Dir(d) {
-			up = append(up, mountPoint{target: d, dir: true})
-		}
-		for i := len(up) - 1; i >= -1; i-- {
-			q := p
-			if i >= 0 {
-				q = up[i]
-			}
-			if !seen[q.target] {
-				seen[q.target] = true
-				out = append(out, q)
+		for i := 1; i < len(p.target); i++ {
+			if p.target[i] == '/' {
+				out = addPoint(out, mountPoint{target: p.target[:i], dir: true})
 			}
 		}
+		out = addPoint(out, p)
 	}
 	return out
 }
 
-// covered tells whether a directory below / is mounted over as a whole.
-func (c *config) covered(dir string) bool {
-	for _, t := range ownMounts {
+// addPoint adds a mount point that is not there yet.
+func addPoint(points []mountPoint, p mountPoint) []mountPoint {
+	for i := range points {
+		if points[i].target == p.target {
+			return points
+		}
+	}
+	return add(points, p)
+}
+
+// covered reports whether a directory below / is mounted over as a whole.
+func (y *layout) covered(dir string) bool {
+	for _, t := range containersOwn {
 		if t == dir {
 			return true
 		}
 	}
-	for _, t := range c.private {
-		if t.target == dir {
+	for i := range y.private {
+		if y.private[i].target == dir {
 			return true
 		}
 	}
 	return false
 }
 
-// writable tells whether directories can be made in the directory.
-func writable(dirfd int) bool {
-	return unix.Faccessat(dirfd, ".", unix.W_OK, 0) == nil
-}
+// writable reports whether directories can be made in the directory.
+func writable(dirfd int) bool { return sysFaccessat(dirfd, ".", unix.W_OK) == 0 }
 
-// beneath tells whether the directory is below one of those already.
-func beneath(private []privateDir, dir string) bool {
-	return slices.ContainsFunc(private, func(p privateDir) bool {
-		_, ok := below(dir, p.target)
-		return ok
-	})
-}
-
-// hostTmpfs gives the private directories of the host's own tree, by their real
-// names: /home may be a symlink.
-func (c *config) hostTmpfs() ([]privateDir, error) {
-	homes, err := c.rootless.homes()
-	if err != nil {
-		return nil, err
-	}
+// hostTmpfs returns the private directories of the host's own tree, by their real names:
+// /home may be a symlink. homes are the caller's.
+func hostTmpfs(homes []hostDir) []privateDir {
 	var out []privateDir
-	seen := map[string]bool{}
-	for _, p := range append(slices.Clone(hostPrivate), homes...) {
-		dir, err := filepath.EvalSymlinks(p.dir)
-		if os.IsNotExist(err) && path.Dir(p.dir) == "/" {
-			dir, err = p.dir, nil // the assembled root will have it
+	for _, p := range addAll(addAll(nil, hostPrivate[:]), homes) {
+		dir, e := realPath(p.dir)
+		if e == unix.ENOENT && parentDir(p.dir) == "/" {
+			dir, e = p.dir, 0 // the assembled root will have it
 		}
-		if err != nil || seen[dir] || beneath(out, dir) {
+		if e != 0 || beneath(out, dir) {
 			continue
 		}
-		seen[dir] = true
-		out = append(out, privateDir{mountPoint{target: dir, dir: true}, p.mode, p.why})
+		out = add(out, privateDir{mountPoint{target: dir, dir: true}, p.mode, p.why})
 	}
-	return out, nil
+	return out
+}
+
+// beneath reports whether the directory is one of those already, or below one.
+func beneath(private []privateDir, dir string) bool {
+	for i := range private {
+		if _, is := below(dir, private[i].target); is {
+			return true
+		}
+	}
+	return false
 }

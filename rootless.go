@@ -39,9 +39,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 )
 
 // rootless is what is different for a user who is not root.
@@ -56,17 +54,18 @@ type rootless struct {
 }
 
 // userIDs is setIDs for a user who is not root: given are the --maps.
-func (c *config) userIDs(w caller, given []idMap) error {
-	c.rootless = rootless{on: true, who: w}
+func (c *config) userIDs(w *caller, given []idMap) error {
+	c.rootless = rootless{on: true, who: *w}
 	r := &c.rootless
-	if !w.around.have([]idMap{{outside: uint32(w.uid), count: 1}}, nil) {
-		return fmt.Errorf("user %d is nobody in the user namespace around tincan, where no id is mapped to it: map one there (unshare -r)", w.uid)
+	self := [1]idMap{{outside: uint32(w.uid), count: 1}}
+	if !w.around.have(self[:], nil) {
+		return fault(func() error {
+			return fmt.Errorf("user %d is nobody in the user namespace around tincan, where no id is mapped to it: map one there (unshare -r)", w.uid)
+		})
 	}
-	own := []idMap{{uint32(c.uid), uint32(w.uid), 1}}
-	ownGroup := []idMap{{uint32(c.gid), uint32(w.gid), 1}}
 	var g grants
-	var err error
-	if !w.maps && !isOwnID(given, w) {
+	if !w.maps && !isOwnID(given, w.uid) {
+		var err error
 		if g, err = grantsOf(w); err != nil {
 			return err
 		}
@@ -75,22 +74,25 @@ func (c *config) userIDs(w caller, given []idMap) error {
 	switch {
 	case given != nil:
 		c.maps, c.gidMaps = given, groupMaps(given, w)
-		if err := r.allowed(c.maps, c.gidMaps, g); err != nil {
+		if err := r.allowed(c.maps, c.gidMaps, &g); err != nil {
 			return err
 		}
 	case w.maps:
-		c.maps = defaultMaps
+		c.maps = defaultMaps[:]
 		c.gidMaps = c.maps
 	case g.lacks != nil:
-		c.maps, c.gidMaps = own, ownGroup
+		c.maps = list(idMap{uint32(c.uid), uint32(w.uid), 1})
+		c.gidMaps = list(idMap{uint32(c.gid), uint32(w.gid), 1})
 	default:
 		c.maps, c.gidMaps = wholeRange(w.uid, g.uids), wholeRange(w.gid, g.gids)
 	}
-	r.single = isOwnID(c.maps, w)
+	r.single = isOwnID(c.maps, w.uid)
 	r.outerUID, r.outerGID = withOwn(c.maps, w.uid), withOwn(c.gidMaps, w.gid)
-	for i, m := range [][]idMap{r.outerUID, r.outerGID} {
+	for i, m := range [...][]idMap{r.outerUID, r.outerGID} {
 		if err := sound(m); err != nil {
-			return fmt.Errorf("%s: %w; to do without: --map=0:%d:1", r.mapFrom(given, i), err, w.uid)
+			return fault(func() error {
+				return fmt.Errorf("%s: %w; to do without: --map=0:%d:1", r.mapFrom(given, i), err, w.uid)
+			})
 		}
 	}
 	if r.single {
@@ -107,50 +109,57 @@ func (r *rootless) mapFrom(given []idMap, i int) string {
 	return fmt.Sprintf("%s/%s with the own id", hostEtc, []string{"subuid", "subgid"}[i])
 }
 
-// isOwnID: the map has the own id and no other.
-func isOwnID(maps []idMap, w caller) bool {
-	return len(maps) == 1 && maps[0].count == 1 && int(maps[0].outside) == w.uid
+// isOwnID reports whether the map has the own id and no other.
+func isOwnID(maps []idMap, uid int) bool {
+	return len(maps) == 1 && maps[0].count == 1 && int(maps[0].outside) == uid
 }
 
-// groupMaps: the own user id of a --map stands for the own group id as well.
-func groupMaps(maps []idMap, w caller) []idMap {
+// groupMaps are the maps of groups that belong to --maps: there the own user id stands for
+// the own group id as well.
+func groupMaps(maps []idMap, w *caller) []idMap {
 	var out []idMap
 	for _, m := range maps {
 		if m.count == 1 && int(m.outside) == w.uid {
 			m.outside = uint32(w.gid)
 		}
-		out = append(out, m)
+		out = add(out, m)
 	}
 	return out
 }
 
-// allowed: each line of a --map must be the own id, or granted.
-func (r *rootless) allowed(uids, gids []idMap, g grants) error {
+// allowed makes sure that each line of a --map is the own id, or granted.
+func (r *rootless) allowed(uids, gids []idMap, g *grants) error {
 	if r.who.maps {
 		return nil
 	}
-	for _, f := range []struct {
-		maps, granted []idMap
-		own           int
-		file          string
-	}{{uids, g.uids, r.who.uid, "subuid"}, {gids, g.gids, r.who.gid, "subgid"}} {
-		for _, m := range f.maps {
-			switch {
-			case m.count == 1 && int(m.outside) == f.own:
-			case !covers(f.granted, m.outside, m.count):
-				return fmt.Errorf("--map=%d:%d:%d: not root, and %s/%s does not grant these ids to user %d, who may have %d (the own id) and %s",
-					m.inside, m.outside, m.count, hostEtc, f.file, r.who.uid, f.own, grantsText(f.granted))
-			}
-		}
+	if err := r.allowedIn("subuid", uids, g.uids, r.who.uid); err != nil {
+		return err
 	}
-	if g.lacks != nil && !isOwnID(uids, r.who) {
-		return errors.New("--map: " + g.lacks.String())
+	if err := r.allowedIn("subgid", gids, g.gids, r.who.gid); err != nil {
+		return err
+	}
+	if g.lacks != nil && !isOwnID(uids, r.who.uid) {
+		return fault(func() error { return errors.New("--map: " + g.lacks.String()) })
+	}
+	return nil
+}
+
+func (r *rootless) allowedIn(file string, maps, granted []idMap, own int) error {
+	for _, m := range maps {
+		switch {
+		case m.count == 1 && int(m.outside) == own:
+		case !covers(granted, m.outside, m.count):
+			return fault(func() error {
+				return fmt.Errorf("--map=%d:%d:%d: not root, and %s/%s does not grant these ids to user %d, who may have %d (the own id) and %s",
+					m.inside, m.outside, m.count, hostEtc, file, r.who.uid, own, grantsText(granted))
+			})
+		}
 	}
 	return nil
 }
 
 // outerNamespace is what comes first of all: the ids, so that files can be made.
-func outerNamespace(c *config) []*step {
+func outerNamespace(c *config, d *fds) []*step {
 	r := &c.rootless
 	if !r.on {
 		return nil
@@ -158,71 +167,71 @@ func outerNamespace(c *config) []*step {
 	var steps []*step
 	switch {
 	case r.helpers[0] != "":
-		steps = helperSteps(r.helpers, r.outerUID, r.outerGID)
+		steps = helperSteps(&r.helpers, r.outerUID, r.outerGID)
 	default:
-		steps = []*step{mapStep("uid_map", mapLines(r.outerUID), "the own id, and nobody's permission is needed for it")}
+		steps = list(mapStep("uid_map", mapLines(r.outerUID), "the own id, and nobody's permission is needed for it"))
 		if !r.who.maps {
-			steps = append(steps, mapStep("setgroups", "deny", "who may leave a group may get at what it is shut out from: so the kernel wants this before it takes a group map without privilege"))
+			steps = add(steps, mapStep("setgroups", "deny", "who may leave a group may get at what it is shut out from: so the kernel wants this before it takes a group map without privilege"))
 		}
-		steps = append(steps, mapStep("gid_map", mapLines(r.outerGID), "the same for groups"))
+		steps = add(steps, mapStep("gid_map", mapLines(r.outerGID), "the same for groups"))
 	}
-	return append(steps, goStep(),
-		readByte(fd(c.fds.child, "SOCKET")).because("waits for the maps: files cannot be made without (EOVERFLOW)"))
+	steps = add(steps, goStep())
+	return add(steps, readByte(fd(d.child, "SOCKET")).because("waits for the maps: files cannot be made without (EOVERFLOW)"))
 }
 
-// innerMaps are the maps of the inner user namespace. They can only be written from
-// within it or the outer one, where the launcher is not. For a single id the child
-// does it itself; for more it takes power over the outer, which the child has left.
+// innerMaps are the maps of the inner user namespace. They can only be written from within
+// it or the outer one, where the launcher is not. For a single id the child does it itself;
+// for more it takes power over the outer, which the child has left.
 func innerMaps(c *config) (byChild, byHost []*step) {
 	if c.rootless.single && !c.rootless.who.maps { // who may write any map has not denied setgroups(2)
-		for _, f := range []struct {
-			file string
-			id   int
-		}{{"uid_map", c.uid}, {"gid_map", c.gid}} {
-			byChild = append(byChild, ownMap("/proc/self/"+f.file, mapLines([]idMap{{uint32(f.id), uint32(f.id), 1}}))...)
-		}
-		return byChild, nil
+		return addAll(ownMap("uid_map", c.uid), ownMap("gid_map", c.gid)), nil
 	}
-	byHost = []*step{
-		hostWrite("/proc/PID/uid_map", mapLines(identity(c.maps)), (*launch).writeInnerMaps).because("all ids of the outer user namespace, as they are there"),
-		hostWrite("/proc/PID/gid_map", mapLines(identity(c.gidMaps)), func(*launch) error { return nil }).because("the same for groups, written by the same process: only one in the outer namespace may"),
-	}
-	return nil, byHost
+	return nil, list(
+		hostStep(mapsInner, "write", shown("/proc/PID/uid_map", showQuoted), shown(mapLines(identity(c.maps)), showQuoted)).
+			because("all ids of the outer user namespace, as they are there"),
+		hostStep(mapsAlready, "write", shown("/proc/PID/gid_map", showQuoted), shown(mapLines(identity(c.gidMaps)), showQuoted)).
+			because("the same for groups, written by the same process: only one in the outer namespace may"),
+	)
 }
 
-// ownMap writes a map; the child's /proc is the container's own, by now.
-func ownMap(file, text string) []*step {
-	open := call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"))
-	open.keep = ^uintptr(0)
-	return []*step{
-		open.because("the inner user namespace has the one id that the outer has: its own process may write that"),
-		writeBytes(kept(), text),
+// ownMap writes a map of one id, from itself to itself; the child's /proc is the
+// container's own, by now.
+func ownMap(file string, id int) []*step {
+	line := [1]idMap{{uint32(id), uint32(id), 1}}
+	return writeMap(text("/proc/self/", file), mapLines(line[:]))
+}
+
+// writeMap writes a map in a process of the outer or the inner user namespace.
+func writeMap(file, lines string) []*step {
+	return list(
+		openForWriting(file).because("the inner user namespace has the one id that the outer has: its own process may write that"),
+		writeBytes(kept(), lines),
 		closeFD(kept()),
-	}
+	)
 }
 
-// helperSteps run newuidmap and newgidmap: program PID INSIDE HOST COUNT... The second
-// waits for both.
-func helperSteps(programs [2]string, uids, gids []idMap) []*step {
-	spawn := func(program, file string, maps []idMap, wait bool) *step {
-		argv := []string{program[strings.LastIndexByte(program, '/')+1:], "PID"}
-		for _, m := range maps {
-			argv = append(argv, strings.Fields(m.String())...)
-		}
-		return hostStep("spawn", func(l *launch) error {
-			argv := append([]string{argv[0], fmt.Sprint(l.pid)}, argv[2:]...)
-			h, err := startHelper(program, argv, file, maps)
-			if err == nil {
-				l.helpers = append(l.helpers, h)
-			}
-			if err != nil || wait || l.stepper != nil {
-				err = errors.Join(err, l.endHelpers())
-			}
-			return err
-		}, quote(program), vectorText(argv))
+// helperSteps run newuidmap and newgidmap: program PID INSIDE HOST COUNT... They run side
+// by side; the launcher waits for both before its next step that is not one of them.
+func helperSteps(programs *[2]string, uids, gids []idMap) []*step {
+	return list(
+		spawnStep(programs[0], "uid_map", uids).because("only a program with a set-id bit may map more than one's own id; it reads /etc/subuid, and runs beside the next"),
+		spawnStep(programs[1], "gid_map", gids).because("likewise, with /etc/subgid; waits for both"),
+	)
+}
+
+func spawnStep(program, file string, maps []idMap) *step {
+	s := hostStep(spawns, "spawn", shown(program, showQuoted), memory(unsafe.Pointer(&cstrings(helperArgs(program, "PID", maps))[0]), showVector))
+	s.file, s.mapFile, s.maps = program, file, maps
+	return s
+}
+
+// helperArgs is the command line of newuidmap or newgidmap.
+func helperArgs(program, pid string, maps []idMap) []string {
+	argv := list(baseName(program), pid)
+	for _, m := range maps {
+		argv = add(argv, unsigned(uint64(m.inside)))
+		argv = add(argv, unsigned(uint64(m.outside)))
+		argv = add(argv, unsigned(uint64(m.count)))
 	}
-	return []*step{
-		spawn(programs[0], "uid_map", uids, false).because("only a program with a set-id bit may map more than one's own id; it reads /etc/subuid, and runs beside the next"),
-		spawn(programs[1], "gid_map", gids, true).because("likewise, with /etc/subgid; waits for both"),
-	}
+	return argv
 }

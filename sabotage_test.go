@@ -13,64 +13,66 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
-// sabotageEnv makes the test binary a tincan whose step of that number fails.
+// sabotageEnv has a tincan that was built with the tag `sabotage` fail at the step of that
+// number (sabotage.go).
 const sabotageEnv = "TINCAN_TEST_SABOTAGE"
 
-// After main.go's own init: files are initialised in the order of their names.
-func init() {
-	text, ok := os.LookupEnv(sabotageEnv)
-	if !ok {
-		return
+// saboteurs are two such programs: with our entry point, which runs before Go's runtime,
+// and without it.
+var saboteurs = sync.OnceValues(func() ([2]string, error) {
+	var out [2]string
+	dir, err := os.MkdirTemp("", "saboteur")
+	if err != nil {
+		return out, err
 	}
-	os.Unsetenv(sabotageEnv)
-	if n, err := strconv.Atoi(text); err == nil {
-		alterPlan = func(plan []*step) { sabotage(plan[n]) }
-	} else if text == "crash" { // test/vm: PID 1 of a machine must report even that
-		alterPlan = func(plan []*step) {
-			plan[0] = nil
-			say("%s", plan[0].call)
+	os.Chmod(dir, 0o755)
+	for i, flags := range [][]string{{"-ldflags", "-E main.entry"}, {"-ldflags", ""}} {
+		out[i] = filepath.Join(dir, []string{"early", "plain"}[i])
+		cmd := exec.Command("go", append([]string{"build", "-tags", "sabotage", "-o", out[i]}, append(flags, ".")...)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return out, fmt.Errorf("%v: %w\n%s", cmd.Args, err, text)
 		}
-	} else if text == astray {
-		alterPlan = mountProcElsewhere
 	}
-	main()
+	return out, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if saboteursUsed.Load() {
+		if s, err := saboteurs(); err == nil {
+			os.RemoveAll(filepath.Dir(s[0]))
+		}
+	}
+	os.Exit(status)
 }
 
-// sabotaged is the errno of the failing step: one that no step tolerates.
-const sabotaged = unix.ENOSYS
+var saboteursUsed atomic.Bool
 
-func sabotage(s *step) {
-	if s.actor == host {
-		s.do = func(*launch) error { return sabotaged }
-		return
-	}
-	s.nr, s.may = 0x3fff, 0 // no such call on any architecture
-}
-
-// saboteur runs the test binary as tincan. step < 0 is none.
-func saboteur(t *testing.T, step int, args ...string) (status int, stdout, stderr string) {
+func saboteurBinary(t *testing.T, i int) string {
 	t.Helper()
-	self, err := os.Executable()
+	saboteursUsed.Store(true)
+	s, err := saboteurs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := append(slices.Clone(sabotageAs), self)
-	if sabotageAs != nil {
-		line[len(line)-1] = sabotageCopy
-	}
-	line = append(line, args...)
+	return s[i]
+}
+
+// saboteur runs one of the saboteurs. step < 0 is none.
+func saboteur(t *testing.T, binary, step int, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	line := append(append(slices.Clone(sabotageAs), saboteurBinary(t, binary)), args...)
 	c := exec.Command(line[0], line[1:]...)
-	text := "none"
 	if step >= 0 {
-		text = strconv.Itoa(step)
+		c.Env = append(os.Environ(), sabotageEnv+"="+strconv.Itoa(step))
 	}
-	c.Env = append(os.Environ(), sabotageEnv+"="+text)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	c.Run()
@@ -80,12 +82,8 @@ func saboteur(t *testing.T, step int, args ...string) (status int, stdout, stder
 	return c.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// sabotageAs is a command that runs the saboteur as another user, and sabotageCopy a
-// copy of this test binary that everybody may execute.
-var (
-	sabotageAs   []string
-	sabotageCopy string
-)
+// sabotageAs is a command that runs the saboteur as another user.
+var sabotageAs []string
 
 // sabotages are plans to fail: tincan's flags, and whether they run in a tree.
 type sabotages []struct {
@@ -114,20 +112,15 @@ func TestSabotageAsUser(t *testing.T) {
 	}
 	const user = 23457
 	public := t.TempDir()
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
 	passwd, _ := os.ReadFile("/etc/passwd")
 	for name, text := range map[string]string{
-		"saboteur": string(self), "passwd": string(passwd) + fmt.Sprintf("saboteur:x:%d:%d::/:/bin/sh\n", user, user),
+		"passwd": string(passwd) + fmt.Sprintf("saboteur:x:%d:%d::/:/bin/sh\n", user, user),
 		"subids": fmt.Sprintf("saboteur:800000:1000\n%d:900000:1000\n", user),
 	} {
 		if err := os.WriteFile(filepath.Join(public, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	sabotageCopy = filepath.Join(public, "saboteur")
 	sabotageAs = []string{"unshare", "-m", "--propagation", "private", "sh", "-ec",
 		fmt.Sprintf(`mount --bind %[1]s/passwd /etc/passwd; mount --bind %[1]s/subids /etc/subuid; mount --bind %[1]s/subids /etc/subgid
 			exec setpriv --reuid=%[2]d --regid=%[2]d --clear-groups "$0" "$@"`, public, user)}
@@ -163,7 +156,7 @@ func (all sabotages) fail(t *testing.T, owner int) {
 				if s.tree {
 					args = append(args, "-m", dir)
 				}
-				everyStepFails(t, dir, append(args, "--", "/bin/sh", "-c", "echo ran; echo ran >/tmp/mark/ran"))
+				everyStepFails(t, dir, append(args, "--", "/bin/sh", "-c", "echo ran; echo ran >>/tmp/mark/ran"))
 			})
 		}
 	})
@@ -197,15 +190,18 @@ func sabotageTree(t *testing.T) (dir string) {
 	return dir
 }
 
-// everyStepFails fails each step in turn. The marks that the command makes are removed.
+// everyStepFails fails each step in turn, in both programs: what fails before Go's runtime
+// is said by it, and in the same words. The marks that the command makes are removed.
 func everyStepFails(t *testing.T, dir string, args []string) {
-	status, out, text := saboteur(t, -1, append([]string{"plan", "--json"}, args...)...)
+	status, out, text := saboteur(t, 0, -1, append([]string{"plan", "--json"}, args...)...)
 	var plan []planLine
 	if err := json.Unmarshal([]byte(out), &plan); err != nil || status != 0 {
 		t.Fatalf("plan: %d, %v\n%s%s", status, err, out, text)
 	}
-	if status, out, text := saboteur(t, -1, args...); status != 0 || out != "ran\n" {
-		t.Fatalf("without sabotage: %d %q\n%s", status, out, text)
+	for binary := range 2 {
+		if status, out, text := saboteur(t, binary, -1, args...); status != 0 || out != "ran\n" {
+			t.Fatalf("without sabotage: %d %q\n%s", status, out, text)
+		}
 	}
 	os.Remove(filepath.Join(dir, "mark/ran"))
 	last := 0
@@ -218,25 +214,35 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 		if testing.Short() && i%10 != 0 { // make check, with -race; make test fails them all
 			continue
 		}
-		status, out, text := saboteur(t, i, args...)
 		want := statusFailed
 		if line.Call == "execve" {
 			want = 126
 		}
-		if status != want {
-			t.Errorf("%s: status %d, want %d\n%s", line.Text, status, want, text)
+		var said [2]string
+		for binary := range said {
+			status, out, text := saboteur(t, binary, i, args...)
+			said[binary] = text
+			if status != want {
+				t.Errorf("%s: status %d, want %d\n%s", line.Text, status, want, text)
+			}
+			first, _, _ := strings.Cut(text, "\n")
+			if want := fmt.Sprintf("tincan: step %d of %d: %s = ENOSYS (", i+1, len(plan), line.Text); !strings.HasPrefix(first, want) {
+				t.Errorf("step %d: the error is\n%s\nand does not begin\n%s", i+1, text, want)
+			}
+			ran := out != ""
+			if b, err := os.ReadFile(filepath.Join(dir, "mark/ran")); err == nil {
+				ran = true
+				os.Remove(filepath.Join(dir, "mark/ran"))
+				if string(b) != "ran\n" {
+					t.Errorf("step %d, %s: the command ran more than once: %q", i+1, line.Text, b)
+				}
+			}
+			if ran && line.Actor != "init" { // the command is on its way already
+				t.Errorf("step %d, %s: something ran", i+1, line.Text)
+			}
 		}
-		first, _, _ := strings.Cut(text, "\n")
-		if want := fmt.Sprintf("tincan: step %d of %d: %s = ENOSYS (", i+1, len(plan), line.Text); !strings.HasPrefix(first, want) {
-			t.Errorf("step %d: the error is\n%s\nand does not begin\n%s", i+1, text, want)
-		}
-		ran := out != ""
-		if _, err := os.Stat(filepath.Join(dir, "mark/ran")); err == nil {
-			ran = true
-			os.Remove(filepath.Join(dir, "mark/ran"))
-		}
-		if ran && line.Actor != "init" { // the command is on its way already
-			t.Errorf("step %d, %s: something ran", i+1, line.Text)
+		if said[0] != said[1] {
+			t.Errorf("step %d, %s: before the runtime and with it, the words differ:\n%s\n%s", i+1, line.Text, said[0], said[1])
 		}
 	}
 	t.Logf("%d steps", last+1)

@@ -45,12 +45,14 @@ type refusals struct {
 
 // startLog waits until the child has its filter and has sent the listener, and serves it
 // from then on.
+//
+//tincan:runtime
 func (l *launch) startLog() error {
 	var b [1]byte
 	for {
 		m, err := receive(l.parent, b[:])
 		if err != nil {
-			return &hostError{call: "recvmsg(PARENT)", err: err}
+			return &callError{call: "recvmsg(PARENT)", err: err}
 		}
 		if m.n == 0 {
 			return nil // the child has failed before: supervise has its report
@@ -65,7 +67,7 @@ func (l *launch) startLog() error {
 			done <- refusals{calls, err}
 		}()
 		if _, err := unix.Write(l.parent, []byte{1}); err != nil {
-			return &hostError{call: "write(PARENT)", err: err}
+			return &callError{call: "write(PARENT)", err: err}
 		}
 		return nil
 	}

@@ -1,12 +1,10 @@
-// The launcher's signals: each becomes a byte in a pipe, for poll(2).
+// The launcher's signals: one descriptor for poll(2), and one place that reads them.
 //
-// sigaction(2), signal(7), signal-safety(7), sigaltstack(2).
+// signal(7), signalfd(2), sigaction(2), credentials(7).
 //
-// Go's os/signal would do, but for each signal it has a few switches between threads,
-// and a thread that waits: together more than all else that the launcher does before
-// the clone. A handler of half a dozen instructions (signals_*.s) writes the signal's
-// number to the pipe, which is all that is wanted of it. (os/signal knows nothing of it
-// and must not be asked for one of these signals.)
+// Before the runtime there is one thread: the signals are blocked, and read from a
+// signalfd. With the runtime there are several, and os/signal writes a byte for each
+// signal to a pipe.
 //
 // Differs from the tutorial: there a signal ends the launcher, and the command and its
 // group stay behind.
@@ -14,7 +12,9 @@
 package main
 
 import (
-	"runtime"
+	"os"
+	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,10 +22,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passed are the signals that the launcher passes on: those that people and programs
-// send to a running command. Of the others, the usual default action is the launcher's
-// end, and with it the container's.
-var passed = []struct {
+// passed are the signals that the launcher passes on: those that people and programs send
+// to a running command. Of the others, the usual default action is the launcher's end, and
+// with it the container's.
+var passed = [...]struct {
 	signal syscall.Signal
 	why    string
 }{
@@ -43,25 +43,117 @@ var passed = []struct {
 	{unix.SIGCHLD, "not passed on: without an init it says that the command was stopped"},
 }
 
-// signalPipe is where the handler writes.
-//
-//lint:ignore U1000 signals_*.s read it
-var signalPipe int32
+// signalSource is where the launcher's signals come from. The zero value has none.
+type signalSource struct {
+	fd   int              // to be polled; 0 before start
+	mask uint64           // the signal mask before start, in early mode
+	put  []syscall.Signal // put back, for the next to ask
+}
 
-// The addresses of the handlers and of what they return to (amd64), in signals_*.s.
-var handlerAddress, faultAddress, nothingAddress, returnAddress uintptr
+// earlySignals are those that a run before the runtime had read when it gave up.
+var earlySignals []syscall.Signal
 
-// goHandler is Go's own handler, for faults.
-//
-//lint:ignore U1000 signals_*.s read it
-var goHandler uintptr
+// start comes before anything is made, so that a signal cannot end the launcher in between
+// and leave something behind. What the caller ignores (nohup(1)) stays ignored.
+func (s *signalSource) start() error {
+	if !early {
+		return s.startWithRuntime()
+	}
+	// A caller may ignore SIGCHLD, and then nobody can wait for a child (wait(2)).
+	setAction(unix.SIGCHLD, sigaction{})
+	var set uint64
+	for i := range passed {
+		set |= bit(passed[i].signal)
+	}
+	s.mask = sysSigmask(unix.SIG_BLOCK, set)
+	fd, e := sysSignalfd(set)
+	if e != 0 {
+		return failedCall("signalfd4", "", "-1, [...], 8, SFD_CLOEXEC|SFD_NONBLOCK", e)
+	}
+	s.fd = fd
+	return nil
+}
 
-const (
-	sigIgn     = 1          // SIG_IGN of asm-generic/signal-defs.h; SIG_DFL is 0
-	saRestorer = 0x04000000 // SA_RESTORER of the kernel's asm/signal.h
-	saOnStack  = 0x08000000 // a stack of its own: a goroutine's may be too small
-	saRestart  = 0x10000000 // system calls that were interrupted go on by themselves
-)
+//tincan:runtime
+func (s *signalSource) startWithRuntime() error {
+	p, e := sysPipe(unix.O_NONBLOCK)
+	if e != 0 {
+		return failedCall("pipe2", "", "O_CLOEXEC|O_NONBLOCK", e)
+	}
+	s.fd, s.put, earlySignals = p[0], append(s.put, earlySignals...), nil
+	caught := make(chan os.Signal, 64)
+	for _, p := range passed {
+		if !signal.Ignored(p.signal) {
+			signal.Notify(caught, p.signal)
+		}
+	}
+	go forward(caught, p[1])
+	return nil
+}
+
+// forward writes a byte for each signal.
+func forward(caught <-chan os.Signal, to int) {
+	for sig := range caught {
+		unix.Write(to, []byte{byte(sig.(syscall.Signal))})
+	}
+}
+
+// callers is the signal mask that the caller has given to the launcher, whose own mask is
+// known: before the runtime, signals are blocked for the signalfd.
+func (s *signalSource) callers(own uint64) uint64 {
+	if early && s.fd != 0 {
+		return s.mask
+	}
+	return own
+}
+
+// stop undoes start, for begin to return: the runtime makes its own arrangements.
+func (s *signalSource) stop() {
+	if early && s.fd != 0 {
+		earlySignals = s.put
+		sysClose(s.fd)
+		sysSigmask(unix.SIG_SETMASK, s.mask)
+		s.fd = 0
+	}
+}
+
+// next returns the next signal that has come, and false if there is none.
+func (s *signalSource) next() (syscall.Signal, bool) {
+	if n := len(s.put); n > 0 {
+		sig := s.put[0]
+		s.put = s.put[1:]
+		return sig, true
+	}
+	if s.fd == 0 {
+		return 0, false
+	}
+	for early {
+		b := space(int(unsafe.Sizeof(unix.SignalfdSiginfo{})))
+		if n, e := sysRead(s.fd, b); e != 0 || n != len(b) {
+			return 0, false
+		}
+		// "Blocked signals are never ignored" (kernel/signal.c): so that is seen to here.
+		sig := syscall.Signal((*unix.SignalfdSiginfo)(unsafe.Pointer(&b[0])).Signo)
+		if getAction(sig).handler != sigIgn {
+			return sig, true
+		}
+	}
+	b := space(1)
+	n, e := sysRead(s.fd, b)
+	return syscall.Signal(b[0]), e == 0 && n == 1
+}
+
+// later puts a signal back.
+func (s *signalSource) later(sig syscall.Signal) { s.put = add(s.put, sig) }
+
+func bit(s syscall.Signal) uint64 { return 1 << (uint(s) - 1) }
+
+func sysSignalfd(set uint64) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
+	return int(r), e
+}
+
+const sigIgn = 1 // SIG_IGN of asm-generic/signal-defs.h; SIG_DFL is 0
 
 // sigaction is the kernel's struct sigaction, which is not the C library's.
 type sigaction struct {
@@ -69,82 +161,112 @@ type sigaction struct {
 	rest           [2]uint64 // restorer and mask; on riscv64 the mask comes first
 }
 
-// caught is the action of a signal that becomes a byte in the pipe. No other signal
-// comes in between.
-func caught() sigaction {
-	a := sigaction{handlerAddress, saOnStack | saRestart, [2]uint64{0, ^uint64(0)}}
-	switch runtime.GOARCH {
-	case "amd64":
-		a.flags |= saRestorer // elsewhere a handler returns to the vDSO
-		a.rest[0] = uint64(returnAddress)
-	case "riscv64":
-		a.rest[0] = ^uint64(0)
-	}
-	return a
-}
-
-// setAction is rt_sigaction(2). It gives the action until then.
+// setAction is rt_sigaction(2). It returns the action until then.
 func setAction(s syscall.Signal, action sigaction) (old sigaction) {
-	const sigsetsize = 8
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&old)), sigsetsize, 0, 0)
+	syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
 	return old
 }
 
-// catchSignals comes before anything is made, so that a signal cannot end the launcher
-// in between and leave something behind. What the caller ignores (nohup(1)) stays
-// ignored. It gives the pipe's reading end.
-func catchSignals() (int, error) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return -1, &hostError{call: "pipe2(O_CLOEXEC|O_NONBLOCK)", err: err}
-	}
-	signalPipe = int32(p[1])
-	for _, s := range passed {
-		if old := setAction(s.signal, caught()); old.handler == sigIgn {
-			setAction(s.signal, old)
-		}
-	}
-	return p[0], nil
-}
-
-// onlyOwnFaults makes SIGSEGV and its like harmless if they were sent and not made by a
-// fault: Go would take them for one and end.
-func onlyOwnFaults() {
-	for _, s := range []syscall.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE} {
-		a := defaultAction(s)
-		goHandler, a.handler = a.handler, faultAddress
-		setAction(s, a)
-	}
-}
-
-// doNothing makes a signal harmless, for this process and not for the programs that it
-// starts. SIG_IGN would pass on to those; and SIG_DFL, which PID 1 is said to be safe
-// from, is fatal if the main thread has the signal blocked just then and another thread
-// has not (the kernel's sig_ignored and complete_signal, kernel/signal.c).
-func doNothing(s syscall.Signal) {
-	a := caught()
-	a.handler = nothingAddress
-	setAction(s, a)
+func getAction(s syscall.Signal) (action sigaction) {
+	syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), sigsetSize, 0, 0)
+	return action
 }
 
 // ignore ignores a signal from now on.
 func ignore(s syscall.Signal) { setAction(s, sigaction{handler: sigIgn}) }
 
-// defaultAction gives a signal its default action.
-func defaultAction(s syscall.Signal) (old sigaction) { return setAction(s, sigaction{}) }
-
-// stopDefault stops the launcher, or its whole process group, by SIGTSTP's default
-// action. It is not SIGSTOP, because the kernel does not stop an orphaned process
-// group, which no shell would ever continue, by SIGTSTP (setpgid(2)).
-func stopDefault(group bool) {
-	old := defaultAction(unix.SIGTSTP)
+// stopSelf stops the launcher, or its whole process group, by SIGTSTP's default action. It
+// is not SIGSTOP, because the kernel does not stop an orphaned process group, which no
+// shell would ever continue, by SIGTSTP (setpgid(2)).
+func stopSelf(group bool) {
+	old := setAction(unix.SIGTSTP, sigaction{})
 	if group {
-		unix.Kill(0, unix.SIGTSTP)
-		for pendingToAny(unix.SIGTSTP) { // any thread may take it, and must find the default action
-			time.Sleep(100 * time.Microsecond)
-		}
+		sysKill(0, unix.SIGTSTP)
 	} else {
-		unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGTSTP)
+		sysKillThread(unix.SIGTSTP)
 	}
+	mask := sysSigmask(unix.SIG_UNBLOCK, bit(unix.SIGTSTP)) // the process stops here
+	if group && !early {
+		waitUntilTaken(unix.SIGTSTP)
+	}
+	sysSigmask(unix.SIG_SETMASK, mask)
 	setAction(unix.SIGTSTP, old)
+}
+
+// waitUntilTaken waits until one of the threads, whichever, has taken the signal: it must
+// find the default action.
+//
+//tincan:runtime
+func waitUntilTaken(s syscall.Signal) {
+	for pendingToAny(s) {
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// sysKillThread sends a signal to this thread.
+func sysKillThread(s syscall.Signal) {
+	tid, _, _ := syscall.RawSyscall6(unix.SYS_GETTID, 0, 0, 0, 0, 0, 0)
+	syscall.RawSyscall6(unix.SYS_TGKILL, uintptr(sysGetpid()), tid, uintptr(s), 0, 0, 0)
+}
+
+// catchAll is for a machine's PID 1, which no signal may end: every one is caught, and
+// those that are not passed on are dropped. Two of them Go leaves alone, and they must not
+// have their default action: the kernel may take them for fatal while the main thread has
+// them blocked (kernel/signal.c, complete_signal). They are ignored instead; the C library,
+// which uses them for threads, sets its own handlers.
+func (s *signalSource) catchAll() error {
+	p, e := sysPipe(unix.O_NONBLOCK)
+	if e != 0 {
+		return failedCall("pipe2", "", "O_CLOEXEC|O_NONBLOCK", e)
+	}
+	s.fd = p[0]
+	for sig := syscall.Signal(32); sig <= 34; sig++ {
+		if getAction(sig).handler == 0 {
+			ignore(sig)
+		}
+	}
+	all, caught := make(chan os.Signal, 64), make(chan os.Signal, 64)
+	signal.Notify(all)
+	go func() {
+		for sig := range all {
+			if isPassed(sig.(syscall.Signal)) {
+				caught <- sig
+			}
+		}
+	}()
+	go forward(caught, p[1])
+	return nil
+}
+
+func isPassed(s syscall.Signal) bool {
+	for i := range passed {
+		if passed[i].signal == s {
+			return true
+		}
+	}
+	return false
+}
+
+// signalName is the signal's name, such as SIGTERM, also of those that have none.
+func signalName(s syscall.Signal) string {
+	if n := unix.SignalName(s); n != "" {
+		return n
+	}
+	if s >= 32 && s <= 64 {
+		return "SIGRT_" + decimal(int(s)-32)
+	}
+	return "signal " + decimal(int(s))
+}
+
+// pendingToAny reports whether a signal to the launcher's process has yet to be taken by
+// one of its threads: ShdPnd of proc_pid_status(5).
+func pendingToAny(s syscall.Signal) bool {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := cut(string(b), "\nShdPnd:\t")
+	text, _, _ := cut(rest, "\n")
+	set, err := strconv.ParseUint(text, 16, 64)
+	return err == nil && set>>(s-1)&1 == 1
 }

@@ -7,10 +7,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,60 +25,63 @@ type counters struct {
 }
 
 // readCounters reads the group's files, before the group goes; the peaks only if somebody
-// wants to know them.
-func (g *group) readCounters(peaks bool) counters {
+// wants to know them. name is the group's.
+func (g *group) readCounters(name string, peaks bool) counters {
 	c := counters{-1, -1, -1, -1, -1, -1}
 	if g.none {
 		return c
 	}
-	memory, pids := filepath.Join(g.parentOf("memory"), g.name), filepath.Join(g.parentOf("pids"), g.name)
-	events, peak := "memory.oom_control", "memory.max_usage_in_bytes"
+	memory, pids := text(g.parentOf("memory"), "/", name), text(g.parentOf("pids"), "/", name)
+	events, peak := "/memory.oom_control", "/memory.max_usage_in_bytes"
 	if g.v2 {
-		memory = filepath.Join(g.parentOf(""), g.name)
-		pids, events, peak = memory, "memory.events", "memory.peak"
+		memory = text(g.parentOf(""), "/", name)
+		pids, events, peak = memory, "/memory.events", "/memory.peak"
 	}
-	memoryEvents, _ := readFile(filepath.Join(memory, events))
-	pidsEvents, _ := readFile(filepath.Join(pids, "pids.events"))
+	memoryEvents, _ := readFile(text(memory, events))
+	pidsEvents, _ := readFile(text(pids, "/pids.events"))
 	c.oomHits = keyOf(memoryEvents, "oom")
 	c.oomKilled = keyOf(memoryEvents, "oom_kill")
 	c.oomGroup = keyOf(memoryEvents, "oom_group_kill")
 	c.pidsHit = keyOf(pidsEvents, "max")
 	if peaks {
-		c.memoryPeak = readKey(filepath.Join(memory, peak), "")
-		c.pidsPeak = readKey(filepath.Join(pids, "pids.peak"), "")
+		c.memoryPeak = readKey(text(memory, peak), "")
+		c.pidsPeak = readKey(text(pids, "/pids.peak"), "")
 	}
 	return c
 }
 
 // readKey is keyOf for a file.
 func readKey(file, key string) int64 {
-	text, _ := readFile(file)
-	return keyOf(text, key)
+	content, _ := readFile(file)
+	return keyOf(content, key)
 }
 
-// keyOf gives the number after a key of a flat-keyed text, or the text's only number for
-// the key "".
-func keyOf(text, key string) int64 {
-	for line := range strings.SplitSeq(text, "\n") {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok {
+// keyOf returns the number after a key of a flat-keyed text, or the text's only number for
+// the key "". It is -1 where there is none.
+func keyOf(content, key string) int64 {
+	for rest := content; rest != ""; {
+		var line string
+		line, rest = nextLine(rest)
+		name, value, two := cut(trimmed(line), " ")
+		if !two {
 			name, value = "", name
 		}
 		if name == key {
-			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-				return n
+			if n, valid := number(value); valid && n <= math.MaxInt64 {
+				return int64(n)
 			}
 		}
 	}
 	return -1
 }
 
-// oomElsewhere: not the container's own limit was reached, but that of a unit of systemd's
-// around it, for instance, or the machine's end. Version 1 does not tell them apart.
-func (k counters) oomElsewhere() bool { return k.oomKilled > 0 && k.oomHits == 0 }
+// oomElsewhere reports whether not the container's own limit was reached, but that of a
+// unit of systemd's around it, for instance, or the machine's end. Version 1 does not tell
+// them apart.
+func (k *counters) oomElsewhere() bool { return k.oomKilled > 0 && k.oomHits == 0 }
 
 // memoryHit is for the report: processes killed at the container's own limit.
-func (k counters) memoryHit() int64 {
+func (k *counters) memoryHit() int64 {
 	if k.oomElsewhere() {
 		return 0
 	}
@@ -88,28 +89,27 @@ func (k counters) memoryHit() int64 {
 }
 
 // notes are the lines at the end about limits that were hit.
-func (k counters) notes(e *ending, c *config) []string {
+func (k *counters) notes(g *group) []string {
 	var out []string
 	if k.oomElsewhere() {
-		out = append(out, fmt.Sprintf("out of memory: the kernel killed processes of the container, which was below its own limit of %s: a group above it, or the machine, has no more", c.group.shown("memory")))
+		out = add(out, text("out of memory: the kernel killed processes of the container, which was below its own limit of ", g.shown("memory"), ": a group above it, or the machine, has no more"))
 	} else if k.oomGroup > 0 {
 		// Not oom_kill: the kernel counts its first victim twice there (mm/oom_kill.c).
-		out = append(out, fmt.Sprintf("out of memory: the kernel killed the whole container at its limit of %s; --memory raises it", c.group.shown("memory")))
+		out = add(out, text("out of memory: the kernel killed the whole container at its limit of ", g.shown("memory"), "; --memory raises it"))
 	} else if k.oomKilled > 0 {
-		out = append(out, fmt.Sprintf("out of memory: the kernel killed %s at the container's limit of %s; --memory raises it",
-			plural(int(k.oomKilled), "process"), c.group.shown("memory")))
+		out = add(out, text("out of memory: the kernel killed ", plural(int(k.oomKilled), "process"), " at the container's limit of ", g.shown("memory"), "; --memory raises it"))
 	}
 	if k.pidsHit > 0 {
-		out = append(out, fmt.Sprintf("too many processes: %s refused at the container's limit of %s; --pids raises it",
-			plural(int(k.pidsHit), "fork"), c.group.shown("pids")))
+		out = add(out, text("too many processes: ", plural(int(k.pidsHit), "fork"), " refused at the container's limit of ", g.shown("pids"), "; --pids raises it"))
 	}
 	return out
 }
 
 // shown is the value of a controller's limit, for a person.
 func (g *group) shown(controller string) string {
-	for _, f := range g.files {
-		if strings.HasPrefix(f.file, controller+".") && (strings.HasSuffix(f.file, ".max") || strings.HasSuffix(f.file, ".limit_in_bytes")) {
+	for i := range g.files {
+		f := &g.files[i]
+		if rest, is := cutPrefix(f.file, controller); is && (rest == ".max" || rest == ".limit_in_bytes") {
 			if controller == "memory" {
 				return sizeText(f.text)
 			}
@@ -117,21 +117,6 @@ func (g *group) shown(controller string) string {
 		}
 	}
 	return "?"
-}
-
-// sizeText gives bytes as a person writes them: 1GiB, 512MiB, 1000.
-func sizeText(s string) string {
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return s
-	}
-	for _, u := range []string{"", "KiB", "MiB", "GiB"} {
-		if n%1024 != 0 || n == 0 || u == "GiB" {
-			return fmt.Sprintf("%d%s", n, u)
-		}
-		n /= 1024
-	}
-	return s
 }
 
 // report of --stats. Times are in seconds, sizes in bytes; null is "not known".
@@ -156,7 +141,8 @@ type statsLimitsHits struct {
 
 // statsFile is where the report goes. It is opened before anything runs.
 type statsFile struct {
-	f    *os.File
+	fd   int
+	name string
 	made bool // it was not there before
 }
 
@@ -165,20 +151,26 @@ func openStats(name string) (*statsFile, error) {
 	case "":
 		return nil, nil
 	case "-":
-		return &statsFile{f: os.Stderr}, nil
+		return keep(statsFile{fd: 2}), nil
 	}
 	made := !exists(name)
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("--stats=%s: %w", name, err)
+	fd, e := sysOpen(name, unix.O_WRONLY|unix.O_CREAT, 0o644)
+	if e != 0 {
+		return nil, fault(func() error {
+			return fmt.Errorf("--stats=%s: %w", name, &os.PathError{Op: "open", Path: name, Err: e})
+		})
 	}
-	return &statsFile{f: f, made: made}, nil
+	return keep(statsFile{fd, name, made}), nil
 }
 
-// discard: the command did not run, and there is nothing to report.
+// discard is for a command that did not run: there is nothing to report.
 func (s *statsFile) discard() {
-	if s != nil && s.made {
-		os.Remove(s.f.Name())
+	if s == nil || s.fd == 2 {
+		return
+	}
+	sysClose(s.fd)
+	if s.made {
+		sysUnlinkat(unix.AT_FDCWD, s.name, 0)
 	}
 }
 
@@ -197,7 +189,7 @@ func (s *statsFile) write(e *ending) error {
 		Status:     e.exitStatus(),
 		TimedOut:   e.timedOut,
 		OOMKilled:  e.group.oomKilled > 0,
-		Wall:       e.wall.Round(time.Microsecond).Seconds(),
+		Wall:       time.Duration(e.wall).Round(time.Microsecond).Seconds(),
 		User:       seconds(e.usage.Utime),
 		System:     seconds(e.usage.Stime),
 		MemoryPeak: known(e.group.memoryPeak),
@@ -212,13 +204,40 @@ func (s *statsFile) write(e *ending) error {
 	if err != nil {
 		return err
 	}
-	if s.f != os.Stderr {
-		if err := s.f.Truncate(0); err != nil && errnoOf(err) != unix.EINVAL {
+	if s.fd != 2 {
+		if err := unix.Ftruncate(s.fd, 0); err != nil && err != unix.EINVAL {
 			return err
 		}
 	}
-	if _, err := s.f.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("--stats: %w", err)
+	if _, e := sysWrite(s.fd, string(append(b, '\n'))); e != 0 {
+		return fmt.Errorf("--stats: %w", &os.PathError{Op: "write", Path: s.name, Err: e})
 	}
 	return nil
+}
+
+// ending is how the command ended.
+type ending struct {
+	status   unix.WaitStatus // the command's
+	timedOut bool
+	wall     int64       // nanoseconds
+	usage    unix.Rusage // of all the container's processes
+	group    counters
+}
+
+// exitStatus is the launcher's own: the command's, or 128 and the signal's number.
+func (e *ending) exitStatus() int {
+	switch {
+	case e.timedOut:
+		return statusTimedOut
+	case e.status.Signaled():
+		return 128 + int(e.status.Signal())
+	}
+	return e.status.ExitStatus()
+}
+
+func statusText(w unix.WaitStatus) string {
+	if w.Signaled() {
+		return "signal " + signalName(w.Signal())
+	}
+	return fmt.Sprintf("exit status %d", w.ExitStatus())
 }

@@ -35,41 +35,45 @@ type stepper struct {
 	quit      bool
 }
 
-var errQuit = errors.New("ended at your wish, before the command was executed")
+type quitError struct{}
 
+func (*quitError) Error() string { return "ended at your wish, before the command was executed" }
+
+var errQuit = &quitError{}
+
+//tincan:runtime
 func newStepper(l *launch) (*stepper, error) {
 	if !isTerminal(0) || !isTerminal(2) {
 		return nil, errors.New("--step: needs a terminal for its questions, and standard input or standard error is none")
 	}
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, &hostError{call: "socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0)", err: err}
+	pair, e := sysSocketpair(unix.SOCK_SEQPACKET)
+	if e != 0 {
+		return nil, failedCall("socketpair", "", "AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0", e)
 	}
 	l.closing = append(l.closing, pair[0])
 	if err := passCredentials(pair[0]); err != nil {
 		return nil, err
 	}
-	l.c.fds.step = pair[1]
+	l.fds.step = pair[1]
 	// hostnameOf ends threads, and the one that clones must live: PR_SET_PDEATHSIG.
 	runtime.LockOSThread()
 	return &stepper{l: l, ours: pair[0], theirs: pair[1], last: -1}, nil
 }
 
-// gate gives the two steps before the plan's step i.
-func (s *stepper) gate(i int) []*step {
-	if s.l.plan[i].call == "execve" {
+// gate returns the two steps that come before a step.
+func (s *stepper) gate(next *step) []*step {
+	if next.kind == executes {
 		return nil // the filter may not allow it, and there is nothing more to show
 	}
 	n := new([4]byte)
-	binary.LittleEndian.PutUint32(n[:], uint32(i))
-	w := call("write", unix.SYS_WRITE, fd(s.theirs, "STEP"), mem(unsafe.Pointer(n), "NUMBER"), num(4))
-	w.index = i
-	r := readByte(fd(s.theirs, "STEP"))
-	r.index = i
-	return []*step{w, r}
+	binary.LittleEndian.PutUint32(n[:], uint32(next.index))
+	w := call("write", unix.SYS_WRITE, fd(s.theirs, "STEP"), mem(unsafe.Pointer(n), "NUMBER"), num(4), no, no, no)
+	return []*step{w, readByte(fd(s.theirs, "STEP"))}
 }
 
 // begin answers the child's gates until it has none left.
+//
+//tincan:runtime
 func (s *stepper) begin() {
 	unix.Close(s.theirs)
 	go func() {

@@ -80,7 +80,8 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 			if n, ok := header["__NR_"+s.call]; ok && n != int(s.nr) {
 				t.Errorf("%s: number %d, the kernel's header says %d", s, s.nr, n)
 			}
-			for i, a := range s.args {
+			for i := range s.args {
+				a := arg{s.args[i], s.labels[i]}
 				if a.show == nil {
 					if a.n != 0 || a.p != nil || a.kept != 0 {
 						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)

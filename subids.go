@@ -14,9 +14,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -36,13 +33,19 @@ type caller struct {
 // userNS are the maps of a user namespace that tincan was started in.
 type userNS struct{ uids, gids []idMap }
 
-// whoIs looks; tests say something else. Root in a user namespace that lacks the ids
-// of the default map, such as `unshare -r`, is root in name only.
-var whoIs = func() caller {
-	w := caller{uid: unix.Geteuid(), gid: unix.Getegid()}
+// asCaller replaces the caller in tests.
+var asCaller *caller
+
+// whoIs returns the caller. Root in a user namespace that lacks the ids of the default map,
+// such as `unshare -r`, is root in name only.
+func whoIs() caller {
+	if asCaller != nil {
+		return *asCaller
+	}
+	w := caller{uid: sysGeteuid(), gid: sysGetegid()}
 	held := ownCaps()
 	w.around = aroundTincan()
-	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps, defaultMaps)
+	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps[:], defaultMaps[:])
 	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN) && w.maps
 	return w
 }
@@ -50,39 +53,51 @@ var whoIs = func() caller {
 // firstUserns is the inode of the machine's own user namespace (PROC_USER_INIT_INO).
 const firstUserns = 0xeffffffd
 
-// aroundTincan looks at the user namespace that tincan itself is in.
+// aroundTincan returns the user namespace that tincan itself is in, if it is not the
+// machine's own.
 func aroundTincan() *userNS {
 	var st unix.Stat_t
-	if unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino == firstUserns {
+	if sysStat("/proc/self/ns/user", &st) == 0 && st.Ino == firstUserns {
 		return nil
 	}
-	return &userNS{mapsIn("/proc/self/uid_map"), mapsIn("/proc/self/gid_map")}
+	return keep(userNS{mapsIn("/proc/self/uid_map"), mapsIn("/proc/self/gid_map")})
 }
 
 // mapsIn reads uid_map or gid_map of one's own user namespace.
 func mapsIn(file string) []idMap {
-	text, _ := readFile(file)
+	content, _ := readFile(file)
+	return readMaps(content)
+}
+
+// readMaps reads the text of uid_map or gid_map.
+func readMaps(content string) []idMap {
 	var out []idMap
-	for line := range strings.SplitSeq(text, "\n") {
-		var m idMap
-		if n, _ := fmt.Sscan(line, &m.inside, &m.outside, &m.count); n == 3 {
-			out = append(out, m)
+	for rest := content; rest != ""; {
+		var line, a, b, c string
+		line, rest = nextLine(rest)
+		a, line = field(line)
+		b, line = field(line)
+		c, _ = field(line)
+		inside, valid := number(a)
+		outside, valid2 := number(b)
+		count, valid3 := number(c)
+		if valid && valid2 && valid3 {
+			out = add(out, idMap{uint32(inside), uint32(outside), uint32(count)})
 		}
 	}
 	return out
 }
 
-// have tells whether the ids on the outer side of these maps exist in the user namespace.
+// have reports whether the ids on the outer side of these maps exist in the user namespace.
 func (o *userNS) have(uids, gids []idMap) bool {
-	if o == nil {
-		return true
-	}
-	for _, f := range []struct{ here, maps []idMap }{{o.uids, uids}, {o.gids, gids}} {
-		here := turned(f.here)
-		for _, m := range f.maps {
-			if !covers(here, m.outside, m.count) {
-				return false
-			}
+	return o == nil || areThere(o.uids, uids) && areThere(o.gids, gids)
+}
+
+func areThere(here, maps []idMap) bool {
+	here = turned(here)
+	for _, m := range maps {
+		if !covers(here, m.outside, m.count) {
+			return false
 		}
 	}
 	return true
@@ -92,7 +107,7 @@ func (o *userNS) have(uids, gids []idMap) bool {
 func turned(maps []idMap) []idMap {
 	var out []idMap
 	for _, m := range maps {
-		out = append(out, idMap{m.outside, m.inside, m.count})
+		out = add(out, idMap{m.outside, m.inside, m.count})
 	}
 	return out
 }
@@ -120,39 +135,41 @@ func (l *lack) String() string {
 	case l.around:
 		return "the user namespace around tincan has no ids for it, as in another container or under unshare(1) or bwrap(1): start tincan outside of it, or map them there (unshare --map-auto)"
 	}
-	who, _ := userName(l.uid)
+	user, _ := passwdEntry(l.uid)
+	who := user.name
 	if who == "" {
-		who = strconv.Itoa(l.uid)
+		who = fmt.Sprint(l.uid)
 	}
 	return fmt.Sprintf("%s grants user %s no ids: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", l.file, who, who)
 }
 
-// grantsOf reads what the administrator has granted. A line of this user's that
-// cannot be read is an error: a typing mistake shall not quietly give another map.
-func grantsOf(w caller) (grants, error) {
+// grantsOf reads what the administrator has granted. A line of this user's that cannot be
+// read is an error: a typing mistake shall not quietly give another map.
+func grantsOf(w *caller) (grants, error) {
 	var g grants
-	for _, f := range []struct {
-		file string
-		to   *[]idMap
-	}{{hostEtc + "/subuid", &g.uids}, {hostEtc + "/subgid", &g.gids}} {
-		var err error
-		if *f.to, err = readGrants(f.file, w.uid); err != nil {
-			return g, fmt.Errorf("%w; to do without: --map=0:%d:1", err, w.uid)
-		}
-		if len(*f.to) == 0 {
-			g.lacks = &lack{file: f.file, uid: w.uid}
-		}
+	var err error
+	subuid, subgid := text(hostEtc, "/subuid"), text(hostEtc, "/subgid")
+	if g.uids, err = readGrants(subuid, w.uid); err == nil {
+		g.gids, err = readGrants(subgid, w.uid)
+	}
+	switch {
+	case err != nil:
+		return g, fault(func() error { return fmt.Errorf("%w; to do without: --map=0:%d:1", err, w.uid) })
+	case len(g.gids) == 0:
+		g.lacks = keep(lack{file: subgid, uid: w.uid})
+	case len(g.uids) == 0:
+		g.lacks = keep(lack{file: subuid, uid: w.uid})
 	}
 	switch {
 	case !w.around.have(g.uids, g.gids) || g.lacks != nil && w.around != nil:
-		g.lacks = &lack{around: true}
+		g.lacks = keep(lack{around: true})
 		return g, nil
 	case g.lacks != nil:
 		return g, nil
 	}
-	for i, program := range []string{"newuidmap", "newgidmap"} {
+	for i, program := range [...]string{"newuidmap", "newgidmap"} {
 		if g.helpers[i] = findProgram(program); g.helpers[i] == "" {
-			g.lacks = &lack{program: program}
+			g.lacks = keep(lack{program: program})
 			return g, nil
 		}
 	}
@@ -161,75 +178,90 @@ func grantsOf(w caller) (grants, error) {
 
 // readGrants reads the lines of a user: NAME:FIRST:COUNT, or its number for NAME.
 func readGrants(file string, uid int) ([]idMap, error) {
-	text, err := readFile(file)
-	if errnoOf(err) == unix.ENOENT || err == nil && text == "" {
+	content, e := readFile(file)
+	if e == unix.ENOENT || e == 0 && content == "" {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	if e != 0 {
+		return nil, failedCall("open", file, "O_RDONLY", e)
 	}
-	name, err := userName(uid)
+	user, err := passwdEntry(uid)
 	if err != nil {
 		return nil, err
 	}
 	var out []idMap
-	number, n := strconv.Itoa(uid), 0
-	for line := range strings.SplitSeq(text, "\n") {
+	own, n := decimal(uid), 0
+	for rest := content; rest != ""; {
+		var line string
+		line, rest = nextLine(rest)
 		n++
-		who, rest, _ := strings.Cut(line, ":")
-		if who == "" || who != name && who != number {
+		who, value, _ := cut(line, ":")
+		if who == "" || who != user.name && who != own {
 			continue
 		}
-		first, count, ok := strings.Cut(rest, ":")
-		f, err1 := strconv.ParseUint(first, 10, 32)
-		c, err2 := strconv.ParseUint(count, 10, 32) // no blanks, and no end of line of DOS: newuidmap takes none
-		if !ok || err1 != nil || err2 != nil || f+c > math.MaxUint32 {
-			return nil, fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536", file, n, line, who)
+		first, count, two := cut(value, ":")
+		f, valid := number(first)
+		c, valid2 := number(count) // no blanks, and no end of line of DOS: newuidmap takes none
+		if !two || !valid || !valid2 || f > math.MaxUint32 || c > math.MaxUint32 || f+c > math.MaxUint32 {
+			return nil, fault(func() error {
+				return fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536", file, n, line, who)
+			})
 		}
 		if c > 0 {
-			out = append(out, idMap{outside: uint32(f), count: uint32(c)})
+			out = add(out, idMap{outside: uint32(f), count: uint32(c)})
 		}
 	}
 	return out, nil
 }
 
-// userName finds the user's name; "" if there is none, as in a container.
-func userName(uid int) (string, error) {
-	fields, err := passwdEntry(uid)
-	if len(fields) == 0 {
-		return "", err
-	}
-	return fields[0], err
-}
+// passwdLine is a user's line of /etc/passwd: passwd(5). All is "" for a user who has none, as
+// in a container.
+type passwdLine struct{ name, gid, home string }
 
-// passwdEntry is the user's line of /etc/passwd: passwd(5).
-func passwdEntry(uid int) ([]string, error) {
-	text, err := readFile(hostEtc + "/passwd")
-	if errnoOf(err) == unix.ENOENT {
-		return nil, nil
+func passwdEntry(uid int) (passwdLine, error) {
+	file := text(hostEtc, "/passwd")
+	content, e := readFile(file)
+	if e == unix.ENOENT {
+		return passwdLine{}, nil
 	}
-	number := ":" + strconv.Itoa(uid) + ":"
-	for line := range strings.SplitSeq(text, "\n") {
-		if !strings.Contains(line, number) {
+	if e != 0 {
+		return passwdLine{}, failedCall("open", file, "O_RDONLY", e)
+	}
+	own := decimal(uid)
+	for rest := content; rest != ""; {
+		var line string
+		line, rest = nextLine(rest)
+		// NAME:PASSWORD:UID:GID:COMMENT:HOME:SHELL
+		name, more, _ := cut(line, ":")
+		_, more, _ = cut(more, ":")
+		id, more, _ := cut(more, ":")
+		if id != own {
 			continue
 		}
-		if f := strings.Split(line, ":"); len(f) > 6 && f[2] == number[1:len(number)-1] {
-			return f, nil
+		gid, more, _ := cut(more, ":")
+		_, more, _ = cut(more, ":")
+		if home, _, is := cut(more, ":"); is {
+			return passwdLine{name, gid, home}, nil
 		}
 	}
-	return nil, err
+	return passwdLine{}, nil
 }
 
-// findProgram looks for a program of the host in PATH, or, without one, where it usually is.
+// findProgram looks for a program of the host in PATH, or, without one, where it usually
+// is.
 func findProgram(name string) string {
-	search := os.Getenv("PATH")
+	search, _ := getenv("PATH")
 	if search == "" {
 		search = "/usr/bin:/bin"
 	}
-	for dir := range strings.SplitSeq(search, ":") {
-		p := filepath.Join(dir, name)
+	for more := true; more; {
+		var dir string
+		dir, search, more = cut(search, ":")
 		var st unix.Stat_t
-		if filepath.IsAbs(p) && unix.Stat(p, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && unix.Access(p, unix.X_OK) == nil {
+		if !hasPrefix(dir, "/") {
+			continue
+		}
+		if p := text(withoutEnd(dir, "/"), "/", name); sysStat(p, &st) == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG && sysFaccessat(unix.AT_FDCWD, p, unix.X_OK) == 0 {
 			return p
 		}
 	}
@@ -238,10 +270,10 @@ func findProgram(name string) string {
 
 // wholeRange maps the own id to 0 and what was granted to 1 and up, as podman does.
 func wholeRange(own int, granted []idMap) []idMap {
-	maps := []idMap{{0, uint32(own), 1}}
+	maps := list(idMap{0, uint32(own), 1})
 	next := uint32(1)
 	for _, g := range granted {
-		maps = append(maps, idMap{next, g.outside, g.count})
+		maps = add(maps, idMap{next, g.outside, g.count})
 		next += g.count
 	}
 	return maps

@@ -83,9 +83,9 @@ func TestMapsOfUsers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			etcWith(t, map[string]string{"passwd": passwd, "subuid": c.subuid, "subgid": c.subgid}, c.programs...)
-			was := whoIs
-			defer func() { whoIs = was }()
-			whoIs = func() caller { return caller{uid: 1000, gid: 100} }
+			was := asCaller
+			defer func() { asCaller = was }()
+			asCaller = &caller{uid: 1000, gid: 100}
 			conf := &config{}
 			err := conf.setIDs(&c.flags)
 			if c.wrong != "" {
@@ -144,9 +144,9 @@ func TestMapsInsideOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			etcWith(t, map[string]string{"passwd": passwd, "subuid": c.grant, "subgid": c.grant}, "newuidmap", "newgidmap")
-			was := whoIs
-			defer func() { whoIs = was }()
-			whoIs = func() caller { return caller{uid: 1000, gid: 100, around: c.around} }
+			was := asCaller
+			defer func() { asCaller = was }()
+			asCaller = &caller{uid: 1000, gid: 100, around: c.around}
 			conf := &config{}
 			err := conf.setIDs(&c.flags)
 			if c.uids == "" {
@@ -170,9 +170,9 @@ func TestMapsInsideOthers(t *testing.T) {
 }
 
 func TestRootsMaps(t *testing.T) {
-	was := whoIs
-	defer func() { whoIs = was }()
-	whoIs = func() caller { return caller{root: true} }
+	was := asCaller
+	defer func() { asCaller = was }()
+	asCaller = &caller{root: true}
 	c := &config{}
 	if err := c.setIDs(&runFlags{UID: 5}); err != nil || !slices.Equal(c.maps, []idMap{{0, 10000, 2000}}) || c.hostUID != 10005 || c.rootless.on {
 		t.Errorf("%v %+v", err, c)

@@ -12,10 +12,7 @@
 package main
 
 import (
-	"os"
-	"strconv"
-	"strings"
-	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,44 +29,50 @@ type jobControl struct {
 
 // newJobControl looks at the terminal, if there is one.
 func newJobControl() *jobControl {
-	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
+	fd, e := sysOpen("/dev/tty", unix.O_RDWR, 0)
+	if e != 0 {
 		return nil
 	}
-	t := &jobControl{fd: fd, own: unix.Getpgrp()}
-	t.state, _ = unix.IoctlGetTermios(fd, unix.TCGETS)
+	t := keep(jobControl{fd: fd, own: sysGetpgrp()})
+	state := one[unix.Termios]()
+	if _, e := sysIoctl(fd, unix.TCGETS, unsafe.Pointer(state)); e == 0 {
+		t.state = state
+	}
 	t.handOver = isTerminal(0) && !isPipe(1) && t.foreground() == t.own
 	t.lent = t.handOver
 	return t
 }
 
-// isTerminal tells whether the descriptor is a terminal.
+// isTerminal reports whether the descriptor is a terminal.
 func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	return err == nil
+	var state unix.Termios
+	_, e := sysIoctl(fd, unix.TCGETS, unsafe.Pointer(&state))
+	return e == 0
 }
 
 func isPipe(fd int) bool {
 	var st unix.Stat_t
-	return unix.Fstat(fd, &st) == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFSOCK)
+	return sysFstat(fd, &st) == 0 && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFSOCK)
 }
 
 func (t *jobControl) foreground() int {
-	n, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
-	if err != nil {
+	var group int32
+	if _, e := sysIoctl(t.fd, unix.TIOCGPGRP, unsafe.Pointer(&group)); e != 0 {
 		return 0
 	}
-	return n
+	return int(group)
 }
 
 func (t *jobControl) setForeground(group int) bool {
 	ignore(unix.SIGTTOU) // or a background process that sets the foreground is stopped
-	return unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) == nil
+	id := int32(group)
+	_, e := sysIoctl(t.fd, unix.TIOCSPGRP, unsafe.Pointer(&id))
+	return e == 0
 }
 
-// takeBack makes the launcher's group the foreground again, with the terminal's
-// settings as they were. If the foreground is a third group's, as after the shell's
-// `bg`, it stays that.
+// takeBack makes the launcher's group the foreground again, with the terminal's settings
+// as they were. If the foreground is a third group's, as after the shell's `bg`, it stays
+// that.
 func (t *jobControl) takeBack() {
 	if t == nil || !t.lent {
 		return
@@ -80,12 +83,13 @@ func (t *jobControl) takeBack() {
 		t.setForeground(t.own)
 	}
 	if t.state != nil {
-		unix.IoctlSetTermios(t.fd, unix.TCSETSW, t.state)
+		sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
 	}
 }
 
-// lend makes the command's group the foreground, if the launcher's is it.
-func (t *jobControl) lend(l *launch) bool {
+// lend makes the command's group the foreground, if the launcher's is it. first is the
+// container's first process.
+func (t *jobControl) lend(first int, init bool) bool {
 	if t == nil {
 		return false
 	}
@@ -97,7 +101,7 @@ func (t *jobControl) lend(l *launch) bool {
 		return false
 	}
 	if t.command == 0 {
-		if t.command = commandPid(l); t.command == 0 {
+		if t.command = commandPid(first, init); t.command == 0 {
 			return false
 		}
 	}
@@ -105,56 +109,54 @@ func (t *jobControl) lend(l *launch) bool {
 	return t.lent
 }
 
-// continued: the shell's `fg` or `bg`. With `fg` the launcher is in the foreground,
+// continued is for the shell's `fg` or `bg`. With `fg` the launcher is in the foreground,
 // and the terminal is the command's again if it had it before.
-func (t *jobControl) continued(l *launch) {
+func (t *jobControl) continued(first int, init bool) {
 	if t != nil && (t.handOver || t.command != 0) {
-		t.lend(l)
+		t.lend(first, init)
 	}
 }
 
-// commandPid finds the command: the child of the init that is PID 2 inside. It is
-// looked for when it is wanted, which is seldom.
-func commandPid(l *launch) int {
-	if !l.c.init {
-		return l.pid
+// commandPid finds the command: the child of the init that is PID 2 inside. It is looked
+// for when it is wanted, which is seldom.
+func commandPid(first int, init bool) int {
+	if !init {
+		return first
 	}
-	names, err := os.ReadDir("/proc")
-	if err != nil {
+	all, e := names("/proc")
+	if e != 0 {
 		return 0
 	}
-	parent := strconv.Itoa(l.pid)
-	for _, n := range names {
-		pid, err := strconv.Atoi(n.Name())
-		if err != nil {
+	parent := decimal(first)
+	for _, n := range all {
+		pid, valid := number(n)
+		if !valid {
 			continue
 		}
-		b, _ := os.ReadFile("/proc/" + n.Name() + "/status")
-		var ppid, inside string
-		for line := range strings.SplitSeq(string(b), "\n") {
-			if rest, ok := strings.CutPrefix(line, "PPid:\t"); ok {
-				ppid = rest
-			}
-			if f := strings.Fields(line); len(f) > 1 && f[0] == "NSpid:" {
-				inside = f[len(f)-1]
-			}
-		}
-		if ppid == parent && inside == "2" {
-			return pid
+		m := mark()
+		found := isChildTwo(n, parent)
+		release(m)
+		if found {
+			return int(pid)
 		}
 	}
 	return 0
 }
 
-// pendingToAny tells whether a signal to the launcher's process has yet to be taken by
-// one of its threads: ShdPnd of proc_pid_status(5).
-func pendingToAny(s syscall.Signal) bool {
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return false
+// isChildTwo reports whether the process is a child of parent, and PID 2 in its namespace
+// (NSpid of proc_pid_status(5)).
+func isChildTwo(pid, parent string) bool {
+	status, _ := readFile(text("/proc/", pid, "/status"))
+	child, second := false, false
+	for rest := status; rest != ""; {
+		var line string
+		line, rest = nextLine(rest)
+		if ppid, is := cutPrefix(line, "PPid:\t"); is {
+			child = ppid == parent
+		}
+		if is := hasPrefix(line, "NSpid:"); is {
+			second = hasSuffix(line, "\t2")
+		}
 	}
-	_, rest, _ := strings.Cut(string(b), "\nShdPnd:\t")
-	text, _, _ := strings.Cut(rest, "\n")
-	set, err := strconv.ParseUint(text, 16, 64)
-	return err == nil && set>>(s-1)&1 == 1
+	return child && second
 }

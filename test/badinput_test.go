@@ -201,5 +201,9 @@ func TestBadHost(t *testing.T) {
 	r = job{before: inMountNS(t, "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	refused(t, r, "/dev/null", "1:3")
 	r = job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	refused(t, r, "/run/tincan", "mount a tmpfs on /run")
+	// Nobody can deny another user a run by taking these directories: it goes on, and says
+	// what it does without.
+	if r.status != 0 || r.out != "ran\n" || !strings.Contains(r.err, "mount a tmpfs on /run") {
+		t.Errorf("without a directory for notes: %v", r)
+	}
 }

@@ -203,12 +203,22 @@ func ledgers() map[string]string {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
 			pid, _, _ := strings.Cut(e.Name(), "-")
-			if e.Name() != "lock" && (ours(pid) || !exists("/proc/"+pid)) {
+			if e.Name() != "cursor" && (ours(pid) || !exists("/proc/"+pid)) && !locked(filepath.Join(dir, e.Name())) {
 				out["ledger "+filepath.Join(dir, e.Name())] = ""
 			}
 		}
 	}
 	return out
+}
+
+// locked reports whether a run holds a note: it is in use, by others perhaps.
+func locked(file string) bool {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return true // gone by now, or another user's
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil
 }
 
 func descriptors() map[string]string {

@@ -6,14 +6,41 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestMemoryWhileWaiting: a container whose command sleeps costs little: what the launcher
-// and the init hold for themselves is at most 2 MiB (proc(5), smaps_rollup), once the
-// launcher has settled for a long wait.
+// plain reports whether the program under test is one without the entry before Go's runtime:
+// it does the same, with more memory and more threads.
+func plain() bool { return os.Getenv("TINCAN_TEST_PLAIN") != "" }
+
+// TestFaults: a run touches few pages. It is counted and not timed: the number hardly varies.
+func TestFaults(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	if plain() {
+		t.Skip("the program without the entry")
+	}
+	least := int64(1 << 30)
+	for range 5 {
+		c := exec.Command(tincanBin, "-m", dir, "--", "/bin/true")
+		if err := c.Run(); err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, c.ProcessState.SysUsage().(*syscall.Rusage).Minflt)
+	}
+	t.Logf("%d page faults, with those of the command", least)
+	if least > 130 {
+		t.Errorf("%d page faults, and 130 is the most", least)
+	}
+}
+
+// TestMemoryWhileWaiting: a container whose command sleeps costs little: the launcher has one
+// thread, and what it and the init hold for themselves is at most 400 KiB (proc(5),
+// smaps_rollup).
 func TestMemoryWhileWaiting(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -41,9 +68,14 @@ func TestMemoryWhileWaiting(t *testing.T) {
 	if err != nil || len(inits) != 1 {
 		t.Fatalf("the launcher's children: %q, %v", inits, err)
 	}
-	const most = 2 << 10 // KiB
+	most := 400 // KiB
+	if threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", c.Process.Pid)); plain() {
+		most = 8 << 10
+	} else if len(threads) != 1 {
+		t.Errorf("the launcher has %d threads", len(threads))
+	}
 	last := 0
-	eventually(t, "launcher and init hold at most 2 MiB for themselves", func() bool {
+	eventually(t, fmt.Sprintf("launcher and init hold at most %d KiB for themselves", most), func() bool {
 		last = private(t, strconv.Itoa(c.Process.Pid)) + private(t, inits[0])
 		return last <= most
 	})

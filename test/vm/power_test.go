@@ -69,8 +69,8 @@ func TestDebugExit(t *testing.T) {
 	ends{says: "--debug-exit: nothing at port 0x501"}.check(t, boot(t, m))
 }
 
-// A crash of tincan is a report like any other. Here /init is the test binary of the
-// program, which takes a step of the plan away (sabotage_test.go).
+// A crash of tincan is a report like any other. Here /init is a build of the program that
+// takes a step of the plan away (sabotage.go).
 func TestCrashIsReported(t *testing.T) {
 	t.Parallel()
 	k := kernel(t, archUnderTest(), "6.12")

@@ -1,0 +1,169 @@
+// The list of files in main.go is the house: every file is in it once, and uses what stands
+// above it.
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// upward are the uses of a file further down in the list that are known. A new one is an
+// error, and so is one that is no longer there.
+var upward = map[string][]string{
+	// A failed call may be a step of the plan, whose text is made for it.
+	"errors.go": {"plan.go", "strace.go"},
+	// The maps that newuidmap is to write are part of its step.
+	"plan.go": {"idmaps.go"},
+	// The entry carries out a run.
+	"start.go": {"launch.go"},
+	// What the launcher does for a step of a chapter's stands with the chapter, as a method.
+	"cgroupdelegate.go": {"launch.go"},
+	"cgroupfs.go":       {"launch.go"},
+	"mountverify.go":    {"launch.go"},
+	"newuidmap.go":      {"launch.go", "handshake.go"},
+	// --seccomp-log changes the policy before it is compiled.
+	"seccompstep.go": {"seccomplog.go"},
+	// In a machine's PID 1 some things are done in another way; and a run ends with words.
+	"launch.go": {"machine.go", "machinesetup.go", "main.go"},
+	"wait.go":   {"machine.go"},
+	// --step shows what `tincan plan` tolerates.
+	"stepper.go": {"planprint.go"},
+}
+
+// readingOrder is the list in main.go's package comment: each file's part, from 0.
+func readingOrder(t *testing.T) (parts map[string]int, files []string) {
+	t.Helper()
+	text, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts = map[string]int{}
+	part := -1
+	row := regexp.MustCompile(`^//\t(\S+\.go)\s+\S`)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "package main") {
+			break
+		}
+		if strings.HasPrefix(line, "// The ") && strings.HasSuffix(line, ":\n") {
+			part++
+		}
+		if m := row.FindStringSubmatch(line); m != nil {
+			matches, _ := filepath.Glob(m[1])
+			if len(matches) == 0 {
+				t.Errorf("main.go lists %s, which is not there", m[1])
+			}
+			for _, f := range matches {
+				if _, twice := parts[f]; twice {
+					t.Errorf("main.go lists %s twice", f)
+				}
+				parts[f] = part
+				files = append(files, f)
+			}
+		}
+	}
+	if part < 4 {
+		t.Fatalf("%d parts: the list is not understood", part+1)
+	}
+	return parts, files
+}
+
+// variants are files that belong to another: one for each architecture or build.
+var variants = regexp.MustCompile(`_(amd64|arm64|riscv64|other|off)\.go$`)
+
+func TestReadingOrderIsComplete(t *testing.T) {
+	parts, _ := readingOrder(t)
+	all, _ := filepath.Glob("*.go")
+	for _, f := range all {
+		if _, listed := parts[f]; !listed && !strings.HasSuffix(f, "_test.go") && !variants.MatchString(f) {
+			t.Errorf("%s is not in main.go's list", f)
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range regexp.MustCompile(`\b[a-z0-9_]+\.go\b`).FindAllString(string(readme), -1) {
+		if _, listed := parts[f]; !listed {
+			t.Errorf("README.md mentions %s, which is not there", f)
+		}
+	}
+}
+
+// TestLayers reads the package and looks at every use of one file in another.
+func TestLayers(t *testing.T) {
+	parts, _ := readingOrder(t)
+	fset := token.NewFileSet()
+	var files []*ast.File
+	all, _ := filepath.Glob("*.go")
+	for _, name := range all {
+		if strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, "_arm64.go") || strings.HasSuffix(name, "_riscv64.go") || strings.HasSuffix(name, "_other.go") || name == "sabotage.go" {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	// What is imported does not matter here.
+	conf := types.Config{Importer: nobody{}, Error: func(error) {}, FakeImportC: true}
+	pkg, _ := conf.Check("tincan", fset, files, info)
+	if pkg == nil {
+		t.Fatal("the package cannot be read")
+	}
+	part := func(file string) (string, int, bool) {
+		base := variants.ReplaceAllString(file, ".go")
+		p, listed := parts[base]
+		return base, p, listed
+	}
+	uses, found := 0, map[string][]string{}
+	for id, object := range info.Uses {
+		if object.Pkg() != pkg || !object.Pos().IsValid() {
+			continue
+		}
+		from, a, ok1 := part(fset.Position(id.Pos()).Filename)
+		to, b, ok2 := part(fset.Position(object.Pos()).Filename)
+		if !ok1 || !ok2 || from == to {
+			continue
+		}
+		uses++
+		if b > a && !slices.Contains(found[from], to) {
+			found[from] = append(found[from], to)
+		}
+	}
+	if uses < 1000 {
+		t.Errorf("only %d uses between files: the package is not understood", uses)
+	}
+	for from, tos := range found {
+		for _, to := range tos {
+			if !slices.Contains(upward[from], to) {
+				t.Errorf("%s uses %s, which stands further down in main.go's list", from, to)
+			}
+		}
+	}
+	for from, tos := range upward {
+		for _, to := range tos {
+			if !slices.Contains(found[from], to) {
+				t.Errorf("%s no longer uses %s: take it from the list of exceptions", from, to)
+			}
+		}
+	}
+	t.Logf("%d uses between files", uses)
+}
+
+// nobody imports nothing.
+type nobody struct{}
+
+func (nobody) Import(path string) (*types.Package, error) {
+	return nil, fmt.Errorf("%s: not wanted", path)
+}

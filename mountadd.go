@@ -1,0 +1,222 @@
+// Chapter 16: added paths, -a and --tmpfs.
+//
+// mount(2) MS_BIND, mount_setattr(2), tmpfs(5).
+//
+// The mounts are made after the pivot, while the host's tree is still in reach, so that a
+// destination can lead nowhere but inside the container (mount.go).
+//
+// Differs from the tutorial: -a takes files as well as directories, and :ro; it checks
+// that both sides are there; destinations are not resolved on the host; it makes nothing
+// that stays.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// addedPath is one -a or --tmpfs.
+type addedPath struct {
+	mountPoint
+	text     string // the flag as given
+	source   string // -a: absolute, symlinks resolved
+	readOnly bool
+	device   bool   // the source is a device node: it shall work
+	tmpfs    bool   // --tmpfs, and then
+	size     string // bytes, or empty for the kernel's default: half the memory
+}
+
+// setAdds reads -a and --tmpfs.
+func (c *config) setAdds(f *runFlags) error {
+	var all []addedPath
+	for _, s := range f.Add {
+		a, err := parseAdd(s)
+		if err != nil {
+			return err
+		}
+		all = add(all, a)
+	}
+	for _, s := range f.Tmpfs {
+		a, err := parseTmpfs(s)
+		if err != nil {
+			return err
+		}
+		all = add(all, a)
+	}
+	// A path comes before the paths below it, whatever the order of the flags.
+	for depth := 1; len(c.adds) < len(all); depth++ {
+		for _, a := range all {
+			if slashes(a.target) == depth {
+				c.adds = add(c.adds, a)
+			}
+		}
+	}
+	return nil
+}
+
+// slashes is the number of slashes in a clean absolute path: how deep it is.
+func slashes(p string) int {
+	n := 0
+	for i := 0; i < len(p); i++ {
+		if p[i] == '/' {
+			n++
+		}
+	}
+	return n
+}
+
+// parseAdd reads HOST:CONTAINER[:ro]; `\:` is a colon of a name.
+func parseAdd(s string) (a addedPath, err error) {
+	a.text = text("-a ", s)
+	parts := splitColons(s)
+	switch {
+	case len(parts) < 2:
+		return a, fault(func() error {
+			return fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance %s:%s (a colon in a name is written \\:)", s, s, s)
+		})
+	case len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw"):
+		a.readOnly = parts[2] == "ro"
+	case len(parts) > 2:
+		return a, fault(func() error {
+			return fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) can stand there (a colon in a name is written \\:)", s, parts[2])
+		})
+	}
+	if parts[0] == "" {
+		return a, fault(func() error { return fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s) })
+	}
+	source, e := realPath(parts[0])
+	if e != 0 {
+		return a, fault(func() error { return fmt.Errorf("-a %s: the host's %w", s, noPath(parts[0], e)) })
+	}
+	var st unix.Stat_t
+	if e := sysStat(source, &st); e != 0 {
+		return a, fault(func() error { return fmt.Errorf("-a %s: %w", s, &os.PathError{Op: "stat", Path: source, Err: e}) })
+	}
+	kind := st.Mode & unix.S_IFMT
+	a.source, a.dir, a.device = source, kind == unix.S_IFDIR, kind == unix.S_IFCHR || kind == unix.S_IFBLK
+	if a.target, err = parseTarget(parts[1]); err != nil {
+		return a, fault(func() error { return fmt.Errorf("-a %s: %w", s, err) })
+	}
+	return a, nil
+}
+
+// noPath returns the error for a path that cannot be resolved: it names the part that is
+// not there.
+func noPath(p string, e error) error {
+	abs, err := filepath.Abs(p)
+	if err == nil {
+		_, err = filepath.EvalSymlinks(abs)
+	}
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	if err == nil {
+		err = e // it is there by now
+	}
+	return err
+}
+
+// parseTmpfs reads DIR[:SIZE].
+func parseTmpfs(s string) (a addedPath, err error) {
+	a.text, a.tmpfs, a.dir = text("--tmpfs=", s), true, true
+	parts := splitColons(s)
+	if len(parts) > 2 {
+		return a, fault(func() error {
+			return fmt.Errorf("--tmpfs=%s: not DIR or DIR:SIZE (a colon in a name is written \\:)", s)
+		})
+	}
+	if len(parts) == 2 {
+		n, err := parseSize(parts[1])
+		if err != nil {
+			return a, fault(func() error { return fmt.Errorf("--tmpfs=%s: %w", s, err) })
+		}
+		if n == 0 {
+			return a, fault(func() error {
+				return fmt.Errorf("--tmpfs=%s: a size of 0 is no limit to the kernel; leave the size out for its default", s)
+			})
+		}
+		a.size = unsigned(n)
+	}
+	if a.target, err = parseTarget(parts[0]); err != nil {
+		return a, fault(func() error { return fmt.Errorf("--tmpfs=%s: %w", s, err) })
+	}
+	return a, nil
+}
+
+// parseTarget checks a path of the container.
+func parseTarget(p string) (string, error) {
+	if !hasPrefix(p, "/") {
+		return "", fault(func() error { return fmt.Errorf("%q in the container is not an absolute path: it begins with /", p) })
+	}
+	for rest := p; rest != ""; {
+		var name string
+		if name, rest, _ = cut(rest, "/"); name == ".." {
+			return "", fault(func() error { return fmt.Errorf("%q in the container: no `..` here", p) })
+		}
+	}
+	clean := cleanPath(p)
+	if clean == "/" {
+		return "", fault(func() error { return errors.New("the container's / is what -m gives; add to a path below it") })
+	}
+	if clean == "/dev" {
+		return "", fault(func() error { return errors.New("the container's /dev is its own; add a path below it") })
+	}
+	for _, own := range [...]string{"/proc", "/sys"} {
+		if _, is := below(clean, own); is {
+			return "", fault(func() error {
+				return fmt.Errorf("the container's %s is its own, and nothing can be added to it", own)
+			})
+		}
+	}
+	return clean, nil
+}
+
+// splitColons splits at colons, except those written `\:`.
+func splitColons(s string) []string {
+	var out []string
+	b := space(len(s) + 1)
+	n := 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == ':':
+			out = add(out, text(stringOf(b[:n])))
+			n = 0
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == ':':
+			i++
+			fallthrough
+		default:
+			b[n] = s[i]
+			n++
+		}
+	}
+	return out
+}
+
+// added is step 16. Its mount points are made in the tmpfs that they stand in, if any.
+func added(adds []addedPath, owner tmpfsOwner) []*step {
+	var steps []*step
+	for i := range adds {
+		a := &adds[i]
+		steps = addAll(steps, a.parents())
+		if a.tmpfs {
+			steps = add(steps, mount("tmpfs", a.target, "tmpfs", nosuidnodev, owner.options("0755", a.size)).because(a.text))
+			continue
+		}
+		attr := uint64(unix.MOUNT_ATTR_NOSUID)
+		if !a.device {
+			attr |= unix.MOUNT_ATTR_NODEV
+		}
+		if a.readOnly {
+			attr |= unix.MOUNT_ATTR_RDONLY
+		}
+		steps = add(steps, mount(hostPath(a.source), a.target, "", unix.MS_BIND|unix.MS_REC, "").because(a.text))
+		steps = add(steps, mountSetattr(a.target, unix.AT_RECURSIVE, attr))
+	}
+	return steps
+}

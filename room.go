@@ -1,0 +1,343 @@
+// The kit: what the launcher uses in place of make, append, + and strconv, so that the
+// same functions run before Go's runtime has started and after it (start.go).
+//
+// Before the runtime there is no allocator: memory comes from an array in .noptrbss, of
+// which a page that nobody touches costs nothing, and is never given back. With the
+// runtime the same functions are append, new and make. Only the functions of this file
+// know which of the two it is; a test follows every call from begin and holds the list
+// of those that may reach the runtime to the ones here (start_test.go).
+//
+// Code that runs in both modes keeps to this: add instead of append, keep instead of
+// &T{}, text instead of + and Sprintf, decimal and number instead of strconv; slices and
+// arrays instead of maps; no defer, no goroutine, no function value that captures and
+// outlives its function, no conversion to an interface but of a pointer; errors by
+// failedCall and fault (errors.go), and system calls by sys.go. strings.Cut, CutPrefix,
+// HasPrefix, Index and slicing are fine.
+//
+// Differs from the tutorial: it allocates as any program does.
+
+package main
+
+import (
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// early is true from the entry point until Go's runtime starts.
+var early bool
+
+// arena is the memory of early mode. A usual run takes less than a quarter of it.
+var (
+	arena [256 << 10]byte
+	next  uintptr // the first byte of arena that is free
+)
+
+// room returns size bytes, aligned for any type. What the arena has no room for comes
+// from mmap(2): a command line may have 2 MiB. Without memory there is nothing to undo
+// with either, and nothing has been made yet: the arena serves all but huge requests.
+func room(size uintptr) unsafe.Pointer {
+	size = (size + 15) &^ 15
+	if size > uintptr(len(arena))-next {
+		const flags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
+		more, e := sysMmap(size, unix.PROT_READ|unix.PROT_WRITE, flags)
+		if e != 0 {
+			sysExit(statusFailed)
+		}
+		return more
+	}
+	p := unsafe.Pointer(&arena[next])
+	next += size
+	return p
+}
+
+// keep returns a pointer to a copy of v that outlives the caller, as &T{...} does.
+func keep[T any](v T) *T {
+	p := one[T]()
+	*p = v
+	return p
+}
+
+//go:noinline
+//tincan:both
+func one[T any]() *T {
+	if !early {
+		return new(T)
+	}
+	var v T
+	return (*T)(room(unsafe.Sizeof(v)))
+}
+
+// add is append of one element.
+func add[T any](list []T, v T) []T {
+	if len(list) == cap(list) {
+		list = grow(list, len(list)+4)
+	}
+	list = list[:len(list)+1]
+	list[len(list)-1] = v
+	return list
+}
+
+// addAll is append of a list.
+func addAll[T any](list, more []T) []T {
+	if n := len(list) + len(more); n > cap(list) {
+		list = grow(list, len(more))
+	}
+	at := len(list)
+	list = list[:at+len(more)]
+	move(list[at:], more)
+	return list
+}
+
+// move is copy. For pointers the compiler's own asks the runtime about types, which takes
+// pages that nothing else touches.
+//
+//tincan:both
+//go:noinline
+func move[T any](to, from []T) {
+	if !early {
+		copy(to, from)
+		return
+	}
+	var v T
+	n := uintptr(min(len(to), len(from))) * unsafe.Sizeof(v)
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(to))), n), unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(from))), n))
+}
+
+// grow returns a copy of list with room for at least n more elements.
+//
+//go:noinline
+//tincan:both
+func grow[T any](list []T, n int) []T {
+	size := len(list) + n
+	var more []T
+	if !early {
+		more = make([]T, size)
+	} else {
+		var v T
+		more = unsafe.Slice((*T)(room(unsafe.Sizeof(v)*uintptr(size))), size)
+	}
+	move(more[:len(list)], list)
+	return more[:len(list)]
+}
+
+// list is a slice that outlives the caller: list(a, b) instead of []T{a, b}.
+func list[T any](v ...T) []T { return addAll(nil, v) }
+
+// space returns n zero bytes.
+//
+//go:noinline
+//tincan:both
+func space(n int) []byte {
+	if !early {
+		return make([]byte, n)
+	}
+	return unsafe.Slice((*byte)(room(uintptr(n))), n)
+}
+
+// text joins the parts. The byte after the string is zero: its address is what system
+// calls take (cstr).
+func text(parts ...string) string {
+	n := 0
+	for _, s := range parts {
+		n += len(s)
+	}
+	b := space(n + 1)
+	at := 0
+	for _, s := range parts {
+		at += copy(b[at:], s)
+	}
+	return unsafe.String(&b[0], n)
+}
+
+// join is strings.Join.
+func join(parts []string, between string) string {
+	n := 0
+	for _, s := range parts {
+		n += len(s) + len(between)
+	}
+	b := space(n + 1)
+	at := 0
+	for i, s := range parts {
+		if i > 0 {
+			at += copy(b[at:], between)
+		}
+		at += copy(b[at:], s)
+	}
+	return unsafe.String(&b[0], at)
+}
+
+// cstr returns s as the kernel takes a string, with a zero byte behind it.
+func cstr(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(text(s))) }
+
+// cstrings returns the array of strings that execve(2) takes: it ends with NULL.
+func cstrings(v []string) []unsafe.Pointer {
+	out := grow([]unsafe.Pointer(nil), len(v)+1)
+	for _, s := range v {
+		out = add(out, cstr(s))
+	}
+	return add(out, nil)
+}
+
+// gostring is the string at p, which ends with a zero byte; it is not copied.
+func gostring(p unsafe.Pointer) string {
+	n := 0
+	for *(*byte)(unsafe.Add(p, n)) != 0 {
+		n++
+	}
+	return unsafe.String((*byte)(p), n)
+}
+
+// decimal is strconv.Itoa.
+func decimal(n int) string {
+	if n < 0 {
+		return text("-", unsigned(uint64(-n)))
+	}
+	return unsigned(uint64(n))
+}
+
+// unsigned is strconv.FormatUint in base 10.
+func unsigned(n uint64) string {
+	var b [20]byte
+	i := len(b)
+	for {
+		i--
+		b[i] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	return text(unsafe.String(&b[i], len(b)-i))
+}
+
+// number reads an unsigned decimal number, as strconv.ParseUint does in base 10.
+func number(s string) (n uint64, ok bool) {
+	for i := 0; i < len(s); i++ {
+		d := uint64(s[i] - '0')
+		if d > 9 || n > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, s != ""
+}
+
+// field returns the first word of s and what is behind it, as strings.Fields splits; the
+// word is "" at the end.
+func field(s string) (word, rest string) {
+	for s != "" && blank(s[0]) {
+		s = s[1:]
+	}
+	for i := 0; i < len(s); i++ {
+		if blank(s[i]) {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+func blank(c byte) bool {
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'
+}
+
+// trimmed is s without blanks at its ends.
+func trimmed(s string) string {
+	for s != "" && blank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// fields is strings.Fields, for ASCII.
+func fields(s string) []string {
+	var out []string
+	for {
+		var w string
+		if w, s = field(s); w == "" {
+			return out
+		}
+		out = add(out, w)
+	}
+}
+
+// has reports whether the list holds s.
+func has(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+// mark and release give back what was taken from the arena in between, in a loop that
+// keeps none of it. What is given back is zero again, as space promises.
+func mark() uintptr { return next }
+
+func release(to uintptr) {
+	if to < next {
+		clear(arena[to:next])
+	}
+	next = to
+}
+
+// stringOf is the bytes as a string, which is not copied.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// cut, hasPrefix, cutPrefix, contains and so on are those of package strings, which lie
+// elsewhere in the program: each page of it that a start touches costs as much as a few
+// system calls.
+
+func cut(s, at string) (before, after string, found bool) {
+	for i := 0; i+len(at) <= len(s); i++ {
+		if s[i:i+len(at)] == at {
+			return s[:i], s[i+len(at):], true
+		}
+	}
+	return s, "", false
+}
+
+func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
+
+func cutPrefix(s, prefix string) (after string, found bool) {
+	if !hasPrefix(s, prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+func cutSuffix(s, suffix string) (before string, found bool) {
+	if at := len(s) - len(suffix); at >= 0 && s[at:] == suffix {
+		return s[:at], true
+	}
+	return s, false
+}
+
+func indexByte(s string, c byte) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
+func hasSuffix(s, suffix string) bool {
+	_, found := cutSuffix(s, suffix)
+	return found
+}
+
+// withoutEnd is strings.TrimSuffix.
+func withoutEnd(s, suffix string) string {
+	s, _ = cutSuffix(s, suffix)
+	return s
+}
+
+func contains(s, part string) bool {
+	_, _, found := cut(s, part)
+	return found
+}

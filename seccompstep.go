@@ -1,0 +1,167 @@
+// Chapter 13: the filter that --seccomp asks for, and the step that installs it.
+//
+// seccomp(2), Documentation/userspace-api/seccomp_filter.rst.
+//
+// The default filter is compiled beforehand (seccompdefault.go), and a file that `tincan
+// seccomp compile` wrote is taken as it is: neither needs Go's runtime. A profile in JSON,
+// and the tutorial's own list, are compiled when they are asked for.
+//
+// Differs from the tutorial: libseccomp compiles there, at every start.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// setSeccomp reads --seccomp, --seccomp-strict-ints and --seccomp-log.
+func (c *config) setSeccomp(f *runFlags) error {
+	switch {
+	case f.Seccomp == "none" && f.SeccompStrictInts:
+		return fault(func() error {
+			return errors.New("--seccomp-strict-ints: there is nothing to compare with --seccomp=none")
+		})
+	case f.Seccomp == "none" && f.SeccompLog:
+		return fault(func() error { return errors.New("--seccomp-log: there is nothing to report with --seccomp=none") })
+	case f.Seccomp == "none":
+		return nil
+	case f.Seccomp == "default" && !f.SeccompLog:
+		if c.program = defaultFilter(); c.program != nil {
+			return nil
+		}
+	case f.Seccomp != "default" && f.Seccomp != "tutorial":
+		program, compiled, err := readFilter(f.Seccomp)
+		switch {
+		case err != nil:
+			return fault(func() error { return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err) })
+		case compiled && (f.SeccompLog || f.SeccompStrictInts):
+			return fault(func() error {
+				return fmt.Errorf("--seccomp=%s: a filter that is compiled already, and --seccomp-log and --seccomp-strict-ints need the profile it was made from", f.Seccomp)
+			})
+		case compiled:
+			c.program = program
+			return nil
+		}
+	}
+	return fault(func() error { return c.compilePolicy(f) })
+}
+
+// compilePolicy compiles a profile, which needs the runtime.
+func (c *config) compilePolicy(f *runFlags) error {
+	var err error
+	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
+		return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err)
+	}
+	if f.SeccompLog {
+		if err := c.policy.checkListener(); err != nil {
+			return err
+		}
+		c.policy = c.policy.notifying()
+	}
+	c.program, err = c.policy.compile()
+	return err
+}
+
+// maxFilterBytes is the size of the longest filter that the kernel takes (BPF_MAXINSNS).
+const maxFilterBytes = maxFilter * 8
+
+// readFilter reads a filter that `tincan seccomp compile` wrote: struct sock_filter, one
+// after the other. compiled is false for a file that is none, which may be a profile.
+func readFilter(file string) (program []unix.SockFilter, compiled bool, err error) {
+	fd, e := sysOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if e != 0 {
+		return nil, false, nil // the reader of profiles says so
+	}
+	b := space(maxFilterBytes + 8)
+	n, e := sysRead(fd, b)
+	sysClose(fd)
+	// All filters begin with a load of the architecture.
+	first := (*unix.SockFilter)(unsafe.Pointer(&b[0]))
+	if e != 0 || n < 16 || first.Code != unix.BPF_LD|unix.BPF_W|unix.BPF_ABS || first.K != offArch {
+		return nil, false, nil
+	}
+	if n%8 != 0 || n > maxFilterBytes {
+		return nil, true, fault(func() error {
+			return fmt.Errorf("it begins as a compiled filter does, and %d bytes are no filter: a multiple of 8, at most %d", n, maxFilterBytes)
+		})
+	}
+	program = unsafe.Slice(first, n/8)
+	for i := range program {
+		if p := &program[i]; p.Code == unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K && p.K == nativeAudit() {
+			return program, true, nil
+		}
+	}
+	return nil, true, fault(func() error {
+		return fmt.Errorf("a filter that was compiled for another processor: this one is %s; tincan seccomp compile has --arch", runtime.GOARCH)
+	})
+}
+
+// nativeAudit is the AUDIT_ARCH of this program (linux/audit.h).
+func nativeAudit() uint32 {
+	switch runtime.GOARCH {
+	case "amd64":
+		return unix.AUDIT_ARCH_X86_64
+	case "arm64":
+		return unix.AUDIT_ARCH_AARCH64
+	case "riscv64":
+		return unix.AUDIT_ARCH_RISCV64
+	}
+	return 0
+}
+
+// listens reports whether the filter has a listener: --seccomp-log.
+func (c *config) listens() bool { return c.policy != nil && c.policy.notify }
+
+// checkListener makes sure that the filter lets the calls through that come between it and
+// execve: a refusal there would wait for a listener that nobody has yet.
+func (p *policy) checkListener() error {
+	native, err := abiNamed("")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"dup3", "sendmsg", "read", "execve"} {
+		nr, _ := native.number(name)
+		if v, _ := p.eval(sysCall{nr: nr, arch: native.audit}); !v.permits() {
+			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, and the launcher needs it to get hold of the log", name, v)
+		}
+	}
+	return nil
+}
+
+// filter is step 13: nothing comes after it but execve.
+func filter(c *config, d *fds) []*step {
+	if c.program == nil {
+		return nil
+	}
+	with := uintptr(0)
+	if c.policy != nil {
+		with = uintptr(c.policy.flags)
+	}
+	p := keep(unix.SockFprog{Len: uint16(len(c.program)), Filter: &c.program[0]})
+	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram), no, no, no).
+		because("from here on the kernel asks the filter before every call")
+	if !c.listens() {
+		return list(install)
+	}
+	return addAll(list(install.keeping()), listenerSteps(d))
+}
+
+// listenerSteps give the launcher the listener, whose descriptor seccomp(2) has returned,
+// before execve closes it. They need the runtime, as --seccomp-log does.
+//
+//go:noinline
+//tincan:runtime
+func listenerSteps(d *fds) []*step {
+	socket := fd(d.child, "SOCKET")
+	return list(
+		call("dup3", unix.SYS_DUP3, kept(), fd(d.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).
+			because("--seccomp-log: the listener, where the launcher looks for it"),
+		sendDescriptor(socket, d.listener, "LISTENER").because("gives it to the launcher, who may not take it: this process is closed to everybody"),
+		readByte(socket).because("waits until the launcher has it"),
+	)
+}

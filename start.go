@@ -1,0 +1,186 @@
+// The start: before Go's runtime.
+//
+// elf(5), execve(2) on the new process's stack, Documentation/arch/x86/elf_auxvec.rst;
+// runtime/rt0_linux_*.s and asm_*.s in GOROOT, which come after.
+//
+// A Go program that does nothing touches 176 pages and starts two threads before main.
+// A launcher needs none of that: no collector, no scheduler, no threads. So the ELF entry
+// point is ours (start_*.s; the linker's flag -E): a few instructions that give Go code
+// the kernel's stack, and call begin. begin carries out a usual run from the command line
+// to the exit status. What it has no words for (an error, --help, --debug, a profile in
+// JSON) it leaves to the runtime, by returning: the entry then jumps to the runtime's own
+// entry with the stack as the kernel left it, and main does the work in the ordinary way.
+//
+// A plain `go build` has the runtime's entry, and makes the same program: it starts
+// slower, and nothing else differs.
+//
+// Differs from the tutorial: it is a Rust program, whose runtime does little.
+
+//lint:file-ignore U1000 start_*.s use entry, begin and the variables
+
+package main
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// entry is where the kernel starts the program: start_*.s.
+func entry()
+
+// What the entry uses: the stack pointer as the kernel left it, a g with the stack's
+// bounds, and room for thread-local storage (amd64).
+var (
+	initialSP uintptr
+	initialFS uintptr // amd64
+	g0        [64]uintptr
+	tls       [16]uintptr
+)
+
+// startedEarly is what begin leaves to main: a run whose command has ended, and of which
+// there is something to say that needs the runtime. It is in the arena, or nil.
+var startedEarly *launch
+
+// kernelStack is the stack as the kernel made it: argc, argv, NULL, the environment, NULL,
+// and the auxiliary vector.
+var kernelStack *[1 << 20]uintptr
+
+var _ = begin // by start_*.s
+
+// begin is called by the entry. It ends the process, or returns for the runtime to start.
+func begin(stack *[1 << 20]uintptr) {
+	early, kernelStack = true, stack
+	// PID 1 may be a machine's (machine.go). And where the caller has closed one of the first
+	// three descriptors, the runtime opens /dev/null in its place: a descriptor of ours must
+	// not take its number.
+	if sysGetpid() != 1 && isOpen(0) && isOpen(1) && isOpen(2) {
+		if status, done := runEarly(callerArgs()); done {
+			sysExit(status)
+		}
+	}
+	early = false
+}
+
+// giveBack gives back the pages of the program itself (madvise(2), MADV_DONTNEED): a
+// launcher that sleeps needs a fifth of what it has touched, and the rest is mapped again when
+// it is needed. It leaves 250 KiB of the 890 that launcher and init hold for themselves.
+func giveBack() {
+	const (
+		atPhdr, atPhnum = 3, 5 // getauxval(3)
+		ptLoad, pfW     = 1, 2 // elf(5)
+		size            = 56   // bytes of Elf64_Phdr
+	)
+	at, n := auxiliary(atPhdr), int(auxiliary(atPhnum))
+	for i := 0; at != 0 && i < n; i++ {
+		// Type and flags are the first word, vaddr the third, memsz the sixth.
+		h := (*[size / 8]uint64)(unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(&at)), i*size))
+		if uint32(h[0]) == ptLoad && uint32(h[0]>>32)&pfW == 0 {
+			start := uintptr(h[2]) &^ 4095
+			syscall.RawSyscall6(unix.SYS_MADVISE, start, uintptr(h[2]+h[5])-start, unix.MADV_DONTNEED, 0, 0, 0)
+		}
+	}
+}
+
+// auxiliary is an entry of the auxiliary vector, or 0.
+func auxiliary(kind uintptr) uintptr {
+	i := int(kernelStack[0]) + 2
+	for kernelStack[i] != 0 {
+		i++
+	}
+	for i++; kernelStack[i] != 0; i += 2 {
+		if kernelStack[i] == kind {
+			return kernelStack[i+1]
+		}
+	}
+	return 0
+}
+
+func isOpen(fd int) bool {
+	_, e := sysFcntl(fd, unix.F_GETFD, 0)
+	return e == 0
+}
+
+// callerArgs are the words of the command line behind the program's name.
+//
+//tincan:both
+func callerArgs() []string {
+	if !early {
+		return os.Args[1:]
+	}
+	var out []string
+	for i := 2; i <= int(kernelStack[0]); i++ {
+		out = add(out, gostring(*(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[i]))))
+	}
+	return out
+}
+
+// callerEnv is the environment, as NAME=VALUE.
+//
+//tincan:both
+func callerEnv() []string {
+	if !early {
+		return os.Environ()
+	}
+	var out []string
+	for i := int(kernelStack[0]) + 2; kernelStack[i] != 0; i++ {
+		out = add(out, gostring(*(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[i]))))
+	}
+	return out
+}
+
+// getenv is os.LookupEnv.
+//
+//tincan:both
+func getenv(name string) (value string, found bool) {
+	if !early {
+		return os.LookupEnv(name)
+	}
+	for i := int(kernelStack[0]) + 2; kernelStack[i] != 0; i++ {
+		s := gostring(*(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[i])))
+		if rest, ok := cutPrefix(s, name); ok && hasPrefix(rest, "=") {
+			return rest[1:], true
+		}
+	}
+	return "", false
+}
+
+// argvArea is the memory that /proc/PID/cmdline shows (proc_pid_cmdline(5)): from the
+// first byte of the first argument to the last of the last one. Go's os.Args point into
+// it, too.
+func argvArea() []byte {
+	var start, end unsafe.Pointer
+	if early {
+		n := int(kernelStack[0])
+		if n == 0 {
+			return space(1)
+		}
+		start = *(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[1]))
+		last := gostring(*(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[n])))
+		end = unsafe.Add(unsafe.Pointer(unsafe.StringData(last)), len(last))
+	} else {
+		first, last := os.Args[0], os.Args[len(os.Args)-1]
+		start = unsafe.Pointer(unsafe.StringData(first))
+		end = unsafe.Add(unsafe.Pointer(unsafe.StringData(last)), len(last))
+		if first == "" || last == "" { // Go's empty strings have no address
+			return space(1)
+		}
+	}
+	if n := int(uintptr(end) - uintptr(start)); n > 0 && n < 1<<22 {
+		return unsafe.Slice((*byte)(start), n)
+	}
+	return space(1)
+}
+
+// lockThread keeps the calling goroutine on its thread, which must live as long as the
+// container: PR_SET_PDEATHSIG is about the thread that has cloned (prctl(2)).
+//
+//tincan:both
+func lockThread() {
+	if !early {
+		runtime.LockOSThread()
+	}
+}

@@ -1,0 +1,334 @@
+// System calls, in either mode.
+//
+// Each function is the call of its man page in section 2, and returns its result and its
+// errno, which is 0 for success. Nothing is converted to an error here: the caller knows
+// what it was about. A call that a signal has interrupted is made again.
+//
+// Strings are copied with a zero byte behind them (cstr). Pointers are passed as
+// unsafe.Pointer up to the call itself, so that a stack that grows takes them along.
+//
+// Before the runtime every call is a raw one. With it, a call that may block is Go's, so
+// that other goroutines can go on; blocking is the function that hides which.
+//
+// Differs from the tutorial: it uses the C library's functions.
+
+package main
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const ok = syscall.Errno(0)
+
+// blocking makes a call that may take long. Its second argument is p or n, its fourth q
+// or m: a pointer must be one until the call.
+//
+//go:noinline
+//tincan:both
+func blocking(nr, a uintptr, p unsafe.Pointer, n, b uintptr, q unsafe.Pointer, m uintptr) (int, syscall.Errno) {
+	for {
+		var r uintptr
+		var e syscall.Errno
+		if early {
+			r, _, e = syscall.RawSyscall6(nr, a, uintptr(p)|n, b, uintptr(q)|m, 0, 0)
+		} else {
+			r, _, e = syscall.Syscall6(nr, a, uintptr(p)|n, b, uintptr(q)|m, 0, 0)
+		}
+		if e != unix.EINTR {
+			return int(r), e
+		}
+	}
+}
+
+func sysOpenat(dir int, path string, flags int, mode uint32) (int, syscall.Errno) {
+	p := cstr(path)
+	for {
+		r, _, e := syscall.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(p), uintptr(flags|unix.O_CLOEXEC), uintptr(mode), 0, 0)
+		if e != unix.EINTR {
+			return int(r), e
+		}
+	}
+}
+
+// sysOpen is open(2); the descriptor is always close-on-exec.
+func sysOpen(path string, flags int, mode uint32) (int, syscall.Errno) {
+	return sysOpenat(unix.AT_FDCWD, path, flags, mode)
+}
+
+func sysOpenat2(dir int, path string, flags, resolve uint64) (int, syscall.Errno) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
+	for {
+		r, _, e := syscall.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		if e != unix.EINTR && e != unix.EAGAIN { // EAGAIN: something was renamed meanwhile (openat2(2))
+			return int(r), e
+		}
+	}
+}
+
+func sysClose(fd int) { syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
+
+func sysRead(fd int, b []byte) (int, syscall.Errno) {
+	return blocking(unix.SYS_READ, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, 0)
+}
+
+func sysPread(fd int, b []byte, at int) (int, syscall.Errno) {
+	return blocking(unix.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, uintptr(at))
+}
+
+// sysWrite is one write(2): files of procfs and cgroupfs take a value in a single call.
+func sysWrite(fd int, s string) (int, syscall.Errno) {
+	return blocking(unix.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(s)), 0, uintptr(len(s)), nil, 0)
+}
+
+func sysPwrite(fd int, s string, at int) (int, syscall.Errno) {
+	return blocking(unix.SYS_PWRITE64, uintptr(fd), unsafe.Pointer(unsafe.StringData(s)), 0, uintptr(len(s)), nil, uintptr(at))
+}
+
+func sysLseek(fd, offset, whence int) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), uintptr(whence), 0, 0, 0)
+	return int(r), e
+}
+
+func sysFstat(fd int, st *unix.Stat_t) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
+	return e
+}
+
+// sysFstatat is fstatat(2), which has two names in the kernel's tables.
+func sysFstatat(dir int, path string, st *unix.Stat_t, flags int) syscall.Errno {
+	nr := uintptr(79) // asm-generic/unistd.h
+	if runtime.GOARCH == "amd64" {
+		nr = 262 // newfstatat of arch/x86/entry/syscalls/syscall_64.tbl
+	}
+	_, _, e := syscall.RawSyscall6(nr, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	return e
+}
+
+func sysStat(path string, st *unix.Stat_t) syscall.Errno {
+	return sysFstatat(unix.AT_FDCWD, path, st, 0)
+}
+
+func sysLstat(path string, st *unix.Stat_t) syscall.Errno {
+	return sysFstatat(unix.AT_FDCWD, path, st, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func sysStatfs(path string, st *unix.Statfs_t) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_STATFS, uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
+	return e
+}
+
+// sysReadlinkat returns the target of a symlink.
+func sysReadlinkat(dir int, path string) (string, syscall.Errno) {
+	for size := 256; ; size *= 4 {
+		b := space(size)
+		r, _, e := syscall.RawSyscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&b[0])), uintptr(size-1), 0, 0)
+		if e != 0 {
+			return "", e
+		}
+		if int(r) < size-1 || size > unix.PathMax {
+			return stringOf(b[:r]), ok
+		}
+	}
+}
+
+func sysReadlink(path string) (string, syscall.Errno) { return sysReadlinkat(unix.AT_FDCWD, path) }
+
+// sysFaccessat is access(2), which looks at the real ids: tincan has no others.
+func sysFaccessat(dir int, path string, mode uint32) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_FACCESSAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	return e
+}
+
+func sysGetxattr(path, name string, b []byte) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_GETXATTR, uintptr(cstr(path)), uintptr(cstr(name)), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0)
+	return int(r), e
+}
+
+func sysGetdents(fd int, b []byte) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	return int(r), e
+}
+
+func sysMkdirat(dir int, path string, mode uint32) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_MKDIRAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	return e
+}
+
+func sysMkdir(path string, mode uint32) syscall.Errno {
+	return sysMkdirat(unix.AT_FDCWD, path, mode)
+}
+
+// sysUnlinkat is unlink(2), or with AT_REMOVEDIR rmdir(2).
+func sysUnlinkat(dir int, path string, flags int) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_UNLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(flags), 0, 0, 0)
+	return e
+}
+
+func sysRmdir(path string) syscall.Errno {
+	return sysUnlinkat(unix.AT_FDCWD, path, unix.AT_REMOVEDIR)
+}
+
+// sysFlock is flock(2). With LOCK_NB it does not wait.
+func sysFlock(fd, how int) syscall.Errno {
+	_, e := blocking(unix.SYS_FLOCK, uintptr(fd), nil, uintptr(how), 0, nil, 0)
+	return e
+}
+
+func sysSocketpair(kind int) (pair [2]int, e syscall.Errno) {
+	var p [2]int32
+	_, _, e = syscall.RawSyscall6(unix.SYS_SOCKETPAIR, unix.AF_UNIX, uintptr(kind|unix.SOCK_CLOEXEC), 0, uintptr(unsafe.Pointer(&p)), 0, 0)
+	return [2]int{int(p[0]), int(p[1])}, e
+}
+
+func sysPipe(flags int) (pair [2]int, e syscall.Errno) {
+	var p [2]int32
+	_, _, e = syscall.RawSyscall6(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&p)), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0, 0)
+	return [2]int{int(p[0]), int(p[1])}, e
+}
+
+func sysMemfd(name string) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_MEMFD_CREATE, uintptr(cstr(name)), unix.MFD_CLOEXEC, 0, 0, 0, 0)
+	return int(r), e
+}
+
+func sysFcntl(fd, command, arg int) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(arg), 0, 0, 0)
+	return int(r), e
+}
+
+func sysDup3(from, to int) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_DUP3, uintptr(from), uintptr(to), unix.O_CLOEXEC, 0, 0, 0)
+	return e
+}
+
+func sysIoctl(fd int, request uintptr, p unsafe.Pointer) (int, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_IOCTL, uintptr(fd), request, uintptr(p), 0, 0, 0)
+	return int(r), e
+}
+
+// sysPoll is poll(2): milliseconds, or -1 for no limit. It reports interruption, since a
+// time limit has to be computed anew.
+//
+//tincan:both
+func sysPoll(fds []unix.PollFd, wait int) (int, syscall.Errno) {
+	limit := unix.Timespec{Sec: int64(wait / 1000), Nsec: int64(wait%1000) * 1e6}
+	p := unsafe.Pointer(&limit)
+	if wait < 0 {
+		p = nil
+	}
+	var r uintptr
+	var e syscall.Errno
+	if early {
+		r, _, e = syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))), uintptr(len(fds)), uintptr(p), 0, 0, 0)
+	} else {
+		r, _, e = syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))), uintptr(len(fds)), uintptr(p), 0, 0, 0)
+	}
+	return int(r), e
+}
+
+func sysWait4(pid int, status *unix.WaitStatus, options int, usage *unix.Rusage) (int, syscall.Errno) {
+	var s int32
+	n, e := blocking(unix.SYS_WAIT4, uintptr(pid), unsafe.Pointer(&s), 0, uintptr(options), unsafe.Pointer(usage), 0)
+	*status = unix.WaitStatus(s)
+	return n, e
+}
+
+func sysPidfdSend(pidfd int, s syscall.Signal) {
+	syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(s), 0, 0, 0, 0)
+}
+
+func sysKill(pid int, s syscall.Signal) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_KILL, uintptr(pid), uintptr(s), 0, 0, 0, 0)
+	return e
+}
+
+// sysSigmask is rt_sigprocmask(2) of this thread. It returns the mask until then.
+func sysSigmask(how int, set uint64) (old uint64) {
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
+	return old
+}
+
+// sigsetSize is the size of the kernel's sigset_t in bytes: 64 signals.
+const sigsetSize = 8
+
+// ownPid is the launcher's process id, once it was asked for.
+var ownPid int
+
+func sysGetpid() int {
+	if ownPid == 0 {
+		r, _, _ := syscall.RawSyscall6(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+		ownPid = int(r)
+	}
+	return ownPid
+}
+
+func sysGetpgrp() int {
+	r, _, _ := syscall.RawSyscall6(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
+	return int(r)
+}
+
+func sysGeteuid() int {
+	r, _, _ := syscall.RawSyscall6(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)
+	return int(r)
+}
+
+func sysGetegid() int {
+	r, _, _ := syscall.RawSyscall6(unix.SYS_GETEGID, 0, 0, 0, 0, 0, 0)
+	return int(r)
+}
+
+func sysUname(u *unix.Utsname) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_UNAME, uintptr(unsafe.Pointer(u)), 0, 0, 0, 0, 0)
+	return e
+}
+
+func sysGetrlimit(resource int, r *unix.Rlimit) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	return e
+}
+
+// sysRandom fills b. A few bytes never fail: getrandom(2).
+func sysRandom(b []byte) {
+	syscall.RawSyscall6(unix.SYS_GETRANDOM, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0, 0)
+}
+
+// sysClock is the time of CLOCK_MONOTONIC in nanoseconds.
+func sysClock() int64 {
+	var t unix.Timespec
+	syscall.RawSyscall6(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0)
+	return t.Sec*1e9 + t.Nsec
+}
+
+// sysSleep waits for so many milliseconds.
+func sysSleep(ms int) { sysPoll(nil, ms) }
+
+func sysMmap(size uintptr, protection, flags int) (unsafe.Pointer, syscall.Errno) {
+	r, _, e := syscall.RawSyscall6(unix.SYS_MMAP, 0, size, uintptr(protection), uintptr(flags), ^uintptr(0), 0)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&r)), e
+}
+
+// sysExit is exit_group(2).
+func sysExit(status int) {
+	for {
+		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
+	}
+}
+
+func sysCapget(header *unix.CapUserHeader, data *[2]unix.CapUserData) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_CAPGET, uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data)), 0, 0, 0, 0)
+	return e
+}
+
+func sysUmask(mask uint32) uint32 {
+	r, _, _ := syscall.RawSyscall6(unix.SYS_UMASK, uintptr(mask), 0, 0, 0, 0, 0)
+	return uint32(r)
+}
+
+func sysFtruncate(fd, size int) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0)
+	return e
+}

@@ -1,0 +1,116 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// bothBinaries are the program as make builds it, with the entry before Go's runtime, and as
+// a plain go build does, without.
+func bothBinaries(t *testing.T) (out [2]string) {
+	t.Helper()
+	needProgram(t, "go")
+	dir := t.TempDir()
+	for i, flags := range []string{"-E main.entry", ""} {
+		out[i] = filepath.Join(dir, []string{"entry", "plain"}[i])
+		build := exec.Command("go", "build", "-ldflags", flags, "-o", out[i], "..")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, text)
+		}
+	}
+	return out
+}
+
+var (
+	traced  = regexp.MustCompile(`^(\d+) +(.*)$`)
+	pointer = regexp.MustCompile(`0x[0-9a-f]+|\b\d+\b`)
+)
+
+// childCalls are the system calls that strace sees a container's processes make, up to the
+// command's own: those of the init, which is told from the launcher by its first call, and
+// those of the command's process. Numbers and addresses are left out.
+func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "trace")
+	line := append([]string{"-f", "-o", file, bin}, args...)
+	if out, err := exec.Command(needProgram(t, "strace"), line...).CombinedOutput(); err != nil {
+		t.Fatalf("strace %q: %v\n%s", line, err, out)
+	}
+	calls := map[string][]string{}
+	who := map[string]string{}
+	for l := range strings.Lines(read(t, file)) {
+		m := traced.FindStringSubmatch(strings.TrimSpace(l))
+		if m == nil {
+			continue
+		}
+		pid, text := m[1], m[2]
+		if _, known := who[pid]; !known {
+			switch {
+			case strings.HasPrefix(text, "prctl(PR_SET_PDEATHSIG"):
+				who[pid] = "init"
+			case strings.HasPrefix(text, "setpgid("):
+				who[pid] = "command"
+			default:
+				who[pid] = "launcher"
+			}
+		}
+		name := who[pid]
+		if name == "launcher" || strings.HasPrefix(text, "---") || strings.HasPrefix(text, "+++") || strings.HasPrefix(text, "<...") {
+			continue
+		}
+		if n := len(calls[name]); n > 0 && strings.HasPrefix(calls[name][n-1], "execve(") {
+			continue // the command's own
+		}
+		call, _, _ := strings.Cut(text, " <unfinished")
+		if i := strings.LastIndex(call, ") "); i > 0 {
+			call = call[:i]
+		}
+		calls[name] = append(calls[name], strings.TrimRight(pointer.ReplaceAllString(call, "N"), ") ,"))
+	}
+	return calls
+}
+
+// What the container's processes do does not depend on whether the launcher has Go's runtime.
+func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	bins := bothBinaries(t)
+	for _, flags := range [][]string{
+		{"-m", dir}, {"-m", dir, "--no-init", "--net=host"}, {"--tmpfs=/tmp/x", "-u", "7", "--cap-add=SYS_NICE"},
+	} {
+		args := append(append([]string{"--hostname=same", "--no-cgroup"}, flags...), "--", "/bin/true")
+		with, without := childCalls(t, bins[0], args...), childCalls(t, bins[1], args...)
+		for _, name := range []string{"init", "command"} {
+			a, b := with[name], without[name]
+			if len(a) == 0 && name == "init" {
+				t.Errorf("%q: no calls of the %s were seen", flags, name)
+			}
+			for i := range max(len(a), len(b)) {
+				// strace cuts a call short while another process comes in between.
+				if i >= len(a) || i >= len(b) || !strings.HasPrefix(a[i], b[i]) && !strings.HasPrefix(b[i], a[i]) {
+					t.Errorf("%q, call %d of the %s differs:\n%q\n%q", flags, i, name, a[min(i, len(a)):min(i+1, len(a))], b[min(i, len(b)):min(i+1, len(b))])
+					break
+				}
+			}
+		}
+		t.Logf("%q: %d and %d calls", flags, len(with["init"]), len(with["command"]))
+	}
+	// And where the launcher starts with one thread and without the runtime, it has made none
+	// of the runtime's calls.
+	out, err := exec.Command(needProgram(t, "strace"), bins[0], "-m", dir, "--no-cgroup", "--", "/bin/true").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range []string{"clone(", "futex(", "sigaltstack(", "epoll_create1("} {
+		if slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, call) }) {
+			t.Errorf("the launcher has made a call of Go's runtime, %s...)", call)
+		}
+	}
+}
