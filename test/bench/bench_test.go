@@ -43,7 +43,7 @@ func testShop(t *testing.T) *workshop {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	*tincanBin = bin
+	*tincanBin, *mobyFile = bin, "../../testdata/profiles/moby-default.json"
 	s, err := openWorkshop()
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ var (
 	svgFile   = flag.String("svg", "", "file for the chart")
 	who       = flag.String("who", "", "only these contenders, with commas between, by their names or the beginnings of them")
 	jsonFile  = flag.String("json", "", "file for everything that was measured")
-	mobyFile  = flag.String("moby", "", "moby's default profile, as JSON (default: the first of "+strings.Join(mobyPlaces, ", ")+" that is there)")
+	mobyFile  = flag.String("moby", "testdata/profiles/moby-default.json", "moby's default profile, as JSON")
 )
 
 // section is one table: a name for -sections, and what fills it.
