@@ -60,6 +60,7 @@ func testShop(t *testing.T) *workshop {
 // what was measured.
 func TestQuick(t *testing.T) {
 	needs(t, "gcc", "busybox", "bwrap", "runc")
+	sameDevices(t)
 	testShop(t) // for the binary
 	dir := t.TempDir()
 	*quick, *svgFile, *jsonFile = true, filepath.Join(dir, "chart.svg"), filepath.Join(dir, "all.json")

@@ -4,11 +4,9 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 func filterCost(b *bench) (*table, error) {
@@ -28,8 +26,7 @@ func filterCost(b *bench) (*table, error) {
 		costs[i] = map[string][]float64{}
 	}
 	err := interleave(len(profiles), scaled(9), min(*warmUp, 1), func(i int) (func(), error) {
-		cmd := exec.Command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
-		cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+		cmd := command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return nil, fmt.Errorf("under %s: %w: %s", profiles[i], err, oneLine(string(out)))

@@ -92,18 +92,9 @@ func closeFiles(files []*os.File) {
 	}
 }
 
-// nothing is /dev/null, for what nobody reads.
-var nothing = func() *os.File {
-	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		panic(err)
-	}
-	return f
-}()
-
 // once runs a line to its end.
 func (c *contender) once(line []string) (sample, error) {
-	null := nothing.Fd()
+	null := nullDevice.Fd()
 	begin := time.Now()
 	pid, err := c.start(line, null, null, null)
 	if err != nil {
@@ -145,13 +136,12 @@ func (c *contender) trial() string {
 	}
 	c.argv[0] = path
 	line := c.line(0)
-	probe := exec.Command(line[0], line[1:]...)
+	probe := command(line...)
 	probe.SysProcAttr = c.as()
 	if probe.ExtraFiles, err = c.open(); err != nil {
 		return err.Error()
 	}
 	defer closeFiles(probe.ExtraFiles)
-	probe.Env = environment
 	if out, err := probe.CombinedOutput(); err != nil {
 		return fmt.Sprintf("fails: %v: %s", err, oneLine(string(out)))
 	}

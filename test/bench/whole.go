@@ -5,10 +5,8 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // Columns that the chart reads.
@@ -70,10 +68,7 @@ func (b *bench) peak(c *contender) (figure, error) {
 	}
 	var v []float64
 	for range scaled(7) {
-		line := append([]string{b.dir + "/peak"}, c.line(0)...)
-		cmd := exec.Command(line[0], line[1:]...)
-		cmd.Stdin, cmd.Env = nothing, environment
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		cmd := command(append([]string{b.dir + "/peak"}, c.line(0)...)...)
 		files, err := c.open()
 		if err != nil {
 			return missing, err

@@ -43,6 +43,11 @@ func openWorkshop() (s *workshop, err error) {
 	if _, err := os.Stat(s.tincan); err != nil {
 		return nil, err
 	}
+	if nullDevice == nil {
+		if nullDevice, err = newNullDevice(); err != nil {
+			return nil, err
+		}
+	}
 	if s.dir, err = os.MkdirTemp("", "tincan-bench-"); err != nil {
 		return nil, err
 	}
