@@ -45,6 +45,9 @@ type section struct {
 
 func sections() []section {
 	return []section{
+		{"starts", starts},
+		{"scale", besideSleepers},
+		{"limits", limits},
 		{"true", wholeRuns},
 		{"user", userRuns},
 		{"first", firstInstruction},
@@ -62,7 +65,7 @@ func sections() []section {
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"starts", "scale", "limits", "true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.

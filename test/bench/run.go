@@ -38,10 +38,17 @@ func (c *contender) line(n int) []string {
 	return out
 }
 
-// sample is what one run has cost.
+// sample is what one run has cost, with all of its descendants that were waited for.
 type sample struct {
-	wall time.Duration
-	cpu  time.Duration // user and system time of it and of all that were waited for
+	wall   time.Duration
+	cpu    time.Duration // user and system time
+	faults int64         // page faults that needed nothing from a disk
+}
+
+// series is what the runs of one contender have cost, in the order of the rounds.
+type series struct {
+	wall, cpu []float64 // milliseconds
+	faults    []float64
 }
 
 // start starts a line without the overhead of os/exec: three descriptors, a session
@@ -106,6 +113,7 @@ func (c *contender) once(line []string) (sample, error) {
 		return s, fmt.Errorf("%s: %w", c.name, err)
 	}
 	s.cpu = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	s.faults = usage.Minflt
 	return s, nil
 }
 
@@ -148,17 +156,19 @@ func (c *contender) trial() string {
 	return ""
 }
 
-// race measures whole runs. It gives the wall and processor times in milliseconds by
-// contender, in the order of the rounds.
-func race(all []*contender, rounds int) (wall, cpu map[*contender][]float64, err error) {
-	wall, cpu = map[*contender][]float64{}, map[*contender][]float64{}
-	err = interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {
+// race measures whole runs, interleaved. The result of a contender that is not among them is empty.
+func race(all []*contender, rounds int) (map[*contender]series, error) {
+	took := map[*contender]series{}
+	err := interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {
 		c := all[i]
 		s, err := c.once(c.line(0))
 		return func() {
-			wall[c] = append(wall[c], milliseconds(s.wall))
-			cpu[c] = append(cpu[c], milliseconds(s.cpu))
+			r := took[c]
+			r.wall = append(r.wall, milliseconds(s.wall))
+			r.cpu = append(r.cpu, milliseconds(s.cpu))
+			r.faults = append(r.faults, float64(s.faults))
+			took[c] = r
 		}, err
 	})
-	return wall, cpu, err
+	return took, err
 }
