@@ -55,7 +55,7 @@ func meanCost(t testing.TB, prog []unix.SockFilter, mix map[string]float64) (mea
 }
 
 func TestCost(t *testing.T) {
-	file := profileFile(t, "moby-default.json")
+	file := profileFile("moby-default.json")
 	mix := heldOut(t)
 	p, _, err := seccompPolicyFor(&abis[0], file, dockerCaps, false)
 	if err != nil {
@@ -119,7 +119,7 @@ func attach(t testing.TB, prog []unix.SockFilter) time.Duration {
 
 // The calls that the kernel's cache takes are those that the policy allows whatever the arguments: no other, and none less.
 func TestConstantAllow(t *testing.T) {
-	for _, spec := range []string{"default", "tutorial", profileFile(t, "moby-default.json"), profileFile(t, "podman-seccomp.json")} {
+	for _, spec := range []string{"default", "tutorial", profileFile("moby-default.json"), profileFile("podman-seccomp.json")} {
 		p, _, err := seccompPolicyFor(&abis[0], spec, dockerCaps, false)
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +148,7 @@ func TestConstantAllow(t *testing.T) {
 }
 
 func BenchmarkCompileMoby(b *testing.B) {
-	p, _, err := seccompPolicyFor(&abis[0], profileFile(b, "moby-default.json"), dockerCaps, false)
+	p, _, err := seccompPolicyFor(&abis[0], profileFile("moby-default.json"), dockerCaps, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func BenchmarkCompileMoby(b *testing.B) {
 }
 
 func BenchmarkReadMoby(b *testing.B) {
-	file := profileFile(b, "moby-default.json")
+	file := profileFile("moby-default.json")
 	for b.Loop() {
 		if _, _, err := seccompPolicyFor(&abis[0], file, dockerCaps, false); err != nil {
 			b.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -47,7 +46,7 @@ func FuzzProfile(f *testing.F) {
 	f.Add([]byte(entries(`{"names": ["socket", "clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}, {"index": 1, "value": 18446744073709551615, "op": "SCMP_CMP_GT"}],
 		"includes": {"caps": ["CAP_SYS_ADMIN"], "arches": ["amd64"], "minKernel": "4.8"}, "comment": "x"}`)))
 	for _, name := range []string{"moby-default.json", "podman-seccomp.json"} {
-		data, err := os.ReadFile(filepath.Join("testdata", "profiles", name))
+		data, err := os.ReadFile(profileFile(name))
 		if err != nil {
 			f.Fatal(err)
 		}

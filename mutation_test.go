@@ -4,6 +4,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -53,7 +54,7 @@ func TestMutations(t *testing.T) {
 		if c.caps != "docker" {
 			continue
 		}
-		t.Run(c.profile+"/"+c.native, func(t *testing.T) {
+		t.Run(filepath.Base(c.file)+"/"+c.native, func(t *testing.T) {
 			p, ours, theirs := c.prepare(t, bin, 2)
 			r := rand.New(rand.NewPCG(60, 60))
 			const mutants = 60

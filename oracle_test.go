@@ -29,14 +29,8 @@ var allCaps = append(strings.Fields("CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_BLOCK_
 	"CAP_NET_BROADCAST CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE "+
 	"CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM"), dockerCaps...)
 
-// profileFile is one of the profiles in testdata.
-func profileFile(t testing.TB, name string) string {
-	t.Helper()
-	if strings.HasPrefix(name, "testdata") {
-		return name
-	}
-	return filepath.Join("testdata", "profiles", name)
-}
+// profileFile returns the file of a profile that is in wide use.
+func profileFile(name string) string { return filepath.Join("testdata", "profiles", name) }
 
 // oracle compiles the C program, once per test binary.
 func oracle(t testing.TB) string {
@@ -182,10 +176,10 @@ func calls(n int) int {
 }
 
 type oracleCase struct {
-	profile, native string
-	archs           []string // as libseccomp names them
-	caps            string
-	held            []string
+	file, native string
+	archs        []string // as libseccomp names them
+	caps         string
+	held         []string
 }
 
 func oracleCases() (cases []oracleCase) {
@@ -198,7 +192,7 @@ func oracleCases() (cases []oracleCase) {
 				name string
 				held []string
 			}{{"no", nil}, {"docker", dockerCaps}, {"all", allCaps}} {
-				cases = append(cases, oracleCase{profile, m.native, m.archs, c.name, c.held})
+				cases = append(cases, oracleCase{profileFile(profile), m.native, m.archs, c.name, c.held})
 			}
 		}
 	}
@@ -213,10 +207,9 @@ func (c oracleCase) prepare(t *testing.T, bin string, optimize int) (*policy, []
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := profileFile(t, c.profile)
-	otherwise, rules := oracleRules(t, file, native.goarch, c.held)
+	otherwise, rules := oracleRules(t, c.file, native.goarch, c.held)
 	theirs, unknown, _ := oracleFilter(t, bin, c.archs, optimize, otherwise, rules)
-	p, _, err := seccompPolicyFor(native, file, c.held, false)
+	p, _, err := seccompPolicyFor(native, c.file, c.held, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +224,7 @@ func (c oracleCase) prepare(t *testing.T, bin string, optimize int) (*policy, []
 func TestLibseccomp(t *testing.T) {
 	bin := oracle(t)
 	for _, c := range oracleCases() {
-		t.Run(c.profile+"/"+c.native+"/"+c.caps, func(t *testing.T) {
+		t.Run(filepath.Base(c.file)+"/"+c.native+"/"+c.caps, func(t *testing.T) {
 			p, ours, theirs := c.prepare(t, bin, 2)
 			n := calls(3_000_000)
 			d := newDrawer(p, rand.Uint64())

@@ -48,7 +48,7 @@ func TestPrograms(t *testing.T) {
 	for _, spec := range []string{"default", "moby-default.json"} {
 		file := spec
 		if spec != "default" {
-			file = profileFile(t, spec)
+			file = profileFile(spec)
 		}
 		p, _, err := seccompPolicy(file, dockerCaps, false)
 		if err != nil {

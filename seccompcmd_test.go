@@ -14,7 +14,7 @@ import (
 )
 
 func TestSeccompEval(t *testing.T) {
-	moby := profileFile(t, "moby-default.json")
+	moby := profileFile("moby-default.json")
 	for _, c := range []struct {
 		profile, arch string
 		caps          []string
@@ -75,8 +75,8 @@ func TestSeccompShow(t *testing.T) {
 		{"default", []string{"tutorial: keyrings belong", "clone3\n    ERRNO(38 ENOSYS)", "return KILL_PROCESS", "nothing that is looked for", "calls never run the filter"}},
 		{"tutorial", []string{"a1 & 0x5412 == 0x5412", "clone is refused, at least in part, but clone3 is ALLOW", "but fchmodat2 is ALLOW", "ioctl TIOCLINUX is ALLOW"}},
 		{"none", []string{"no filter"}},
-		{profileFile(t, "moby-default.json"), []string{"socket with a0 0x26 is ERRNO(1), with 0x100000026 ALLOW", "socketcall is ALLOW", "x32 is listed", "# Left out.", "x86_64 has no _llseek"}},
-		{profileFile(t, "podman-seccomp.json"), []string{"# Doubtful in the profile.", "setns: ALLOW (syscalls["}},
+		{profileFile("moby-default.json"), []string{"socket with a0 0x26 is ERRNO(1), with 0x100000026 ALLOW", "socketcall is ALLOW", "x32 is listed", "# Left out.", "x86_64 has no _llseek"}},
+		{profileFile("podman-seccomp.json"), []string{"# Doubtful in the profile.", "setns: ALLOW (syscalls["}},
 	} {
 		var out bytes.Buffer
 		cmd := seccompShow{Profile: c.profile, profileFor: profileFor{Arch: "x86_64"}}

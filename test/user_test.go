@@ -51,6 +51,10 @@ func again(t *testing.T, as string) {
 	}
 	bin := filepath.Join(filepath.Dir(tincanBin), "tests") // where everybody may execute it
 	copyFile(t, self, bin)
+	profiles := filepath.Join(filepath.Dir(tincanBin), "profiles-"+as) // where everybody may read them
+	if err := os.CopyFS(profiles, os.DirFS(profileDir())); err != nil {
+		t.Fatal(err)
+	}
 	without := "^TestAsUser|^TestUser"
 	if more := os.Getenv("TINCAN_TEST_SKIP"); more != "" {
 		without += "|" + more
@@ -58,7 +62,7 @@ func again(t *testing.T, as string) {
 	line := append(before, bin, "-test.v", "-test.short", "-test.timeout=15m", "-test.skip="+without, "-test.run="+os.Getenv("TINCAN_TEST_RUN"))
 	c := exec.Command(line[0], line[1:]...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "HOME=") || strings.HasPrefix(e, "XDG_") })
-	c.Env = append(c.Env, "TINCAN_TEST_AS="+as, "TINCAN_TEST_BIN="+tincanBin, "TINCAN_TEST_PROBE="+probeBin, "TINCAN_TEST_GROUP="+group, "HOME=/")
+	c.Env = append(c.Env, "TINCAN_TEST_AS="+as, "TINCAN_TEST_BIN="+tincanBin, "TINCAN_TEST_PROBE="+probeBin, "TINCAN_TEST_GROUP="+group, "TINCAN_TEST_PROFILES="+profiles, "HOME=/")
 	out, err := c.CombinedOutput()
 	ended := eachTest(t, string(out))
 	if ended == 0 || err != nil && !t.Failed() {

@@ -4,11 +4,9 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 func filterCost(b *bench) (*table, error) {
@@ -17,10 +15,7 @@ func filterCost(b *bench) (*table, error) {
 		t.absent("all", b.noGCC)
 		return t, nil
 	}
-	profiles := []string{"none", "default"}
-	if b.moby != "" {
-		profiles = append(profiles, b.moby)
-	}
+	profiles := []string{"none", "default", b.moby}
 	many := 300_000
 	if *quick {
 		many = 1000
@@ -31,8 +26,7 @@ func filterCost(b *bench) (*table, error) {
 		costs[i] = map[string][]float64{}
 	}
 	err := interleave(len(profiles), scaled(9), min(*warmUp, 1), func(i int) (func(), error) {
-		cmd := exec.Command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
-		cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+		cmd := command(b.tincan, "run", "--no-cgroup", "--seccomp="+profiles[i], "-m", b.root, "--", "/bin/calls", strconv.Itoa(many))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return nil, fmt.Errorf("under %s: %w: %s", profiles[i], err, oneLine(string(out)))
@@ -61,10 +55,7 @@ func filterCost(b *bench) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.Columns = []column{{"none", 0}, {"default", 0}, {"adds", 0}}
-	if b.moby != "" {
-		t.Columns = append(t.Columns, column{"moby", 0}, column{"adds", 0})
-	}
+	t.Columns = []column{{"none", 0}, {"default", 0}, {"adds", 0}, {"moby", 0}, {"adds", 0}}
 	for _, c := range calls {
 		none := median(costs[0][c])
 		v := []figure{none}
@@ -73,9 +64,6 @@ func filterCost(b *bench) (*table, error) {
 			v = append(v, m, m-none)
 		}
 		t.add(c, v...)
-	}
-	if b.moby == "" {
-		t.note("moby's profile is not here: -moby FILE")
 	}
 	t.note("getppid and close: allowed whatever their arguments, which the kernel knows without running the filter; ioctl, fchmod: the default looks")
 	t.note("at an argument; personality: moby's does; keyctl: refused by both")

@@ -47,7 +47,7 @@ func firstInstruction(b *bench) (*table, error) {
 
 // untilFirst runs a command that writes the time of its first instruction.
 func (c *contender) untilFirst() (time.Duration, error) {
-	pid, begin, out, err := c.startTimed(c.line(0), nothing)
+	pid, begin, out, err := c.startTimed(c.line(0), nullDevice)
 	if err != nil {
 		return 0, err
 	}
@@ -68,7 +68,7 @@ func (c *contender) startTimed(line []string, stdin *os.File) (pid int, begin ti
 	}
 	defer w.Close()
 	var now unix.Timespec
-	in, to, null := stdin.Fd(), w.Fd(), nothing.Fd()
+	in, to, null := stdin.Fd(), w.Fd(), nullDevice.Fd()
 	if err = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err == nil {
 		pid, err = c.start(line, in, to, null)
 	}

@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -87,8 +86,7 @@ func (s *workshop) floorSource(name string, steps []planStep, args []string) (di
 
 // tincanOutput runs tincan, as root or as another user, without a terminal, whose steps a plan would have too.
 func (s *workshop) tincanOutput(user uint32, args ...string) ([]byte, error) {
-	cmd := exec.Command(s.tincan, args...)
-	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	cmd := command(append([]string{s.tincan}, args...)...)
 	if user != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: user}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -81,8 +80,7 @@ func traced(t *testing.T, user uint32, line ...string) (out [2][]string) {
 	t.Helper()
 	dir := t.TempDir()
 	prefix := filepath.Join(dir, "trace")
-	cmd := exec.Command("strace", append([]string{"-ff", "-o", prefix, "-s", "65535", "-e", "abbrev=execve", "--signal=none"}, line...)...)
-	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	cmd := command(append([]string{"strace", "-ff", "-o", prefix, "-s", "65535", "-e", "abbrev=execve", "--signal=none"}, line...)...)
 	if user != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: user}
 		if err := errors.Join(os.Chown(dir, int(user), int(user)), os.Chmod(filepath.Dir(dir), 0o711)); err != nil {
@@ -175,8 +173,7 @@ var differing = regexp.MustCompile(`\[\d+\]|^\d+ |\b0:\d+\b|\b\d\d:\d\d\b|NSpid:
 
 func said(t *testing.T, line ...string) string {
 	t.Helper()
-	cmd := exec.Command(line[0], line[1:]...)
-	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	cmd := command(line...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

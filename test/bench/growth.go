@@ -32,7 +32,7 @@ func growth(title, what string, sizes []int, build func(n int) ([]*contender, er
 		bySize[i] = all
 		here = append(here, present(all)...)
 	}
-	wall, _, err := race(here, max(scaled(10), *rounds/5))
+	took, err := race(here, max(scaled(10), *rounds/5))
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +48,13 @@ func growth(title, what string, sizes []int, build func(n int) ([]*contender, er
 	for i, n := range sizes {
 		var values, ratios, each []figure
 		for j, c := range bySize[i] {
-			m := median(wall[c])
+			m := median(took[c].wall)
 			values = append(values, m)
 			if j > 0 {
-				ratios = append(ratios, ratio(wall[bySize[i][0]], wall[c]))
+				ratios = append(ratios, ratio(took[bySize[i][0]].wall, took[c].wall))
 			}
 			if i > 0 && sizes[0] == 0 {
-				each = append(each, (m-median(wall[bySize[0][j]]))*1000/figure(n))
+				each = append(each, (m-median(took[bySize[0][j]].wall))*1000/figure(n))
 			} else {
 				each = append(each, missing)
 			}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -43,6 +42,20 @@ func (h *held) start(c *contender, n int) error {
 	return err
 }
 
+// upTo starts more until there are many of them, and waits until no launcher does anything more.
+func (h *held) upTo(c *contender, many int) error {
+	if len(h.pids) == many {
+		return nil
+	}
+	for len(h.pids) < many {
+		if err := h.start(c, len(h.pids)); err != nil {
+			return fmt.Errorf("container %d: %w", len(h.pids)+1, err)
+		}
+	}
+	time.Sleep(time.Second) // tincan's gives its program's pages back
+	return nil
+}
+
 // end ends them all and waits for the launchers.
 func (h *held) end() error {
 	h.keep.Close()
@@ -53,6 +66,13 @@ func (h *held) end() error {
 		errs = errors.Join(errs, err)
 	}
 	return errs
+}
+
+// sleeper is a container with a group, whose command sleeps.
+func (b *bench) sleeper() *contender {
+	c := &contender{name: nameTincan, argv: []string{b.tincan, "run", "-m", b.root, "--", "/bin/hold"}, absent: b.noGCC}
+	c.absent = c.trial()
+	return c
 }
 
 // crowds are how many at once, for whom. The others' launchers are too large for a
@@ -76,7 +96,7 @@ const ends = 20 // starts that are looked at, of the first and of the last
 
 func heldContainers(b *bench) (*table, error) {
 	t := &table{Title: "Memory of the launcher and the init while the command sleeps: MiB for each container",
-		Columns: []column{{"launcher RSS", 2}, {"private", 2}, {"init RSS", 2}, {"private", 2}, {"both private", 3}, {"its own", 3}, {"share (PSS)", 3}, {"machine", 2},
+		Columns: []column{{"launcher RSS", 2}, {"private", 2}, {"init RSS", 2}, {"private", 2}, {"both private", 3}, {"its own", 3}, {"share (PSS)", 3}, {"machine", 2}, {"threads", 0},
 			{"first starts ms", 2}, {"last starts ms", 2}, {"last of first", 2}}}
 	if b.noGCC != "" {
 		t.absent("all", b.noGCC)
@@ -84,32 +104,46 @@ func heldContainers(b *bench) (*table, error) {
 	}
 	all := b.contenders("/bin/hold")
 	last := 0
-	for _, crowd := range crowds() {
-		if crowd.many <= last {
+	for _, size := range crowds() {
+		if size.many <= last {
 			continue
 		}
-		last = crowd.many
-		for _, c := range present(all, crowd.names...) {
-			if c.single && crowd.many > 1 {
+		last = size.many
+		for _, c := range present(all, size.names...) {
+			if c.single && size.many > 1 {
 				continue
 			}
-			begin := time.Now()
-			values, err := b.crowd(c, crowd.many)
-			progress("%d of %s, from first to last: %.0f s", crowd.many, c.name, time.Since(begin).Seconds())
+			k, err := b.crowd(c, size.many)
 			if err != nil {
-				return nil, fmt.Errorf("%d of %s: %w", crowd.many, c.name, err)
+				return nil, err
 			}
-			t.add(fmt.Sprintf("%d %s", crowd.many, c.name), values...)
+			t.add(fmt.Sprintf("%d %s", size.many, c.name), k.values()...)
 		}
 	}
 	t.note("private: pages that no other process has (Private_Clean + Private_Dirty of smaps_rollup), with those of the binary if nobody else runs it;")
 	t.note("its own: memory of no file (Pss_Anon), also what launcher and init share; share: its part of everything; both are of launcher and init together;")
-	t.note("machine: what MemAvailable has fallen by, with the kernel's own memory and the command's; starts: time to the first instruction, medians of %d", ends)
+	t.note("machine: what MemAvailable has fallen by, with the kernel's own memory and the command's; threads: of the launcher; starts: time to the first instruction, medians of %d", ends)
 	return t, nil
 }
 
+// crowd is what was seen of many containers, all asleep.
+type crowd struct {
+	many           int
+	launcher, init memory // of all of them together
+	threads        int    // of the launcher that has the most
+	fell           int64  // by how much MemAvailable did, in KiB
+	starts         []float64
+}
+
 // crowd starts many containers one after the other, looks at them, and ends them.
-func (b *bench) crowd(c *contender, many int) (values []figure, err error) {
+func (b *bench) crowd(c *contender, many int) (k *crowd, err error) {
+	begin := time.Now()
+	defer func() {
+		progress("%d of %s, from first to last: %.0f s", many, c.name, time.Since(begin).Seconds())
+		if err != nil {
+			err = fmt.Errorf("%d of %s: %w", many, c.name, err)
+		}
+	}()
 	h, err := hold()
 	if err != nil {
 		return nil, err
@@ -119,26 +153,40 @@ func (b *bench) crowd(c *contender, many int) (values []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range many {
-		if err := h.start(c, i); err != nil {
-			return nil, fmt.Errorf("container %d: %w", i+1, err)
-		}
+	if err := h.upTo(c, many); err != nil {
+		return nil, err
 	}
-	time.Sleep(time.Second) // until nobody's launcher does anything more; tincan's gives its program's pages back
 	after, err := available()
 	if err != nil {
 		return nil, err
 	}
-	launcher, init, err := memoryOf(h.pids, "hold")
-	if err != nil {
+	k = &crowd{many: many, fell: before - after, starts: h.starts}
+	if k.launcher, k.init, err = memoryOf(h.pids, "hold"); err != nil {
 		return nil, err
 	}
-	per := func(kib int64) figure { return figure(float64(kib) / 1024 / float64(many)) }
-	values = []figure{per(launcher.rss), per(launcher.private), per(init.rss), per(init.private),
-		per(launcher.private + init.private), per(launcher.own + init.own), per(launcher.pss + init.pss), per(before - after)}
-	if many < 10*ends {
-		return append(values, median(h.starts), missing, missing), nil
+	for _, pid := range h.pids {
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			return nil, err
+		}
+		k.threads = max(k.threads, len(threads))
 	}
-	first, last := h.starts[:ends], slices.Clone(h.starts[many-ends:])
-	return append(values, median(first), median(last), median(last)/median(first)), nil
+	return k, nil
+}
+
+// private is the private memory of a launcher and its init, in KiB.
+func (k *crowd) private() figure {
+	return figure(k.launcher.private+k.init.private) / figure(k.many)
+}
+
+// values are a row of the section memory.
+func (k *crowd) values() []figure {
+	per := func(kib int64) figure { return figure(kib) / 1024 / figure(k.many) }
+	l, i := k.launcher, k.init
+	v := []figure{per(l.rss), per(l.private), per(i.rss), per(i.private), k.private() / 1024, per(l.own + i.own), per(l.pss + i.pss), per(k.fell), figure(k.threads)}
+	if k.many < 10*ends {
+		return append(v, median(k.starts), missing, missing)
+	}
+	first, last := median(k.starts[:ends]), median(k.starts[k.many-ends:])
+	return append(v, first, last, last/first)
 }

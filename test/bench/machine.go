@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -19,7 +18,7 @@ func conditions() []string {
 		{*tincanBin, "--version"}, {"bwrap", "--version"}, {"unshare", "--version"}, {"runc", "--version"}, {"crun", "--version"},
 		{"systemd-nspawn", "--version"}, {"firejail", "--version"}, {"busybox", "--help"}, {"gcc", "--version"},
 	} {
-		out, err := exec.Command(v.name, v.flag).CombinedOutput()
+		out, err := command(v.name, v.flag).CombinedOutput()
 		if line := oneLine(string(out)); err == nil && line != "" {
 			versions = append(versions, shorter(v.name, line))
 		}

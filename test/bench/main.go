@@ -34,7 +34,7 @@ var (
 	svgFile   = flag.String("svg", "", "file for the chart")
 	who       = flag.String("who", "", "only these contenders, with commas between, by their names or the beginnings of them")
 	jsonFile  = flag.String("json", "", "file for everything that was measured")
-	mobyFile  = flag.String("moby", "", "moby's default profile, as JSON (default: the first of "+strings.Join(mobyPlaces, ", ")+" that is there)")
+	mobyFile  = flag.String("moby", "testdata/profiles/moby-default.json", "moby's default profile, as JSON")
 )
 
 // section is one table: a name for -sections, and what fills it.
@@ -45,6 +45,9 @@ type section struct {
 
 func sections() []section {
 	return []section{
+		{"starts", starts},
+		{"scale", besideSleepers},
+		{"limits", limits},
 		{"true", wholeRuns},
 		{"user", userRuns},
 		{"first", firstInstruction},
@@ -62,7 +65,7 @@ func sections() []section {
 }
 
 func sectionNames() (names []string) {
-	return []string{"true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"starts", "scale", "limits", "true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
 }
 
 // bench is what the sections share.

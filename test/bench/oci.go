@@ -24,6 +24,9 @@ func (s *workshop) bundled(runtime, name string, config object) *contender {
 	return c
 }
 
+// containerUser is the host's uid of root in a bundle, and in tincan's default container.
+const containerUser = 10000
+
 // ociConfig has namespaces, ids, capabilities, masked paths, limits, no_new_privs and
 // a filter, which is a short one if seccomp is nil.
 func ociConfig(root, cmd string, limits bool, seccomp object) object {
@@ -42,7 +45,7 @@ func ociConfig(root, cmd string, limits bool, seccomp object) object {
 			"names":  []string{"keyctl", "add_key", "request_key", "mbind", "migrate_pages", "move_pages", "set_mempolicy", "userfaultfd", "perf_event_open"},
 			"action": "SCMP_ACT_ERRNO"}}}
 	}
-	ids := []object{{"containerID": 0, "hostID": 10000, "size": 2000}}
+	ids := []object{{"containerID": 0, "hostID": containerUser, "size": 2000}}
 	linux := object{
 		"namespaces": namespaces, "uidMappings": ids, "gidMappings": ids, "seccomp": seccomp,
 		"maskedPaths": []string{"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",

@@ -40,10 +40,17 @@ func (c *contender) line(n int) []string {
 	return out
 }
 
-// sample is what one run has cost.
+// sample is what one run has cost, with all of its descendants that were waited for.
 type sample struct {
-	wall time.Duration
-	cpu  time.Duration // user and system time of it and of all that were waited for
+	wall   time.Duration
+	cpu    time.Duration // user and system time
+	faults int64         // page faults that needed nothing from a disk
+}
+
+// series is what the runs of one contender have cost, in the order of the rounds.
+type series struct {
+	wall, cpu []float64 // milliseconds
+	faults    []float64
 }
 
 // start starts a line without the overhead of os/exec: three descriptors, a session
@@ -94,46 +101,9 @@ func closeFiles(files []*os.File) {
 	}
 }
 
-// nothing is a null device of the benchmark's own, for what nobody reads. The machine's is
-// not used: runc and crun give descriptors 0 to 2 to the container's user where there is a
-// user namespace, and /dev/null would belong to that user afterwards.
-var nothing = func() *os.File {
-	f, err := nullDevice()
-	if err != nil {
-		panic(err)
-	}
-	return f
-}()
-
-// nullDevice makes a node with the numbers of /dev/null (null(4)), opens it and removes its
-// name. Who is not root cannot make one, and cannot give one away either.
-func nullDevice() (*os.File, error) {
-	if os.Geteuid() != 0 {
-		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	}
-	var errs []error
-	for _, parent := range []string{os.TempDir(), "/dev/shm", "/run", "/root"} { // one of them without nodev
-		dir, err := os.MkdirTemp(parent, "bench-null-")
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		defer os.RemoveAll(dir)
-		name := filepath.Join(dir, "null")
-		if err = unix.Mknod(name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err == nil {
-			var f *os.File
-			if f, err = os.OpenFile(name, os.O_RDWR, 0); err == nil {
-				return f, f.Chmod(0o666)
-			}
-		}
-		errs = append(errs, err)
-	}
-	return nil, fmt.Errorf("no place for a null device of the benchmark's own: %w", errors.Join(errs...))
-}
-
 // once runs a line to its end.
 func (c *contender) once(line []string) (sample, error) {
-	null := nothing.Fd()
+	null := nullDevice.Fd()
 	begin := time.Now()
 	pid, err := c.start(line, null, null, null)
 	if err != nil {
@@ -145,6 +115,7 @@ func (c *contender) once(line []string) (sample, error) {
 		return s, fmt.Errorf("%s: %w", c.name, err)
 	}
 	s.cpu = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	s.faults = usage.Minflt
 	return s, nil
 }
 
@@ -175,30 +146,31 @@ func (c *contender) trial() string {
 	}
 	c.argv[0] = path
 	line := c.line(0)
-	probe := exec.Command(line[0], line[1:]...)
+	probe := command(line...)
 	probe.SysProcAttr = c.as()
 	if probe.ExtraFiles, err = c.open(); err != nil {
 		return err.Error()
 	}
 	defer closeFiles(probe.ExtraFiles)
-	probe.Stdin, probe.Env = nothing, environment // exec's own would be /dev/null
 	if out, err := probe.CombinedOutput(); err != nil {
 		return fmt.Sprintf("fails: %v: %s", err, oneLine(string(out)))
 	}
 	return ""
 }
 
-// race measures whole runs. It gives the wall and processor times in milliseconds by
-// contender, in the order of the rounds.
-func race(all []*contender, rounds int) (wall, cpu map[*contender][]float64, err error) {
-	wall, cpu = map[*contender][]float64{}, map[*contender][]float64{}
-	err = interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {
+// race measures whole runs, interleaved. The result of a contender that is not among them is empty.
+func race(all []*contender, rounds int) (map[*contender]series, error) {
+	took := map[*contender]series{}
+	err := interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {
 		c := all[i]
 		s, err := c.once(c.line(0))
 		return func() {
-			wall[c] = append(wall[c], milliseconds(s.wall))
-			cpu[c] = append(cpu[c], milliseconds(s.cpu))
+			r := took[c]
+			r.wall = append(r.wall, milliseconds(s.wall))
+			r.cpu = append(r.cpu, milliseconds(s.cpu))
+			r.faults = append(r.faults, float64(s.faults))
+			took[c] = r
 		}, err
 	})
-	return wall, cpu, err
+	return took, err
 }

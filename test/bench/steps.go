@@ -5,11 +5,9 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // shown is how many steps are, the most expensive first.
@@ -68,9 +66,7 @@ func (s *workshop) timedFloor(steps []planStep, args []string) (map[int]figure, 
 	}
 	all := map[int][]float64{}
 	err = interleave(1, *rounds, *warmUp, func(int) (func(), error) {
-		cmd := exec.Command(bin)
-		cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
-		out, err := cmd.Output()
+		out, err := command(bin).Output()
 		return func() {
 			for line := range strings.Lines(string(out)) {
 				var number int

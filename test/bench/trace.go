@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // tracepoints are the kernel's tracepoints that are recorded.
@@ -41,12 +40,11 @@ type event struct {
 // record runs the program under perf and gives its events, in order of time.
 func (s *workshop) record(argv []string) (events []event, err error) {
 	data := filepath.Join(s.dir, "perf.data")
-	args := []string{"record", "-q", "-o", data}
+	args := []string{"perf", "record", "-q", "-o", data}
 	for _, t := range tracepoints {
 		args = append(args, "-e", t)
 	}
-	cmd := exec.Command("perf", append(append(args, "--"), argv...)...)
-	cmd.SysProcAttr, cmd.Env = &syscall.SysProcAttr{Setsid: true}, environment
+	cmd := command(append(append(args, "--"), argv...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("perf record: %w: %s", err, oneLine(string(out)))
 	}

@@ -18,44 +18,70 @@ import (
 // name and ids granted, since newuidmap asks for both.
 const benchUser = 24567
 
-func userRuns(b *bench) (*table, error) {
-	// The mount namespace is this thread's, and goes with it: it is not unlocked.
-	runtime.LockOSThread()
-	lacks := ""
-	if err := grantIDs(b.dir); err != nil {
-		lacks = oneLine(err.Error())
-	}
-	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox for an ordinary user: the whole process, medians of %d runs, interleaved", *rounds),
-		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {colOfBwrap, 2}, {"(q1", 2}, {"q3)", 2}}}
+func userRuns(b *bench) (*table, error) { return b.withGrant(b.userRuns) }
+
+// Names that the section starts refers to as well.
+const (
+	nameOneID  = "tincan, one id"
+	nameRanges = "tincan, ranges (newuidmap)"
+)
+
+// userContenders are what the user runs /bin/true with. lacks is why newuidmap cannot be
+// used, or nothing.
+func (s *workshop) userContenders(lacks string) []*contender {
 	own := "--map=0:" + strconv.Itoa(benchUser) + ":1"
 	all := []*contender{
-		{name: "tincan, one id", argv: []string{b.tincan, "run", "--no-cgroup", own, "-m", b.root, "--", "/bin/true"}},
-		{name: "tincan, ranges (newuidmap)", argv: []string{b.tincan, "run", "--no-cgroup", "-m", b.root, "--", "/bin/true"}, absent: lacks},
-		b.asUser(benchUser).floorContender(nameFloor+", one id", b.root, "/bin/true", "--no-cgroup", own),
-		{name: nameBwrap, argv: bwrapLine(b.root, "/bin/true")},
+		{name: nameOneID, argv: []string{s.tincan, "run", "--no-cgroup", own, "-m", s.root, "--", "/bin/true"}},
+		{name: nameRanges, argv: []string{s.tincan, "run", "--no-cgroup", "-m", s.root, "--", "/bin/true"}, absent: lacks},
+		s.asUser(benchUser).floorContender(nameFloor+", one id", s.root, "/bin/true", "--no-cgroup", own),
+		{name: nameBwrap, argv: bwrapLine(s.root, "/bin/true")},
 		{name: "unshare -r", argv: []string{"unshare", "-r", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork",
-			"--root", b.root, "--mount-proc", "/bin/true"}},
+			"--root", s.root, "--mount-proc", "/bin/true"}},
 	}
 	for _, c := range all {
 		c.user = benchUser
 		c.absent = c.trial()
 	}
-	wall, cpu, err := race(present(all), *rounds)
+	return all
+}
+
+func (b *bench) userRuns(lacks string) (*table, error) {
+	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox for an ordinary user: the whole process, medians of %d runs, interleaved", *rounds),
+		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {colOfBwrap, 2}, {"(q1", 2}, {"q3)", 2}}}
+	all := b.userContenders(lacks)
+	took, err := race(present(all), *rounds)
 	if err != nil {
 		return nil, err
 	}
-	bwrap := wall[named(all, nameBwrap)]
+	bwrap := took[named(all, nameBwrap)].wall
 	for _, c := range all {
 		if c.absent != "" {
 			t.absent(c.name, c.absent)
 			continue
 		}
-		w := wall[c]
+		w := took[c].wall
 		b1, b3 := spread(w, bwrap)
-		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(cpu[c]), ratio(w, bwrap), b1, b3)
+		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(took[c].cpu), ratio(w, bwrap), b1, b3)
 	}
 	t.note("less is done by: unshare (no /dev, no filter, all capabilities), bwrap (no filter; its limits are none either)")
 	return t, nil
+}
+
+// withGrant calls f on a thread of its own, in a mount namespace in which the user has a name
+// and ids. If it cannot be had, f is told why.
+func (s *workshop) withGrant(f func(lacks string) (*table, error)) (t *table, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked, so that the thread, and with it the namespace, ends here
+		lacks := ""
+		if err := grantIDs(s.dir); err != nil {
+			lacks = oneLine(err.Error())
+		}
+		t, err = f(lacks)
+	}()
+	<-done
+	return t, err
 }
 
 // grantIDs makes the user known and gives it ids, in a mount namespace.

@@ -5,10 +5,8 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // Columns that the chart reads.
@@ -23,14 +21,14 @@ const (
 
 func wholeRuns(b *bench) (*table, error) {
 	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox: the whole process, medians of %d runs, interleaved", *rounds),
-		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {"peak MiB", 2},
+		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {"faults", 0}, {"peak MiB", 2},
 			{colOfBwrap, 2}, {"(q1", 2}, {"q3)", 2}, {colOfRunc, 3}, {colOfFloor, 2}, {"(q1", 2}, {"q3)", 2}}}
 	all := present(b.trues)
-	wall, cpu, err := race(all, *rounds)
+	took, err := race(all, *rounds)
 	if err != nil {
 		return nil, err
 	}
-	bwrap, runc := wall[named(b.trues, nameBwrap)], wall[named(b.trues, nameRunc)]
+	bwrap, runc := took[named(b.trues, nameBwrap)].wall, took[named(b.trues, nameRunc)].wall
 	for _, c := range b.trues {
 		if c.absent != "" {
 			t.absent(c.name, c.absent)
@@ -40,16 +38,16 @@ func wholeRuns(b *bench) (*table, error) {
 		if err != nil {
 			return nil, err
 		}
-		w := wall[c]
-		floor := wall[named(b.trues, floorOf(c.name))]
+		w := took[c].wall
+		floor := took[named(b.trues, floorOf(c.name))].wall
 		b1, b3 := spread(w, bwrap)
 		f1, f3 := spread(w, floor)
-		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(cpu[c]), peak,
+		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(took[c].cpu), median(took[c].faults), peak,
 			ratio(w, bwrap), b1, b3, ratio(w, runc), ratio(w, floor), f1, f3)
 	}
 	t.note("ratios: of the medians; in brackets the quartiles of the ratios of the single rounds")
 	t.note("floor: that of the same plan (with the group for all but those named --no-cgroup and %q)", strings.TrimPrefix(noLimits, ", "))
-	t.note("user+sys: of the process and of its descendants that were waited for; peak: resident memory of the largest process")
+	t.note("user+sys, faults (of pages): of the process and of its descendants that were waited for; peak: resident memory of the largest process")
 	t.note("less is done by: unshare (no ids, no /dev, no limits, no filter, all capabilities), bwrap (no limits, no filter, all capabilities inside;")
 	t.note("the second row has tincan's filter and capabilities), firejail (the host's own tree: Debian's refuses --chroot)")
 	return t, nil
@@ -70,10 +68,7 @@ func (b *bench) peak(c *contender) (figure, error) {
 	}
 	var v []float64
 	for range scaled(7) {
-		line := append([]string{b.dir + "/peak"}, c.line(0)...)
-		cmd := exec.Command(line[0], line[1:]...)
-		cmd.Stdin, cmd.Env = nothing, environment
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		cmd := command(append([]string{b.dir + "/peak"}, c.line(0)...)...)
 		files, err := c.open()
 		if err != nil {
 			return missing, err

@@ -22,17 +22,17 @@ func without(b *bench) (*table, error) {
 		}
 		here = append(here, c, f)
 	}
-	wall, _, err := race(present(here), *rounds)
+	took, err := race(present(here), *rounds)
 	if err != nil {
 		return nil, err
 	}
-	tincan, floor := median(wall[here[0]]), median(wall[here[1]])
+	tincan, floor := median(took[here[0]].wall), median(took[here[1]].wall)
 	for i, flags := range all {
 		name := strings.Join(flags, " ")
 		if name == "" {
 			name = "everything"
 		}
-		c, f := median(wall[here[2*i]]), median(wall[here[2*i+1]])
+		c, f := median(took[here[2*i]].wall), median(took[here[2*i+1]].wall)
 		t.add(name, c, tincan-c, f, floor-f)
 		for _, c := range here[2*i : 2*i+2] {
 			if c.absent != "" {

@@ -25,7 +25,7 @@ type workshop struct {
 	tincan string // the binary to measure
 	root   string // a tree with busybox, the programs, and every mount point
 	noGCC  string // why there are no C programs, or nothing
-	moby   string // moby's profile, or nothing
+	moby   string // the file of moby's default profile
 	floors int    // how many were compiled
 	user   uint32 // who tincan is asked for a plan as, if not root
 	once   sync.Once
@@ -43,6 +43,11 @@ func openWorkshop() (s *workshop, err error) {
 	if _, err := os.Stat(s.tincan); err != nil {
 		return nil, err
 	}
+	if nullDevice == nil {
+		if nullDevice, err = newNullDevice(); err != nil {
+			return nil, err
+		}
+	}
 	if s.dir, err = os.MkdirTemp("", "tincan-bench-"); err != nil {
 		return nil, err
 	}
@@ -58,7 +63,10 @@ func openWorkshop() (s *workshop, err error) {
 	if err := makeTree(s.root, busybox); err != nil {
 		return nil, err
 	}
-	s.moby = findMoby()
+	s.moby = *mobyFile
+	if _, err := os.Stat(s.moby); err != nil {
+		return nil, fmt.Errorf("-moby: %w", err)
+	}
 	if _, err := exec.LookPath("gcc"); err != nil {
 		s.noGCC = "not here: gcc (it is a program in C)"
 		return s, nil
@@ -143,22 +151,6 @@ func makeTree(root, busybox string) error {
 func (s *workshop) copyTree(name string) (string, error) {
 	to := filepath.Join(s.dir, name)
 	return to, os.CopyFS(to, os.DirFS(s.root))
-}
-
-// mobyPlaces are where moby's default profile, or podman's, which is nearly the same,
-// may be found.
-var mobyPlaces = []string{"testdata/profiles/moby-default.json", "/usr/share/containers/seccomp.json"}
-
-func findMoby() string {
-	if *mobyFile != "" {
-		return *mobyFile
-	}
-	for _, f := range mobyPlaces {
-		if _, err := os.Stat(f); err == nil {
-			return f
-		}
-	}
-	return ""
 }
 
 // compileFilter is a profile as struct sock_filter.

@@ -16,7 +16,6 @@ var notInside = []struct{ name, why string }{
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},
 	{"TestDemo", "its script is not part of the image"},
 	{"TestUserDemo", "its script is not part of the image"},
-	{"TestSeccompProfiles", "its profiles are not part of the source"},
 }
 
 // ownMachine are those that have a machine of their own each.
@@ -72,7 +71,7 @@ const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimit
 
 // runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
 func (s suite) runUser(t *testing.T, k *Kernel, as string) {
-	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
+	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "MUST_WORK=1"}}
 	add, without := s.leaveOut(t, &j)
 	j.Env = append(j.Env, "TINCAN_TEST_SKIP="+skipPattern(without))
 	if !full {
@@ -83,7 +82,7 @@ func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 
 // runDriver runs the tests of ../ inside.
 func (s suite) runDriver(t *testing.T, k *Kernel) {
-	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "MUST_WORK=1"}}
+	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "MUST_WORK=1"}}
 	add, without := s.leaveOut(t, &j)
 	j.Skip = append(without, ownMachine...)
 	s.run(t, k, j, add)
@@ -131,6 +130,7 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 		program(t, s.arch, "./runner", false)+":/vm/runner",
 		program(t, s.arch, "../probe", false)+":/vm/probe",
 		rootfs(t, s.arch)+":/vm/rootfs",
+		"../../testdata/profiles:/vm/profiles",
 		policy(t)+":/vm/apparmor.bin",
 		jsonFile(t, []Job{j})+":/vm/jobs.json")
 	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Args: []string{"--no-container", "/vm/runner"}, Memory: 1536, Disk: disk(t), Within: 20 * time.Minute})
