@@ -128,7 +128,7 @@ func TestCompiledFilter(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	file := filepath.Join(t.TempDir(), "moby.bpf")
-	profile := filepath.Join("..", "testdata", "profiles", "moby-default.json")
+	profile := filepath.Join(profileDir(), "moby-default.json")
 	if r := tincan(t, "seccomp", "compile", profile, "-o", file); r.status != 0 {
 		t.Fatal(r)
 	}

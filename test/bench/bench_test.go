@@ -5,15 +5,11 @@ package main
 import (
 	"encoding/json"
 	"encoding/xml"
-	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -60,41 +56,12 @@ func testShop(t *testing.T) *workshop {
 	return s
 }
 
-// devices is everything in /dev with its kind, mode, owner and number. Terminals come and
-// go with other programs, and are left out.
-func devices(t *testing.T) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir("/dev", func(name string, _ fs.DirEntry, err error) error {
-		var st syscall.Stat_t
-		if strings.HasPrefix(name, "/dev/pts/") || strings.HasPrefix(name, "/dev/shm/") || syscall.Lstat(name, &st) != nil {
-			return nil
-		}
-		out[name] = fmt.Sprintf("mode %#o, owner %d:%d, device %#x", st.Mode, st.Uid, st.Gid, st.Rdev)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 // TestQuick runs every section for a moment. It looks at what there is, and not at
 // what was measured.
 func TestQuick(t *testing.T) {
 	needs(t, "gcc", "busybox", "bwrap", "runc")
 	sameDevices(t)
 	testShop(t) // for the binary
-	before := devices(t)
-	defer func() {
-		if after := devices(t); !maps.Equal(before, after) {
-			for name, is := range after {
-				if was := before[name]; was != is {
-					t.Errorf("/dev is not as it was: %s: %s, it was %q", name, is, was)
-				}
-			}
-		}
-	}()
 	dir := t.TempDir()
 	*quick, *svgFile, *jsonFile = true, filepath.Join(dir, "chart.svg"), filepath.Join(dir, "all.json")
 	var printed strings.Builder

@@ -16,6 +16,7 @@ var notInside = []struct{ name, why string }{
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},
 	{"TestDemo", "its script is not part of the image"},
 	{"TestUserDemo", "its script is not part of the image"},
+	{"TestChildrenDoTheSameWithAndWithoutTheRuntime", "it builds the program"},
 }
 
 // ownMachine are those that have a machine of their own each.
