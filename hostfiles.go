@@ -85,13 +85,23 @@ func names(dir string) ([]string, syscall.Errno) {
 			return out, e
 		}
 		for at := 0; at < n; {
-			d := (*unix.Dirent)(unsafe.Pointer(&b[at]))
-			if s := gostring(unsafe.Pointer(&d.Name)); s != "." && s != ".." {
+			s, _, length := dirEntry(b[at:])
+			if s != "." && s != ".." {
 				out = add(out, text(s))
 			}
-			at += int(d.Reclen)
+			at += length
 		}
 	}
+}
+
+// dirEntry reads the first entry of what getdents64(2) has returned: its name, the position
+// behind it in the directory, and its length in b.
+func dirEntry(b []byte) (name string, position, length int) {
+	// struct linux_dirent64: ino, off, reclen, type, name.
+	const off, reclen, nameAt = 8, 16, 19
+	position = int(*(*uint64)(unsafe.Pointer(&b[off])))
+	length = int(*(*uint16)(unsafe.Pointer(&b[reclen])))
+	return gostring(unsafe.Pointer(&b[nameAt])), position, length
 }
 
 // exists reports whether there is a file of that name, be it a dangling symlink.

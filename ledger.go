@@ -26,7 +26,6 @@ package main
 
 import (
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -338,10 +337,9 @@ func (l *ledger) lookFrom(from int, opened *int) (next int, more bool) {
 		return 0, false
 	}
 	for at := 0; at < n; {
-		d := (*unix.Dirent)(unsafe.Pointer(&b[at]))
-		name := gostring(unsafe.Pointer(&d.Name))
-		next = int(d.Off)
-		at += int(d.Reclen)
+		name, position, length := dirEntry(b[at:])
+		next = position
+		at += length
 		if *opened < mostNotes && mayBeDead(name) {
 			*opened++
 			l.lookAt(name)

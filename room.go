@@ -28,28 +28,38 @@ import (
 // early is true from the entry point until Go's runtime starts.
 var early bool
 
-// arena is the memory of early mode. A usual run takes less than a quarter of it.
+// arena is the memory of early mode. A usual run takes less than a quarter of it; where it
+// is not enough, further chunks come from mmap(2): a command line may have 2 MiB.
 var (
-	arena [256 << 10]byte
-	next  uintptr // the first byte of arena that is free
+	arena     [256 << 10]byte
+	chunk     unsafe.Pointer // what room takes from: nil is arena
+	chunkSize = uintptr(len(arena))
+	chunkUsed uintptr // the first byte of the chunk that is free
 )
 
-// room returns size bytes, aligned for any type. What the arena has no room for comes
-// from mmap(2): a command line may have 2 MiB. Without memory there is nothing to undo
-// with either, and nothing has been made yet: the arena serves all but huge requests.
-func room(size uintptr) unsafe.Pointer {
-	size = (size + 15) &^ 15
-	if size > uintptr(len(arena))-next {
+const (
+	furtherChunk = 1 << 20
+	alignment    = 16 // enough for any type
+)
+
+// room returns n zero bytes. Without memory the process ends: nothing can be undone without
+// it either, and a request that the arena does not serve comes before anything is made.
+func room(n uintptr) unsafe.Pointer {
+	n = (n + alignment - 1) &^ (alignment - 1)
+	if n > chunkSize-chunkUsed {
 		const flags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
-		more, e := sysMmap(size, unix.PROT_READ|unix.PROT_WRITE, flags)
+		more, e := sysMmap(max(n, furtherChunk), unix.PROT_READ|unix.PROT_WRITE, flags)
 		if e != 0 {
 			sysExit(statusFailed)
 		}
-		return more
+		chunk, chunkSize, chunkUsed = more, max(n, furtherChunk), 0
 	}
-	p := unsafe.Pointer(&arena[next])
-	next += size
-	return p
+	at := chunkUsed
+	chunkUsed += n
+	if chunk == nil {
+		return unsafe.Pointer(&arena[at])
+	}
+	return unsafe.Add(chunk, at)
 }
 
 // keep returns a pointer to a copy of v that outlives the caller, as &T{...} does.
@@ -276,13 +286,13 @@ func has(list []string, s string) bool {
 
 // mark and release give back what was taken from the arena in between, in a loop that
 // keeps none of it. What is given back is zero again, as space promises.
-func mark() uintptr { return next }
+func mark() uintptr { return chunkUsed }
 
 func release(to uintptr) {
-	if to < next {
-		clear(arena[to:next])
+	if chunk == nil && to < chunkUsed {
+		clear(arena[to:chunkUsed])
+		chunkUsed = to
 	}
-	next = to
 }
 
 // stringOf is the bytes as a string, which is not copied.

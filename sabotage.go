@@ -24,16 +24,16 @@ func sabotage(p plan) {
 		p[0] = nil
 		note(p[0].call)
 	case value == "astray":
-		mountProcElsewhere(p)
+		leaveProcOut(p)
 	}
 }
 
-// mountProcElsewhere does what a symlink put in place of /proc would: the call is made and
-// succeeds, and the mount stands on /tmp.
-func mountProcElsewhere(p plan) {
+// leaveProcOut has the mount of /proc not made, although its call succeeds: what a symlink
+// put in place of /proc would look like from outside.
+func leaveProcOut(p plan) {
 	for _, s := range p {
 		if s.kind == makesMount && s.args[2].p != nil && gostring(s.args[1].p) == "/proc" && gostring(s.args[2].p) == "proc" {
-			s.args[1].p = cstr("/tmp")
+			s.nr = unix.SYS_GETPID
 		}
 	}
 }

@@ -65,7 +65,8 @@ func (s *signalSource) start() error {
 	for i := range passed {
 		set |= bit(passed[i].signal)
 	}
-	s.mask = sysSigmask(unix.SIG_BLOCK, set)
+	// A write to a pipe that nobody reads any more is an error and not the launcher's end.
+	s.mask = sysSigmask(unix.SIG_BLOCK, set|bit(unix.SIGPIPE))
 	fd, e := sysSignalfd(set)
 	if e != 0 {
 		return failedCall("signalfd4", "", "-1, [...], 8, SFD_CLOEXEC|SFD_NONBLOCK", e)

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,5 +113,39 @@ func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 		if slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, call) }) {
 			t.Errorf("the launcher has made a call of Go's runtime, %s...)", call)
 		}
+	}
+}
+
+// A long command line takes more memory than the launcher has set aside before the runtime.
+func TestHundredThousandArguments(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	args := []string{"-m", dir, "--", "sh", "-c", "echo $#", "x"}
+	for i := range 100000 {
+		args = append(args, fmt.Sprint(i))
+	}
+	if got := ok(t, args...); got != "100000" {
+		t.Errorf("%s arguments", got)
+	}
+}
+
+// Nobody reads what the launcher says any more: that is no reason for it to end in another
+// way than with the command's status.
+func TestBrokenStandardError(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	// --pids=4 is said at the end, since a fork was refused.
+	c := exec.Command(tincanBin, "-m", dir, "--pids=4", "--", "sh", "-c", "(sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>/dev/null; exit 5")
+	c.Stderr = w
+	c.Run()
+	if got := c.ProcessState.ExitCode(); got != 5 {
+		t.Errorf("%v, want status 5", c.ProcessState)
 	}
 }
