@@ -56,7 +56,7 @@ func (h *held) upTo(c *contender, many int) error {
 	return nil
 }
 
-// end ends them all and waits for the launchers.
+// end ends them all and waits for the launchers. What has ended does not end again.
 func (h *held) end() error {
 	h.keep.Close()
 	h.in.Close()
@@ -65,6 +65,7 @@ func (h *held) end() error {
 		_, err := waitFor(pid)
 		errs = errors.Join(errs, err)
 	}
+	h.pids = nil
 	return errs
 }
 

@@ -30,39 +30,47 @@ func besideSleepers(b *bench) (t *table, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.end()) }()
-	var first map[*contender]series
+	first, err := race(here, *rounds)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range ours {
+		t.add("none asleep, "+c.name, median(first[c].wall), missing, median(first[bwrap].wall), missing, missing, missing)
+	}
+	compare := func(what string, limit figure) error {
+		took, err := race(here, *rounds)
+		growth := func(c *contender) figure { return (ratio(took[c].wall, first[c].wall) - 1) * 100 }
+		for _, c := range ours {
+			t.add(what+c.name, median(took[c].wall), growth(c), median(took[bwrap].wall), growth(bwrap), growth(c)-growth(bwrap), limit)
+		}
+		return err
+	}
 	for _, n := range scaleSizes() {
 		begin := time.Now()
 		if err := h.upTo(sleeper, n); err != nil {
 			return nil, err
 		}
 		progress("%d are asleep, after %.0f s more", n, time.Since(begin).Seconds())
-		took, err := race(here, *rounds)
-		if err != nil {
+		if err := compare(fmt.Sprintf("%d asleep, ", n), mostMore); err != nil {
 			return nil, err
 		}
-		if first == nil {
-			first = took
-		}
-		growth := func(c *contender) figure { return (ratio(took[c].wall, first[c].wall) - 1) * 100 }
-		for _, c := range ours {
-			name := fmt.Sprintf("%d asleep, %s", n, c.name)
-			if n == 0 {
-				t.add(name, median(took[c].wall), missing, median(took[bwrap].wall), missing, missing, missing)
-				continue
-			}
-			t.add(name, median(took[c].wall), growth(c), median(took[bwrap].wall), growth(bwrap), growth(c)-growth(bwrap), mostMore)
-		}
+	}
+	if err := h.end(); err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Duration(scaled(5)) * time.Second) // the kernel takes their network namespaces down meanwhile
+	if err := compare("none again, ", missing); err != nil {
+		return nil, err
 	}
 	t.note("asleep: containers of `tincan run` with a group, whose command waits; grows: compared with none asleep;")
-	t.note("more: by how many percent of its own time tincan grows, less bwrap's")
+	t.note("more: by how many percent of its own time tincan grows, less bwrap's; none again: after all have ended, which shows how exact the others are")
 	return t, nil
 }
 
 // scaleSizes are how many are asleep, up to -most.
 func scaleSizes() []int {
 	if *most < 100 {
-		return []int{0, *most}
+		return []int{*most}
 	}
-	return sizesUpTo(0, 100, 300, 1000)
+	return sizesUpTo(100, 300, 1000)
 }
