@@ -388,6 +388,9 @@ func (l *launch) stepError(s *step, e syscall.Errno) *callError {
 	return keep(callError{step: s, index: int(s.index) + 1, total: len(l.plan), err: e})
 }
 
+// clonedEarly is that a run before the runtime has made namespaces.
+var clonedEarly bool
+
 // clone starts the child.
 func (l *launch) clone(s *step) error {
 	c, group := l.c, -1
@@ -413,7 +416,15 @@ func (l *launch) clone(s *step) error {
 			}
 		}
 	}
-	pid, pidfd, e := startChild(namespaces(c.rootless.on, c.net, c.group.version()), l.childPlan(), group, c.mask, &l.signals)
+	kinds, p := namespaces(c.rootless.on, c.net, c.group.version()), l.childPlan()
+	pid, pidfd, e := startChild(kinds, p, group, c.mask, &l.signals)
+	// The kernel lets go of a namespace some time after its last process has ended: those of
+	// the run that failed before the runtime may still count.
+	for tries := 0; e == unix.ENOSPC && !early && clonedEarly && tries < 100; tries++ {
+		sysSleep(10)
+		pid, pidfd, e = startChild(kinds, p, group, c.mask, &l.signals)
+	}
+	clonedEarly = early && e == 0
 	if e != 0 {
 		err := l.stepError(s, e).hinted(hintClone)
 		if c.rootless.on {

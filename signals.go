@@ -211,23 +211,21 @@ func sysKillThread(s syscall.Signal) {
 }
 
 // catchAll is for a machine's PID 1, which no signal may end: every one is caught, and
-// those that are not passed on are dropped. Two of them Go leaves alone, and they must not
+// those that are not passed on are dropped. Three of them Go leaves alone, and they must not
 // have their default action: the kernel may take them for fatal while the main thread has
-// them blocked (kernel/signal.c, complete_signal). They are ignored instead; the C library,
-// which uses them for threads, sets its own handlers.
+// them blocked (kernel/signal.c, complete_signal). They get the handler of the others. To
+// ignore them would be passed on to the command.
 func (s *signalSource) catchAll() error {
 	p, e := sysPipe(unix.O_NONBLOCK)
 	if e != 0 {
 		return failedCall("pipe2", "", "O_CLOEXEC|O_NONBLOCK", e)
 	}
 	s.fd = p[0]
-	for sig := syscall.Signal(32); sig <= 34; sig++ {
-		if getAction(sig).handler == 0 {
-			ignore(sig)
-		}
-	}
 	all, caught := make(chan os.Signal, 64), make(chan os.Signal, 64)
 	signal.Notify(all)
+	for sig := syscall.Signal(32); sig <= 34; sig++ {
+		setAction(sig, getAction(unix.SIGUSR1))
+	}
 	go func() {
 		for sig := range all {
 			if isPassed(sig.(syscall.Signal)) {
