@@ -148,8 +148,19 @@ const (
 	statusFailed   = 125
 )
 
+// saidEarly are the notes of a run before the runtime: if it is made again, it does not say
+// them again.
+var saidEarly []string
+
 // note prints a line of tincan's own on standard error, marked as such.
-func note(line string) { sysWrite(2, text("tincan: ", line, "\n")) }
+func note(line string) {
+	if early {
+		saidEarly = add(saidEarly, line)
+	} else if has(saidEarly, line) {
+		return
+	}
+	sysWrite(2, text("tincan: ", line, "\n"))
+}
 
 // say is note with a format; each further line is marked, too. It needs the runtime.
 func say(format string, a ...any) {

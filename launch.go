@@ -204,6 +204,11 @@ func (l *launch) prepare() error {
 	if l.y, err = newLayout(c, fd); err != nil {
 		return err
 	}
+	if len(l.y.toMake) == 0 {
+		if err := l.ledger.lacksNothing(); err != nil {
+			return err
+		}
+	}
 	if err := l.open(); err != nil {
 		return err
 	}

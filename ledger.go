@@ -9,16 +9,14 @@
 //
 //   - A run that makes a resource group has a note of its own, PID-TIME, which it holds
 //     locked: the group's directories. A note whose lock can be had is a dead run's.
-//   - A root directory that runs are using has one, tree-DEV-INO: the mount points that were
-//     made in it. Each run that uses the tree holds a shared lock on it. At its end a run
-//     asks for the exclusive lock, without waiting: who gets it is the last, and removes
-//     what the note lists. A directory that is removed takes with it the mounts on it in
-//     every other namespace, so nobody may do it earlier.
+//   - A root directory in which runs have made mount points has one, tree-DEV-INO
+//     (mountpoints.go), with a shared lock of each run that uses them.
 //
-// A run opens these two, and at its end looks at a bounded number of others (look). So what
-// it costs does not depend on how many others run; and since the kernel keeps the locks,
-// there is no lock that all runs take, nothing to be counted, and nothing to go stale.
-// Only what is empty is ever removed.
+// A run opens its own, and at its end tries the locks of mostNotes others, from where the
+// last run stopped. So what it costs does not depend on how many others run. It is as
+// simple as it can be: the kernel keeps the locks, so that nothing is counted and nothing
+// goes stale, and no process id is trusted; nobody waits for another; a note is a list of
+// records that is only added to; and only what is empty is ever removed.
 //
 // Differs from the tutorial: what a killed launcher left there, stayed.
 
@@ -26,11 +24,12 @@ package main
 
 import (
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ledger is what this run has made, and its notes of it.
+// ledger is what this run has made, and its note of it.
 type ledger struct {
 	who    caller
 	opened bool
@@ -43,21 +42,14 @@ type ledger struct {
 	leaf     string
 	home     string
 
-	tree     int // the note of the root directory, or 0
-	treeName string
-	root     int // the root directory
-	rootDir  string
-	points   []point // without a directory: what was made
-}
-
-// point is a mount point that was made in a root directory.
-type point struct {
-	rel string
-	dir bool
+	tree treeUse
 }
 
 // mostNotes is how many notes of others a run opens at its end.
-const mostNotes = 8
+const mostNotes = 4
+
+// cursorName is the file that says where a look has stopped, if it has stopped early.
+const cursorName = "cursor"
 
 // ledgerDirs are tried in turn: a bare host may have no /run. A user who is not root has
 // directories of their own, or finds one there; so has one who is called root in a user
@@ -115,8 +107,13 @@ func isInMemory(dir string) bool {
 func (l *ledger) tryDir(dir string) bool {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	fd, e := sysOpen(dir, flags, 0)
-	if e == unix.ENOENT && sysMkdir(dir, 0o700) == 0 {
-		fd, e = sysOpen(dir, flags, 0)
+	if e == unix.ENOENT {
+		old := sysUmask(0)
+		e = sysMkdir(dir, 0o700)
+		sysUmask(old)
+		if e == 0 || e == unix.EEXIST { // another run has just made it
+			fd, e = sysOpen(dir, flags, 0)
+		}
 	}
 	if e != 0 {
 		return false
@@ -130,11 +127,23 @@ func (l *ledger) tryDir(dir string) bool {
 	return true
 }
 
+// openFile opens or makes a file in the directory, with its mode whatever the caller's umask.
+func (l *ledger) openFile(name string, flags int) (int, syscall.Errno) {
+	flags |= unix.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	if flags&unix.O_CREAT == 0 {
+		return sysOpenat(l.dir, name, flags, 0)
+	}
+	old := sysUmask(0)
+	fd, e := sysOpenat(l.dir, name, flags, 0o600)
+	sysUmask(old)
+	return fd, e
+}
+
 // openNote opens or makes a note, and locks it. e is EWOULDBLOCK if that would have to
 // wait. A note that was removed just before the lock was there is opened again.
 func (l *ledger) openNote(name string, flags, how int) (int, syscall.Errno) {
 	for {
-		fd, e := sysOpenat(l.dir, name, unix.O_RDWR|unix.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK|flags, 0o600)
+		fd, e := l.openFile(name, unix.O_APPEND|flags)
 		if e != 0 {
 			return -1, e
 		}
@@ -172,7 +181,7 @@ func (l *ledger) noteLeaf(leaf, home string) error {
 	return l.write("leaf ", list(leaf))
 }
 
-// write adds lines to this run's own note, in a single write(2).
+// write adds records to this run's own note, in a single write(2).
 func (l *ledger) write(word string, names []string) error {
 	l.open()
 	if l.dir < 0 {
@@ -186,16 +195,19 @@ func (l *ledger) write(word string, names []string) error {
 		}
 		l.note, l.noteName = fd, name
 	}
-	lines := ""
+	records := ""
 	for _, n := range names {
-		lines = text(lines, word, escapeLine(n), "\n")
+		records = text(records, word, n, endOfRecord)
 	}
-	return l.append(l.note, l.noteName, lines)
+	return l.append(l.note, l.noteName, records)
 }
 
-func (l *ledger) append(fd int, name, lines string) error {
-	n, e := sysWrite(fd, lines)
-	if e == 0 && n < len(lines) {
+// endOfRecord ends a record of a note: no file's name holds it.
+const endOfRecord = "\x00"
+
+func (l *ledger) append(fd int, name, records string) error {
+	n, e := sysWrite(fd, records)
+	if e == 0 && n < len(records) {
 		e = unix.ENOSPC
 	}
 	if e != 0 {
@@ -204,74 +216,27 @@ func (l *ledger) append(fd int, name, lines string) error {
 	return nil
 }
 
-// useTree takes part in the use of a root directory. It comes before anybody looks for what
-// is missing there.
-func (l *ledger) useTree(root int, dir string) error {
-	l.root, l.rootDir = root, dir
-	l.open()
-	if l.dir < 0 {
-		return nil
+// records returns the records of a note. One that was cut short by the end of its writer is
+// left out.
+func records(fd int) (out []string, e syscall.Errno) {
+	sysLseek(fd, 0, 0)
+	content, e := readAll(fd)
+	for e == 0 {
+		record, rest, whole := cut(content, endOfRecord)
+		if !whole {
+			break
+		}
+		out, content = add(out, record), rest
 	}
-	name, e := treeName(root)
-	if e != 0 {
-		return failedCall("fstat", dir, "", e)
-	}
-	fd, e := l.openNote(name, unix.O_CREAT, unix.LOCK_SH)
-	if e != 0 {
-		return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT, 0600", e)
-	}
-	l.tree, l.treeName = fd, name
-	return nil
-}
-
-// treeName is the name of a root directory's note.
-func treeName(root int) (string, syscall.Errno) {
-	var st unix.Stat_t
-	e := sysFstat(root, &st)
-	return text("tree-", unsigned(st.Dev), "-", unsigned(st.Ino)), e
-}
-
-// notePoint notes a mount point. It comes before it is made.
-func (l *ledger) notePoint(rel string, dir bool) error {
-	if l.tree == 0 {
-		l.points = add(l.points, point{rel, dir})
-		return nil
-	}
-	word := "f "
-	if dir {
-		word = "d "
-	}
-	// Another run may have written the first line meanwhile: it stands there twice then.
-	lines := text(word, escapeLine(rel), "\n")
-	var st unix.Stat_t
-	if sysFstat(l.tree, &st) == 0 && st.Size == 0 {
-		lines = text("tree ", escapeLine(l.rootDir), "\n", lines)
-	}
-	return l.append(l.tree, l.treeName, lines)
+	return out, e
 }
 
 // close ends the run: it removes what this run has made, as far as nobody else uses it, and
 // some of what dead ones have left. The error is the first that it met.
 func (l *ledger) close() error {
-	first := l.removeOwn()
-	if l.note != 0 {
-		if first == nil {
-			sysUnlinkat(l.dir, l.noteName, 0)
-		}
-		sysClose(l.note)
-	}
-	if l.tree != 0 {
-		if sysFlock(l.tree, unix.LOCK_EX|unix.LOCK_NB) == 0 {
-			if err := l.undoTree(l.tree, l.treeName, l.root); err != nil && first == nil {
-				first = err
-			}
-		}
-		sysClose(l.tree)
-	}
-	for i := len(l.points) - 1; i >= 0; i-- {
-		if err := removePoint(l.root, l.rootDir, l.points[i].rel, l.points[i].dir); err != nil && first == nil {
-			first = err
-		}
+	first := l.closeOwn()
+	if err := l.leaveTree(); err != nil && first == nil {
+		first = err
 	}
 	if l.dir >= 0 {
 		l.look()
@@ -280,96 +245,98 @@ func (l *ledger) close() error {
 	return first
 }
 
-// removeOwn removes this run's groups, the newest first.
-func (l *ledger) removeOwn() (first error) {
+// closeOwn removes this run's groups, the newest first, and its note, unless a later run has
+// to do something yet.
+func (l *ledger) closeOwn() (first error) {
 	for i := len(l.groups) - 1; i >= 0; i-- {
 		if err := removeGroup(l.groups[i], true); err != nil && first == nil {
 			first = err
 		}
 	}
+	done := first == nil
 	if l.leaf != "" {
 		if err := comeHome(l.home); err != nil && first == nil {
 			first = err
 		}
-		sysRmdir(l.leaf) // if the launcher is still in it, a later run does it
+		// Where another run has a group there, the launcher is still in it.
+		done = leafGone(l.leaf) && done
+	}
+	if l.note != 0 {
+		if done {
+			sysUnlinkat(l.dir, l.noteName, 0)
+		}
+		sysClose(l.note)
 	}
 	return first
 }
 
-// look removes some of what dead runs have left. It reads the beginning of the directory,
-// which on a machine with few runs is all of it, and where there is more, one further piece
-// from where the last run stopped. It opens mostNotes of them at most. A failure is not this
-// run's: the note stays.
-//
-// Known fault: beside very many root directories in use, their notes take up all of
-// mostNotes, the cursor moves on all the same, and a dead run's note may not be met.
+// leafGone removes a launcher's own group, and reports whether it is gone.
+func leafGone(leaf string) bool {
+	e := sysRmdir(leaf)
+	return e == 0 || e == unix.ENOENT
+}
+
+// look removes some of what dead runs have left: of the notes in the directory it tries
+// mostNotes, from where the last look has stopped. A failure is not this run's: the note
+// stays. Where a look reaches the end, as on most machines each does, nothing is written.
 func (l *ledger) look() {
-	opened := 0
-	at, more := l.lookFrom(0, &opened)
-	if !more {
+	position := one[int64]()
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(position)), 8)
+	cursor, e := l.openFile(cursorName, 0)
+	found := e == 0
+	if found {
+		sysPread(cursor, bytes, 0)
+	}
+	next, more := l.lookFrom(int(*position))
+	if more && !found {
+		cursor, e = l.openFile(cursorName, unix.O_CREAT)
+	}
+	if e != 0 {
 		return
 	}
-	cursor, e := l.openNote("cursor", unix.O_CREAT, unix.LOCK_EX|unix.LOCK_NB)
-	if e != 0 {
-		return // another run is looking just now
+	if *position = int64(next); more {
+		sysPwrite(cursor, stringOf(bytes), 0)
+	} else {
+		sysUnlinkat(l.dir, cursorName, 0)
 	}
-	b := space(24)
-	if n, e := sysPread(cursor, b, 0); e == 0 {
-		if from, valid := number(trimmed(stringOf(b[:n]))); valid && from > uint64(at) {
-			at = int(from)
-		}
-	}
-	if at, more = l.lookFrom(at, &opened); !more {
-		at = 0
-	}
-	digits := unsigned(uint64(at))
-	sysFtruncate(cursor, 0)
-	sysWrite(cursor, text(digits, "                    "[len(digits):], "\n"))
 	sysClose(cursor)
 }
 
-// lookFrom looks at the notes of one piece of the directory, which begins at the position
-// from. It returns where the next piece begins, and whether there is one.
-func (l *ledger) lookFrom(from int, opened *int) (next int, more bool) {
-	b := space(1024) // some thirty names
+// lookFrom tries the notes behind a position in the directory. It returns where the next
+// look begins, and whether there is more.
+func (l *ledger) lookFrom(from int) (next int, more bool) {
 	if _, e := sysLseek(l.dir, from, 0); e != 0 {
 		return 0, false
 	}
-	n, e := sysGetdents(l.dir, b)
-	if e != 0 {
-		return 0, false
-	}
-	for at := 0; at < n; {
-		name, position, length := dirEntry(b[at:])
-		next = position
-		at += length
-		if *opened < mostNotes && mayBeDead(name) {
-			*opened++
-			l.lookAt(name)
+	b := space(1024)
+	for tried := 0; ; {
+		// Some file systems return less than there is room for, so only 0 is the end.
+		n, e := sysGetdents(l.dir, b)
+		if e != 0 || n == 0 {
+			return 0, false
+		}
+		for at := 0; at < n; {
+			name, position, length := dirEntry(b[at:])
+			at += length
+			if name[0] == '.' || name == cursorName {
+				continue
+			}
+			l.try(name)
+			if tried++; tried == mostNotes {
+				return position, true
+			}
 		}
 	}
-	return next, n > 1024-64
 }
 
-// mayBeDead reports whether a note is worth opening: a tree's, or one of a run whose process
-// is not there.
-func mayBeDead(name string) bool {
-	if hasPrefix(name, "tree-") {
-		return true
-	}
-	pid, _, is := cut(name, "-")
-	n, valid := number(pid)
-	return is && valid && sysKill(int(n), 0) == unix.ESRCH
-}
-
-// lookAt undoes what a note lists if nobody holds it.
-func (l *ledger) lookAt(name string) {
+// try undoes what a note lists if nobody holds it.
+func (l *ledger) try(name string) {
 	fd, e := l.openNote(name, 0, unix.LOCK_EX|unix.LOCK_NB)
 	if e != 0 {
 		return
 	}
-	if hasPrefix(name, "tree-") {
-		l.undoTree(fd, name, -1)
+	if hasPrefix(name, treePrefix) {
+		l.undoTree(fd, name, -1, "")
 	} else {
 		l.undoRun(fd, name)
 	}
@@ -378,14 +345,17 @@ func (l *ledger) lookAt(name string) {
 
 // undoRun removes what a dead run's note lists, and then the note.
 func (l *ledger) undoRun(fd int, name string) {
-	lines := readNote(fd)
-	for i := len(lines) - 1; i >= 0; i-- {
-		word, path, _ := cut(lines[i], " ")
+	all, e := records(fd)
+	if e != 0 {
+		return
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		word, path, _ := cut(all[i], " ")
 		switch word {
 		case "not":
 			for j := i - 1; j >= 0; j-- {
-				if lines[j] == text("group ", path) {
-					lines[j] = ""
+				if all[j] == text("group ", path) {
+					all[j] = ""
 					break
 				}
 			}
@@ -394,106 +364,10 @@ func (l *ledger) undoRun(fd int, name string) {
 				return
 			}
 		case "leaf":
-			sysRmdir(path)
+			if !leafGone(path) {
+				return
+			}
 		}
 	}
 	sysUnlinkat(l.dir, name, 0)
-}
-
-// undoTree removes the mount points that a tree's note lists, and then the note. root is
-// the root directory, or -1: the note names it. The lock is exclusive.
-func (l *ledger) undoTree(fd int, name string, root int) (first error) {
-	lines := readNote(fd)
-	opened := -1
-	dir := l.rootDir
-	if root < 0 && len(lines) > 0 {
-		dir, _ = cutPrefix(lines[0], "tree ")
-		opened, _ = sysOpen(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
-		if root = opened; root >= 0 {
-			if now, e := treeName(root); e != 0 || now != name {
-				root = -1 // another directory has that name by now: what was made is gone
-			}
-		}
-	}
-	deepest := 0
-	for _, line := range lines {
-		deepest = max(deepest, slashes(line))
-	}
-	for depth := deepest; depth >= 0 && root >= 0; depth-- {
-		for i := len(lines) - 1; i >= 0; i-- {
-			word, rel, _ := cut(lines[i], " ")
-			if (word != "d" && word != "f") || slashes(rel) != depth {
-				continue
-			}
-			if err := removePoint(root, dir, rel, word == "d"); err != nil && first == nil {
-				first = err
-			}
-		}
-	}
-	if opened >= 0 {
-		sysClose(opened)
-	}
-	if first == nil {
-		sysUnlinkat(l.dir, name, 0)
-	}
-	return first
-}
-
-// readNote returns the lines of a note. One that was cut short by the end of its writer is
-// left out.
-func readNote(fd int) []string {
-	sysLseek(fd, 0, 0)
-	content, e := readAll(fd)
-	if e != 0 {
-		return nil
-	}
-	var out []string
-	for {
-		line, rest, whole := cut(content, "\n")
-		if !whole {
-			return out
-		}
-		out = add(out, unescapeLine(line))
-		content = rest
-	}
-}
-
-// escapeLine writes a name without line breaks, and unescapeLine reads it.
-func escapeLine(s string) string {
-	if indexByte(s, '\n') < 0 && indexByte(s, '\\') < 0 {
-		return s
-	}
-	b := space(2*len(s) + 1)
-	n := 0
-	for i := 0; i < len(s); i++ {
-		b[n] = s[i]
-		if s[i] == '\n' || s[i] == '\\' {
-			b[n] = '\\'
-			n++
-			if b[n] = s[i]; s[i] == '\n' {
-				b[n] = 'n'
-			}
-		}
-		n++
-	}
-	return stringOf(b[:n])
-}
-
-func unescapeLine(s string) string {
-	if indexByte(s, '\\') < 0 {
-		return s
-	}
-	b := space(len(s) + 1)
-	n := 0
-	for i := 0; i < len(s); i++ {
-		b[n] = s[i]
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-			if b[n] = s[i]; s[i] == 'n' {
-				b[n] = '\n'
-			}
-		}
-		n++
-	}
-	return stringOf(b[:n])
 }

@@ -76,7 +76,7 @@ func left(t *testing.T, dir string) (out []string) {
 		t.Fatal(err)
 	}
 	for _, e := range all {
-		if e.Name() != "cursor" {
+		if e.Name() != cursorName {
 			out = append(out, e.Name())
 		}
 	}
@@ -156,8 +156,8 @@ func TestDeadRunsNotes(t *testing.T) {
 	}
 	dead := fmt.Sprintf("%d-1", deadPid(t))
 	for file, lines := range map[string]string{
-		dead: "group " + groups + "/dead\ngroup " + groups + "/not ours\nnot " + groups + "/not ours\ngroup " + groups + "/li",
-		name: "tree " + root + "\nd made\n",
+		dead: "group " + groups + "/dead\x00group " + groups + "/not ours\x00not " + groups + "/not ours\x00group " + groups + "/li",
+		name: "tree " + root + "\x00dir made\x00",
 	} {
 		if err := os.WriteFile(filepath.Join(notes, file), []byte(lines), 0o600); err != nil {
 			t.Fatal(err)
@@ -187,55 +187,144 @@ func TestDeadRunsNotes(t *testing.T) {
 	}
 }
 
-// Beside many notes of live runs, each run looks at a bounded number, and a dead one is
-// found all the same.
+// Beside many notes of live runs, of both kinds, each run tries a bounded number, and a dead
+// one is found all the same, whatever process has its number by now. At the end of the
+// directory the looks begin anew, and nothing is left of them.
 func TestLookIsBounded(t *testing.T) {
 	notes, _ := tree(t)
 	groups := t.TempDir()
-	const live = 500
+	const live = 200
+	var held []*os.File
 	for i := range live {
-		if err := os.WriteFile(fmt.Sprintf("%s/%d-%d", notes, os.Getpid(), i), nil, 0o600); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{fmt.Sprintf("%d-%d", os.Getpid(), i), fmt.Sprintf("tree-%d-0", i)} {
+			f, err := os.Create(notes + "/" + name)
+			if err == nil {
+				err = unix.Flock(int(f.Fd()), unix.LOCK_SH)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, f)
 		}
 		if i == live/2 {
 			if err := os.Mkdir(groups+"/dead", 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(fmt.Sprintf("%s/%d-%d", notes, deadPid(t), i), []byte("group "+groups+"/dead\n"), 0o600); err != nil {
+			if err := os.WriteFile(fmt.Sprintf("%s/%d-dead", notes, os.Getpid()), []byte("group "+groups+"/dead\x00"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	// Each note that is tried is opened: its atime cannot tell that, but its lock can. So the
+	// bound is seen in how many runs a whole round takes.
+	most := 2*live/mostNotes + 2
 	looks := 0
 	for ; exists(groups + "/dead"); looks++ {
-		if looks > live/10 {
+		if looks > most {
 			t.Fatalf("after %d runs the dead one's group is still there", looks)
 		}
 		if err := notesIn(t, notes).close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("found by run %d", looks)
-	// Of trees in use no more than mostNotes are opened: who opens one takes its lock.
-	l := notesIn(t, notes)
-	opened := 0
-	for from, more := 0, true; more; {
-		from, more = l.lookFrom(from, &opened)
+	t.Logf("found by run %d of at most %d", looks, most)
+	for _, f := range held {
+		f.Close()
 	}
-	for i := range 50 {
-		if err := os.WriteFile(fmt.Sprintf("%s/tree-0-%d", notes, i), nil, 0o600); err != nil {
+	for rounds := 1; len(left(t, notes)) > 0; rounds++ {
+		before := len(left(t, notes))
+		if err := notesIn(t, notes).close(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	l.look()
-	gone := 50
-	for i := range 50 {
-		if exists(fmt.Sprintf("%s/tree-0-%d", notes, i)) {
-			gone--
+		if n := before - len(left(t, notes)); n > mostNotes {
+			t.Errorf("one run has tried %d notes, and %d is the most", n, mostNotes)
+		}
+		if rounds > 2*most {
+			t.Fatalf("%d notes of dead runs stay", len(left(t, notes)))
 		}
 	}
-	if gone > mostNotes {
-		t.Errorf("%d notes were opened by one run, and %d is the most", gone, mostNotes)
+	if err := notesIn(t, notes).close(); err != nil {
+		t.Fatal(err)
+	}
+	if all, _ := os.ReadDir(notes); len(all) != 0 {
+		t.Errorf("left: %v", all)
+	}
+}
+
+// A run that found all it needs in the root directory holds no lock on it, unless another
+// one has made some of that.
+func TestCompleteTreeIsNotHeld(t *testing.T) {
+	notes, _ := tree(t)
+	root, fd := tree(t)
+	l := notesIn(t, notes)
+	if err := errors.Join(l.useTree(fd, root), l.lacksNothing()); err != nil {
+		t.Fatal(err)
+	}
+	if l.tree.note != 0 || len(left(t, notes)) != 0 {
+		t.Errorf("the tree is held: %q", left(t, notes))
+	}
+	maker, user := notesIn(t, notes), notesIn(t, notes)
+	if err := errors.Join(maker.useTree(fd, root), maker.makePoint(&layout{root: rootAt(root), fd: fd}, "/p", true), user.useTree(fd, root), user.lacksNothing(), maker.close()); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(root + "/p") {
+		t.Error("what another run stands on was removed")
+	}
+	if err := user.close(); err != nil || len(left(t, root)) != 0 || len(left(t, notes)) != 0 {
+		t.Errorf("%v, left: %q and %q", err, left(t, root), left(t, notes))
+	}
+}
+
+// A caller's umask changes nothing: what is made can be used by its owner.
+func TestUmaskDoesNotMatter(t *testing.T) {
+	dir := t.TempDir()
+	root, fd := tree(t)
+	old := unix.Umask(0o777)
+	defer unix.Umask(old)
+	l := newLedger(caller{})
+	l.opened = true
+	if !l.tryDir(dir + "/notes") {
+		t.Fatal("the directory cannot be made")
+	}
+	y := &layout{root: rootAt(root), fd: fd}
+	if err := errors.Join(l.useTree(fd, root), l.noteGroups([]string{"/none"}), l.makePoint(y, "/d", true), l.makePoint(y, "/f", false)); err != nil {
+		t.Fatal(err)
+	}
+	if now := unix.Umask(0o777); now != 0o777 {
+		t.Errorf("the umask is %04o by now", now)
+	}
+	for file, want := range map[string]os.FileMode{dir + "/notes": 0o700, dir + "/notes/" + l.noteName: 0o600, dir + "/notes/" + l.tree.name: 0o600, root + "/d": 0o755, root + "/f": 0o644} {
+		if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %v", file, fi.Mode(), err, want)
+		}
+	}
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Where the launcher's own group cannot go yet, its note stays for a later run.
+func TestNoteOfBusyLeafStays(t *testing.T) {
+	notes, _ := tree(t)
+	leaf := t.TempDir()
+	if err := os.Mkdir(leaf+"/busy", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l := notesIn(t, notes)
+	if err := l.noteLeaf(leaf, leaf); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(t, notes); !slices.Equal(got, []string{l.noteName}) {
+		t.Errorf("notes: %q", got)
+	}
+	if err := errors.Join(os.Remove(leaf+"/busy"), notesIn(t, notes).close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(t, notes); len(got) != 0 || exists(leaf) {
+		t.Errorf("notes: %q", got)
 	}
 }
 
@@ -290,11 +379,22 @@ func TestLedgerNamesItsOwnCall(t *testing.T) {
 	}
 }
 
-func TestLinesHoldAnyName(t *testing.T) {
-	for _, s := range []string{"", "a", "a b", "a\nb", `a\b`, "\n", `\`, `\n`, "a\\\n\\n\n"} {
-		e := escapeLine(s)
-		if strings.Contains(e, "\n") || unescapeLine(e) != s {
-			t.Errorf("%q becomes %q, and that %q", s, e, unescapeLine(e))
-		}
+// A record holds any name, and one that was cut short is left out.
+func TestRecordsHoldAnyName(t *testing.T) {
+	notes, _ := tree(t)
+	l := notesIn(t, notes)
+	names := []string{"a", "a b", "a\nb", `a\b`, "\n", `\n`, ""}
+	if err := l.noteGroups(names); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(l.note, []byte("group /cut")); err != nil {
+		t.Fatal(err)
+	}
+	got, e := records(l.note)
+	for i := range got {
+		got[i], _ = strings.CutPrefix(got[i], "group ")
+	}
+	if e != 0 || !slices.Equal(got, names) {
+		t.Errorf("%q, %v; want %q", got, e, names)
 	}
 }

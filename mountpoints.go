@@ -1,7 +1,14 @@
-// Mount points that are missing in a root directory: made before the clone, removed at the
-// end (ledger.go says when).
+// Mount points that are missing in a root directory: made before the clone, and removed
+// when no run uses them any more.
 //
-// openat2(2) RESOLVE_IN_ROOT, mkdirat(2), unlinkat(2) AT_REMOVEDIR, setfsuid(2).
+// openat2(2) RESOLVE_IN_ROOT, mkdirat(2), mknodat(2), unlinkat(2), flock(2), setfsuid(2).
+//
+// A directory that is removed takes with it the mounts on it in every other namespace
+//, so nobody may remove one that another run stands
+// on. The root directory's note in the ledger lists what was made, and each run that found
+// or made something of it holds a shared lock on the note. At its end a run asks for the
+// exclusive lock, without waiting: who gets it is the last, and removes what is listed. A
+// run that found all it needs, and an empty note, gives its lock up at once.
 //
 // Paths are resolved in the root directory, and a symlink on the way is an error: nothing
 // outside is ever made or removed.
@@ -17,74 +24,209 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makePoint makes a missing mount point in the root directory. What leads to it is a step
-// of its own. Another run may make the same one at the same time.
-func (l *ledger) makePoint(y *layout, target string, dir bool) error {
-	rel := target[1:]
-	var st unix.Stat_t
-	found, e := lookup(y.fd, rel, &st)
-	if e != 0 {
-		return fault(func() error { return explainLookup(y.fd, y.root.dir, rel, e) })
-	}
-	if found {
+// treeUse is a run's part in the use of a root directory.
+type treeUse struct {
+	root int      // the root directory, O_PATH
+	dir  string   // its name
+	note int      // its note, or 0
+	name string   // the note's name
+	made []string // records of what was made, where there is no directory for a note
+}
+
+// treePrefix is what the name of a root directory's note begins with.
+const treePrefix = "tree-"
+
+// useTree takes part in the use of a root directory. It comes before anybody looks for what
+// is missing there.
+func (l *ledger) useTree(root int, dir string) error {
+	l.tree.root, l.tree.dir = root, dir
+	l.open()
+	if l.dir < 0 {
 		return nil
 	}
-	if err := l.notePoint(rel, dir); err != nil {
-		return err
+	name, e := treeName(root)
+	if e != 0 {
+		return failedCall("fstat", dir, "", e)
 	}
-	e = makeIn(y.fd, rel, dir)
-	if e == unix.EOVERFLOW {
-		e = makeAsOwner(y.fd, rel, dir)
+	fd, e := l.openNote(name, unix.O_CREAT, unix.LOCK_SH)
+	if e != 0 {
+		return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT, 0600", e)
 	}
-	if e != 0 && e != unix.EEXIST {
-		call, mode := "mkdir", "0755"
-		if !dir {
-			call, mode = "mknod", "S_IFREG|0644"
-		}
-		return failedCall(call, text(y.root.dir, target), mode, e)
+	l.tree.note, l.tree.name = fd, name
+	return nil
+}
+
+// treeName is the name of a root directory's note.
+func treeName(root int) (string, syscall.Errno) {
+	var st unix.Stat_t
+	e := sysFstat(root, &st)
+	return text(treePrefix, unsigned(st.Dev), "-", unsigned(st.Ino)), e
+}
+
+// lacksNothing is said of a root directory in which everything was found. If no run has made
+// any of it, nobody will remove it, and this run's lock would only be in the way of others.
+// The note is looked at after the search: who makes something writes it down before.
+func (l *ledger) lacksNothing() error {
+	var st unix.Stat_t
+	if l.tree.note != 0 && sysFstat(l.tree.note, &st) == 0 && st.Size == 0 {
+		return l.leaveTree()
 	}
 	return nil
 }
 
-// makeIn makes a directory or an empty file at rel below root, with the mode of a usual
-// umask whatever the caller's is.
-func makeIn(root int, rel string, dir bool) syscall.Errno {
-	parent, e := openParent(root, rel)
-	if e != 0 {
-		return e
+// leaveTree ends the use of the root directory. Who is the last removes what was made.
+func (l *ledger) leaveTree() (first error) {
+	u := &l.tree
+	if u.note != 0 {
+		if sysFlock(u.note, unix.LOCK_EX|unix.LOCK_NB) == 0 {
+			first = l.undoTree(u.note, u.name, u.root, u.dir)
+		}
+		sysClose(u.note)
+		u.note = 0
 	}
-	old := sysUmask(0)
+	if len(u.made) > 0 {
+		first = removePoints(u.root, u.dir, u.made)
+		u.made = nil
+	}
+	return first
+}
+
+// notePoint notes a mount point. It comes before it is made.
+func (l *ledger) notePoint(rel string, dir bool) error {
+	word := "file "
 	if dir {
-		e = sysMkdirat(parent, baseName(rel), 0o755)
-	} else {
-		var fd int
-		if fd, e = sysOpenat(parent, baseName(rel), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW, 0o644); e == 0 {
-			sysClose(fd)
+		word = "dir "
+	}
+	u := &l.tree
+	record := text(word, rel)
+	if u.note == 0 {
+		u.made = add(u.made, record)
+		return nil
+	}
+	// Another run may have written the first record meanwhile: it stands there twice then.
+	record = text(record, endOfRecord)
+	var st unix.Stat_t
+	if sysFstat(u.note, &st) == 0 && st.Size == 0 {
+		record = text("tree ", u.dir, endOfRecord, record)
+	}
+	return l.append(u.note, u.name, record)
+}
+
+// undoTree removes the mount points that a root directory's note lists, and then the note.
+// root is the root directory, or -1: the note says which. The lock is exclusive.
+func (l *ledger) undoTree(fd int, name string, root int, dir string) (first error) {
+	all, e := records(fd)
+	if e != 0 {
+		return failedCall("read", text(l.path, "/", name), "", e)
+	}
+	opened := -1
+	if root < 0 && len(all) > 0 {
+		dir, _ = cutPrefix(all[0], "tree ")
+		if opened, e = sysOpen(dir, unix.O_PATH|unix.O_DIRECTORY, 0); e == 0 {
+			root = opened
+			if now, e := treeName(root); e != 0 || now != name {
+				root = -1 // another directory has that name by now: what was made is gone
+			}
 		}
 	}
+	if root >= 0 {
+		first = removePoints(root, dir, all)
+	}
+	if opened >= 0 {
+		sysClose(opened)
+	}
+	if first == nil {
+		sysUnlinkat(l.dir, name, 0)
+	}
+	return first
+}
+
+// removePoints removes what the records list, the deepest first: several runs may have made
+// parts of one path, in any order.
+func removePoints(root int, dir string, records []string) (first error) {
+	deepest := 0
+	for _, r := range records {
+		deepest = max(deepest, slashes(r))
+	}
+	for depth := deepest; depth >= 0; depth-- {
+		for i := len(records) - 1; i >= 0; i-- {
+			word, rel, _ := cut(records[i], " ")
+			if (word != "dir" && word != "file") || slashes(rel) != depth {
+				continue
+			}
+			if err := removePoint(root, dir, rel, word == "dir"); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// makePoint makes a missing mount point in the root directory. What leads to it is a step
+// of its own. Another run may make the same one at the same time.
+func (l *ledger) makePoint(y *layout, target string, dir bool) error {
+	rel := target[1:]
+	parent, e := openParent(y.fd, rel)
+	if e == 0 {
+		var st unix.Stat_t
+		switch e = sysFstatat(parent, baseName(rel), &st, unix.AT_SYMLINK_NOFOLLOW); {
+		case e == 0 && st.Mode&unix.S_IFMT == unix.S_IFLNK:
+			e = unix.ELOOP
+		case e == 0:
+			sysClose(parent)
+			return nil
+		case e == unix.ENOENT:
+			err := l.notePoint(rel, dir)
+			if err == nil {
+				err = makeIn(parent, text(y.root.dir, target), dir)
+			}
+			sysClose(parent)
+			return err
+		}
+		sysClose(parent)
+	}
+	return fault(func() error { return explainLookup(y.fd, y.root.dir, rel, e) })
+}
+
+// makeIn makes a directory or an empty file in a directory, with the mode of a usual umask
+// whatever the caller's is.
+func makeIn(parent int, name string, dir bool) error {
+	e := makeOne(parent, baseName(name), dir)
+	if e == unix.EOVERFLOW {
+		e = makeAsOwner(parent, baseName(name), dir)
+	}
+	switch {
+	case e == 0 || e == unix.EEXIST:
+		return nil
+	case dir:
+		return failedCall("mkdir", name, "0755", e)
+	}
+	return failedCall("mknod", name, "S_IFREG|0644", e)
+}
+
+func makeOne(parent int, name string, dir bool) (e syscall.Errno) {
+	old := sysUmask(0)
+	if dir {
+		e = sysMkdirat(parent, name, 0o755)
+	} else {
+		e = sysMknodat(parent, name, unix.S_IFREG|0o644)
+	}
 	sysUmask(old)
-	sysClose(parent)
 	return e
 }
 
 // makeAsOwner is for a directory on an idmapped mount (mount_setattr(2)) in which root has
 // no id that a file could belong to: it is made in the name of the directory's owner. The
 // change is one of this thread's (setfsuid(2)), and is taken back.
-func makeAsOwner(root int, rel string, dir bool) syscall.Errno {
-	parent, e := openParent(root, rel)
-	if e != 0 {
-		return e
-	}
+func makeAsOwner(parent int, name string, dir bool) syscall.Errno {
 	var st unix.Stat_t
-	e = sysFstat(parent, &st)
-	sysClose(parent)
-	if e != 0 {
+	if e := sysFstat(parent, &st); e != 0 {
 		return e
 	}
 	lockThread()
 	gid := sysSetfsid(unix.SYS_SETFSGID, int(st.Gid))
 	uid := sysSetfsid(unix.SYS_SETFSUID, int(st.Uid))
-	e = makeIn(root, rel, dir)
+	e := makeOne(parent, name, dir)
 	sysSetfsid(unix.SYS_SETFSUID, uid)
 	sysSetfsid(unix.SYS_SETFSGID, gid)
 	return e
@@ -114,9 +256,9 @@ func removePoint(root int, dir, rel string, isDir bool) error {
 	default:
 		return failedCall("openat2", text(dir, "/", rel), "", e)
 	}
-	how := unix.AT_REMOVEDIR
+	call, how := "rmdir", unix.AT_REMOVEDIR
 	if !isDir {
-		how = 0
+		call, how = "unlink", 0
 		var st unix.Stat_t
 		if e := sysFstatat(parent, baseName(rel), &st, unix.AT_SYMLINK_NOFOLLOW); e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != 0 {
 			sysClose(parent)
@@ -129,5 +271,5 @@ func removePoint(root int, dir, rel string, isDir bool) error {
 	case 0, unix.ENOENT, unix.ENOTEMPTY, unix.ENOTDIR: // the last two: somebody's by now
 		return nil
 	}
-	return failedCall("rmdir", text(dir, "/", rel), "", e)
+	return failedCall(call, text(dir, "/", rel), "", e)
 }

@@ -158,6 +158,12 @@ func sysMkdirat(dir int, path string, mode uint32) syscall.Errno {
 	return e
 }
 
+// sysMknodat is mknodat(2) for a file that is no device.
+func sysMknodat(dir int, path string, mode uint32) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_MKNODAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	return e
+}
+
 func sysMkdir(path string, mode uint32) syscall.Errno {
 	return sysMkdirat(unix.AT_FDCWD, path, mode)
 }

@@ -88,7 +88,7 @@ func TestLauncherKilled(t *testing.T) {
 		t.Log("all at the same stage: the moments are not random enough")
 	}
 	time.Sleep(200 * time.Millisecond) // the machine's PID 1 has to reap the last of them
-	for range n/8 + 1 {
+	for range n/4 + 2 {                // mostNotes by each
 		if got := ok(t, "-m", dir, "--", "cat", "/etc/mine"); got != "the user's own" {
 			t.Error(got)
 		}
