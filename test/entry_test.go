@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -147,5 +148,26 @@ func TestBrokenStandardError(t *testing.T) {
 	c.Run()
 	if got := c.ProcessState.ExitCode(); got != 5 {
 		t.Errorf("%v, want status 5", c.ProcessState)
+	}
+}
+
+// A run that fails before Go's runtime is made again with it: what it has said by then is
+// not said twice.
+func TestNotesAreSaidOnce(t *testing.T) {
+	needRoot(t)
+	asOther := func(command string) *exec.Cmd {
+		c := exec.Command(tincanBin, "--", command)
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
+		c.Env = []string{"PATH=/usr/bin:/bin"}
+		c.Dir = "/"
+		return c
+	}
+	const note = "no resource group"
+	if out, err := asOther("/bin/true").CombinedOutput(); err != nil || !strings.Contains(string(out), note) {
+		skip(t, "a user without a resource group: %v: %s", err, out)
+	}
+	out, err := asOther("/not/there").CombinedOutput()
+	if err == nil || strings.Count(string(out), note) != 1 || strings.Count(string(out), "/not/there: no such file") != 1 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
