@@ -303,12 +303,15 @@ func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b
 // system calls.
 
 func cut(s, at string) (before, after string, found bool) {
-	for i := 0; i+len(at) <= len(s); i++ {
-		if s[i:i+len(at)] == at {
-			return s[:i], s[i+len(at):], true
+	for from := 0; ; from++ {
+		i := indexByte(s[from:], at[0])
+		if i < 0 || from+i+len(at) > len(s) {
+			return s, "", false
+		}
+		if from += i; s[from:from+len(at)] == at {
+			return s[:from], s[from+len(at):], true
 		}
 	}
-	return s, "", false
 }
 
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
