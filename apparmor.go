@@ -81,7 +81,7 @@ func findAppArmor() (call bool, err error) {
 // sysLSMListModules is lsm_list_modules(2), Linux 6.8.
 func sysLSMListModules(ids *[32]uint64) (int, syscall.Errno) {
 	size := uint32(unsafe.Sizeof(*ids))
-	r, _, e := syscall.RawSyscall6(unix.SYS_LSM_LIST_MODULES, uintptr(unsafe.Pointer(ids)), uintptr(unsafe.Pointer(&size)), 0, 0, 0, 0)
+	r, e := rawCall(unix.SYS_LSM_LIST_MODULES, uintptr(unsafe.Pointer(ids)), uintptr(unsafe.Pointer(&size)), 0, 0, 0, 0)
 	return int(r), e
 }
 

@@ -99,7 +99,7 @@ func symlink(target, link string) *step {
 }
 
 func umask(m uint32) *step {
-	return call("umask", unix.SYS_UMASK, arg{operand{n: uintptr(m)}, label{show: showUmask}}, no, no, no, no, no)
+	return call("umask", unix.SYS_UMASK, arg{operand: operand{n: uintptr(m)}, label: label{show: showUmask}}, no, no, no, no, no)
 }
 
 // prctl is prctl(2) with one argument; the kernel wants the others to be 0 where it looks
@@ -121,8 +121,8 @@ func closeFD(a arg) *step { return call("close", unix.SYS_CLOSE, a, no, no, no, 
 
 func closeRange(first, last arg) *step {
 	s := call("close_range", unix.SYS_CLOSE_RANGE, first, last, num(0), no, no, no)
-	if s.labels == nil { // a failure of the init's is said after the end
-		s.labels = keep([6]label{first.label, last.label, num(0).label})
+	if s.words == nil { // a failure of the init's is said after the end
+		s.words = keep(words{labels: [6]label{first.label, last.label, num(0).label}})
 	}
 	return s
 }
@@ -135,7 +135,7 @@ func openForWriting(file string) *step {
 // writeBytes is write(2) of the whole of s: less is a failure.
 func writeBytes(to arg, s string) *step {
 	w := call("write", unix.SYS_WRITE, to, cstring(s), num(uintptr(len(s))), no, no, no)
-	w.least = uintptr(len(s))
+	w.least = int32(len(s))
 	return w
 }
 

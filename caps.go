@@ -17,7 +17,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -138,7 +137,7 @@ func lastCap() int {
 }
 
 func sysKnowsCap(n int) bool {
-	_, _, e := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0, 0)
 	return e == 0
 }
 

@@ -81,16 +81,13 @@ func ownV2Group() (string, error) {
 // v2Mount finds the mount at cgroupRoot.
 func v2Mount() (v1Mount, error) {
 	m := v1Mount{point: cgroupRoot, root: "/"}
-	lines, err := ownMounts()
-	if err != nil {
-		return m, err
-	}
-	for i := range lines {
-		if lines[i].point == cgroupRoot {
-			m.root = lines[i].root
+	content, err := readMounts("self")
+	for line := one[mountLine](); line.next(&content); {
+		if line.point == cgroupRoot {
+			m.root = line.root
 		}
 	}
-	return m, nil
+	return m, err
 }
 
 // tryDelegated uses the group at dir if it can have a group with limits below it.

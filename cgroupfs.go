@@ -440,34 +440,23 @@ func (l *launch) makeGroup() error {
 	g, first := &l.c.group, l.c.group.name
 	for n := 2; n < 1000; n++ {
 		dirs := g.made(l.groupName)
-		if !anyExists(dirs) {
-			if err := l.ledger.noteGroups(dirs); err != nil {
-				return err
-			}
-			dir, e := mkdirs(dirs)
-			if e == 0 {
-				return nil
-			}
-			// The ones that this run did not make are not its to remove.
-			if err := l.ledger.notOurs(dirs); err != nil {
-				return err
-			}
-			if e != unix.EEXIST {
-				return failedCall("mkdir", dir, "0755", e).hinted(hintGroup)
-			}
+		if err := l.ledger.noteGroups(dirs); err != nil {
+			return err
+		}
+		dir, e := mkdirs(dirs)
+		if e == 0 {
+			return nil
+		}
+		// The ones that this run did not make are not its to remove.
+		if err := l.ledger.notOurs(dirs); err != nil {
+			return err
+		}
+		if e != unix.EEXIST {
+			return failedCall("mkdir", dir, "0755", e).hinted(hintGroup)
 		}
 		l.groupName = text(first, ".", decimal(n))
 	}
 	return fault(func() error { return fmt.Errorf("the group names %s to %s are all taken", first, l.groupName) })
-}
-
-func anyExists(files []string) bool {
-	for _, f := range files {
-		if exists(f) {
-			return true
-		}
-	}
-	return false
 }
 
 // mkdirs makes all of the directories or none. It returns the one that cannot be made.

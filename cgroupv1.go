@@ -132,17 +132,14 @@ func listed(words, word string) bool {
 
 // v1Mounts finds where version 1's controllers are mounted.
 func v1Mounts() (v1Hierarchies, error) {
-	lines, err := ownMounts()
-	if err != nil {
-		return nil, err
-	}
+	content, err := readMounts("self")
 	var out v1Hierarchies
-	for i := range lines {
-		if m := &lines[i]; m.fstype == "cgroup" {
+	for m := one[mountLine](); m.next(&content); {
+		if m.fstype == "cgroup" {
 			out = add(out, v1Mount{m.super, m.point, m.root})
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // groupPath is the group that a process is in, in the hierarchy of these controllers;

@@ -62,10 +62,6 @@ const failedStatus = 125
 
 // walk makes the calls. It returns the last kept result.
 //
-// Here and below it is syscall.RawSyscall6 and not unix.RawSyscall6, which goes
-// through a wrapper: one that -race instruments, and that takes stack, of which a
-// nosplit function has little in a build without optimisation.
-//
 //go:noinline
 //go:norace
 //go:nosplit
@@ -73,17 +69,19 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 	var kept uintptr
 	for i := range steps {
 		s := steps[i]
-		r, _, e := syscall.RawSyscall6(s.nr,
-			s.args[0].n|uintptr(s.args[0].p)|s.args[0].kept&kept,
-			s.args[1].n|uintptr(s.args[1].p)|s.args[1].kept&kept,
-			s.args[2].n|uintptr(s.args[2].p)|s.args[2].kept&kept,
-			s.args[3].n|uintptr(s.args[3].p)|s.args[3].kept&kept,
-			s.args[4].n|uintptr(s.args[4].p)|s.args[4].kept&kept,
-			s.args[5].n|uintptr(s.args[5].p)|s.args[5].kept&kept)
-		if (e != 0 || r < s.least) && (e == 0 || e != s.may) {
+		r, e := rawCall(s.nr,
+			s.args[0].n|uintptr(s.args[0].p)|kept&-uintptr(s.kept&1),
+			s.args[1].n|uintptr(s.args[1].p)|kept&-uintptr(s.kept>>1&1),
+			s.args[2].n|uintptr(s.args[2].p)|kept&-uintptr(s.kept>>2&1),
+			s.args[3].n|uintptr(s.args[3].p)|kept&-uintptr(s.kept>>3&1),
+			s.args[4].n|uintptr(s.args[4].p)|kept&-uintptr(s.kept>>4&1),
+			s.args[5].n|uintptr(s.args[5].p)|kept&-uintptr(s.kept>>5&1))
+		if (e != 0 || r < uintptr(s.least)) && (e == 0 || e != s.may) {
 			fail(report{reportFailed, base + int32(i), int32(e)}, to)
 		}
-		kept = kept&^s.keep | r&s.keep
+		if s.keep {
+			kept = r
+		}
 	}
 	return kept
 }
@@ -94,9 +92,9 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 //go:norace
 //go:nosplit
 func fail(r report, to uintptr) {
-	syscall.RawSyscall6(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+	rawCall(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
 	for {
-		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
+		rawCall(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
 	}
 }
 
@@ -111,20 +109,20 @@ func fail(r report, to uintptr) {
 func (p *childPlan) reap(command uintptr) {
 	var status int32
 	for {
-		sig, _, _ := syscall.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
+		sig, _ := rawCall(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
 		if sig == 0 || sig > 64 {
 			continue // interrupted
 		}
 		if sig != uintptr(unix.SIGCHLD) {
 			if p.group>>(sig-1)&1 == 0 {
-				syscall.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
-			} else if _, _, e := syscall.RawSyscall6(unix.SYS_KILL, -command, sig, 0, 0, 0, 0); e != 0 {
-				syscall.RawSyscall6(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+				rawCall(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
+			} else if _, e := rawCall(unix.SYS_KILL, -command, sig, 0, 0, 0, 0); e != 0 {
+				rawCall(unix.SYS_KILL, command, sig, 0, 0, 0, 0)
 			}
 			continue
 		}
 		for {
-			pid, _, _ := syscall.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
+			pid, _ := rawCall(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
 			if pid == 0 || int(pid) < 0 {
 				break // nobody more
 			}
@@ -135,10 +133,10 @@ func (p *childPlan) reap(command uintptr) {
 			if status&0xff != 0x7f {
 				r.what, r.value = reportEnded, status
 			}
-			syscall.RawSyscall6(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
+			rawCall(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
 			if r.what == reportEnded {
 				for {
-					syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status>>8&0xff), 0, 0, 0, 0, 0)
+					rawCall(unix.SYS_EXIT_GROUP, uintptr(status>>8&0xff), 0, 0, 0, 0, 0)
 				}
 			}
 		}
@@ -158,7 +156,7 @@ type cloneArgs struct {
 //go:nosplit
 func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // here, where no stack can move any more
-	pid, _, e := syscall.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
+	pid, e := rawCall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
 	if e != 0 || pid != 0 {
 		return pid, e
 	}

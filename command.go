@@ -189,7 +189,7 @@ func forkInit(init bool, d *fds) []*step {
 	}
 	area := argvArea()
 	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"), no, no, no)
-	title.least = uintptr(len(area))
+	title.least = int32(len(area))
 	return list(
 		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),

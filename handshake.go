@@ -29,6 +29,7 @@ func (l *launch) handshake(i int) error {
 				return err
 			}
 		case s.kind == tellsLauncher:
+			all := wantedMounts(l.plan) // while the child is at work
 			b := space(1)
 			n, e := sysRead(l.parent, b)
 			if e != 0 {
@@ -37,7 +38,7 @@ func (l *launch) handshake(i int) error {
 			if n == 0 {
 				return l.failure()
 			}
-			if err := l.verifyMounts(); err != nil {
+			if err := l.verifyMounts(all); err != nil {
 				return err
 			}
 		}

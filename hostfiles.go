@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -54,7 +53,7 @@ func readAll(f int) (string, syscall.Errno) {
 			return "", e
 		}
 		if n == 0 {
-			return unsafe.String(unsafe.SliceData(b), have), ok
+			return stringOf(trim(b, have)), ok
 		}
 		if have += n; len(b)-have < 1024 {
 			more := space(4 * len(b))
@@ -162,14 +161,14 @@ func cleanPath(p string) string {
 
 // parentDir is path.Dir of a clean absolute path.
 func parentDir(p string) string {
-	if i := strings.LastIndexByte(p, '/'); i > 0 {
+	if i := lastIndexByte(p, '/'); i > 0 {
 		return p[:i]
 	}
 	return "/"
 }
 
 // baseName is path.Base of a clean absolute path.
-func baseName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
+func baseName(p string) string { return p[lastIndexByte(p, '/')+1:] }
 
 // below returns the rest of p below dir, and whether it is there. Both are clean.
 func below(p, dir string) (rest string, ok bool) {

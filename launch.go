@@ -107,9 +107,6 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDevices(); err != nil {
-		return nil, err
-	}
 	return keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name}), nil
 }
 
@@ -173,6 +170,9 @@ func (l *launch) run() error {
 	}
 	l.close(l.fds.child)
 	l.close(l.fds.report)
+	if err := l.besideChild(); err != nil {
+		return l.reason(err)
+	}
 	if l.stepper != nil {
 		l.stepper.begin()
 	}
@@ -185,6 +185,17 @@ func (l *launch) run() error {
 		}
 	}
 	return l.wait()
+}
+
+// besideChild is what need not be done before the clone: the child is at work meanwhile, and
+// waits for an answer in the end.
+func (l *launch) besideChild() error {
+	if len(l.y.toMake) == 0 {
+		if err := l.ledger.lacksNothing(); err != nil {
+			return err
+		}
+	}
+	return checkDevices()
 }
 
 // prepare opens what the plan needs, and makes it.
@@ -203,11 +214,6 @@ func (l *launch) prepare() error {
 	}
 	if l.y, err = newLayout(c, fd); err != nil {
 		return err
-	}
-	if len(l.y.toMake) == 0 {
-		if err := l.ledger.lacksNothing(); err != nil {
-			return err
-		}
 	}
 	if err := l.open(); err != nil {
 		return err
@@ -470,12 +476,8 @@ func (l *launch) reap() (status unix.WaitStatus, usage unix.Rusage) {
 	return status, *u
 }
 
-// cleanUp removes what the run made. What the group has counted must be read before the
-// group goes.
+// cleanUp removes what the run made.
 func (l *launch) cleanUp() error {
-	if l.end != nil {
-		l.end.group = l.c.group.readCounters(l.groupName, l.f.Stats != "")
-	}
 	if l.ledger == nil {
 		return nil
 	}

@@ -33,6 +33,7 @@ import (
 type ledger struct {
 	who    caller
 	opened bool
+	looked bool
 	dir    int    // the directory of the notes, or -1: there is none that can be used
 	path   string // its name
 
@@ -238,8 +239,8 @@ func (l *ledger) close() error {
 	if err := l.leaveTree(); err != nil && first == nil {
 		first = err
 	}
+	l.look()
 	if l.dir >= 0 {
-		l.look()
 		sysClose(l.dir)
 	}
 	return first
@@ -278,8 +279,13 @@ func leafGone(leaf string) bool {
 
 // look removes some of what dead runs have left: of the notes in the directory it tries
 // mostNotes, from where the last look has stopped. A failure is not this run's: the note
-// stays. Where a look reaches the end, as on most machines each does, nothing is written.
+// stays. Where a look reaches the end, as on most machines each does, nothing is written. A
+// run looks once.
 func (l *ledger) look() {
+	if l.dir < 0 || l.looked {
+		return
+	}
+	l.looked = true
 	position := one[int64]()
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(position)), 8)
 	cursor, e := l.openFile(cursorName, 0)

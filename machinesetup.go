@@ -50,7 +50,9 @@ func duty(steps ...*step) {
 		if err != nil {
 			say("%v", err)
 		}
-		kept = kept&^s.keep | r&s.keep
+		if s.keep {
+			kept = r
+		}
 	}
 }
 
@@ -58,11 +60,11 @@ func duty(steps ...*step) {
 func (s *step) make(kept uintptr) (uintptr, error) {
 	var v [6]uintptr
 	for i, a := range s.args {
-		v[i] = a.n | uintptr(a.p) | a.kept&kept
+		v[i] = a.n | uintptr(a.p) | kept&-uintptr(s.kept>>i&1)
 	}
 	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
 	runtime.KeepAlive(s)
-	if e == 0 && r >= s.least || e != 0 && e == s.may {
+	if e == 0 && r >= uintptr(s.least) || e != 0 && e == s.may {
 		return r, nil
 	}
 	return r, &callError{step: s, err: e}

@@ -21,41 +21,72 @@ type mountLine struct {
 	super       string // options of the file system
 }
 
-// ownMounts are the mounts of the launcher's own tree.
-func ownMounts() ([]mountLine, error) { return mountsIn("/proc/self/mountinfo") }
-
-func mountsIn(file string) ([]mountLine, error) {
+// readMounts reads the mounts of the tree that a process sees, for next.
+func readMounts(process string) (string, error) {
+	file := text("/proc/", process, "/mountinfo")
 	content, e := readFile(file)
 	if e != 0 {
-		return nil, failedCall("open", file, "O_RDONLY", e)
+		return "", failedCall("open", file, "O_RDONLY", e)
 	}
-	return mountLines(content), nil
+	return content, nil
 }
 
-// mountLines reads the text of a mountinfo. A line of another form is left out.
-func mountLines(content string) []mountLine {
-	out := grow([]mountLine(nil), 64)
-	for rest := content; rest != ""; {
-		var line string
-		line, rest = nextLine(rest)
-		var m mountLine
-		m.id, line, _ = cut(line, " ")
-		m.parent, line, _ = cut(line, " ")
-		m.device, line, _ = cut(line, " ")
-		m.root, line, _ = cut(line, " ")
-		m.point, line, _ = cut(line, " ")
-		m.options, line, _ = cut(line, " ")
-		// Optional fields end with a lone dash.
-		for line != "" && !hasPrefix(line, "- ") {
-			_, line, _ = cut(line, " ")
+// next reads a line of a mountinfo's text, and takes it away there. It returns false at the
+// end. A line of another form is left out.
+func (m *mountLine) next(content *string) bool {
+	for s := *content; s != ""; {
+		var w string
+		escaped := false
+		for _, field := range [...]*string{&m.id, &m.parent, &m.device, &m.root, &m.point, &m.options} {
+			*field, s = mountWord(s, &escaped)
 		}
-		if line == "" || m.point == "" {
+		// Optional fields end with a lone dash.
+		for w, s = mountWord(s, &escaped); w != "" && w != "-"; {
+			w, s = mountWord(s, &escaped)
+		}
+		for _, field := range [...]*string{&m.fstype, &m.source, &m.super} {
+			*field, s = mountWord(s, &escaped)
+		}
+		_, s = nextLine(s)
+		if *content = s; w == "" || m.fstype == "" {
 			continue
 		}
-		m.fstype, line, _ = cut(line[2:], " ")
-		m.source, m.super, _ = cut(line, " ")
-		m.root, m.point, m.source = unescapeMount(m.root), unescapeMount(m.point), unescapeMount(m.source)
-		out = add(out, m)
+		if escaped {
+			m.root, m.point, m.source = unescapeMount(m.root), unescapeMount(m.point), unescapeMount(m.source)
+		}
+		return true
+	}
+	return false
+}
+
+// mountWord returns the next word of a line, and what is behind it: at the end of the line
+// that is the line break, and the word is "". One look at each byte does for everything: a
+// machine has hundreds of mounts.
+func mountWord(s string, escaped *bool) (word, rest string) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			*escaped = true
+		case c > ' ':
+		case c == ' ':
+			return s[:i], s[i+1:]
+		case c == '\n':
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+// ownMounts are the mounts of the launcher's own tree.
+func ownMounts() ([]mountLine, error) {
+	content, err := readMounts("self")
+	return mountLines(content), err
+}
+
+// mountLines are all lines of a mountinfo's text.
+func mountLines(content string) (out []mountLine) {
+	for m := one[mountLine](); m.next(&content); {
+		out = add(out, *m)
 	}
 	return out
 }

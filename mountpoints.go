@@ -18,7 +18,6 @@
 package main
 
 import (
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -233,14 +232,14 @@ func makeAsOwner(parent int, name string, dir bool) syscall.Errno {
 }
 
 func sysSetfsid(nr uintptr, id int) (old int) {
-	r, _, _ := syscall.RawSyscall6(nr, uintptr(id), 0, 0, 0, 0, 0)
+	r, _ := rawCall(nr, uintptr(id), 0, 0, 0, 0, 0)
 	return int(r)
 }
 
 // openParent opens the directory that rel is in.
 func openParent(root int, rel string) (int, syscall.Errno) {
 	dir := "."
-	if i := strings.LastIndexByte(rel, '/'); i > 0 {
+	if i := lastIndexByte(rel, '/'); i > 0 {
 		dir = rel[:i]
 	}
 	return sysOpenat2(root, dir, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)

@@ -16,40 +16,57 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// verifyMounts compares the plan's mounts with those that the kernel shows.
-func (l *launch) verifyMounts() error {
-	file := text("/proc/", decimal(l.pid), "/mountinfo")
-	all, err := mountsIn(file)
-	if err != nil {
-		return err
-	}
+// wanted is a mount that has to be there.
+type wanted struct {
+	step   *step
+	target string
+	fstype string // "" for any
+	found  bool
+}
+
+// wantedMounts are the plan's mounts in the container's own tree.
+func wantedMounts(p plan) []wanted {
+	out := grow([]wanted(nil), 64)
 	pivoted := false
-	for _, s := range l.plan {
+	for _, s := range p {
 		pivoted = pivoted || s.kind == pivots
 		if !pivoted || s.kind != makesMount {
 			continue
 		}
-		target, fstype := gostring(s.args[1].p), ""
+		w := wanted{step: s, target: gostring(s.args[1].p)}
 		if s.args[2].p != nil {
-			fstype = gostring(s.args[2].p)
+			w.fstype = gostring(s.args[2].p)
 		}
-		if mountedAt(all, target, fstype) || s.may == unix.ENOENT && !exists(target) {
+		out = add(out, w)
+	}
+	return out
+}
+
+// find marks those that a mountinfo's text shows.
+func find(all []wanted, content string) {
+	for m := one[mountLine](); m.next(&content); {
+		for i := range all {
+			w := &all[i]
+			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype)
+		}
+	}
+}
+
+// verifyMounts compares the plan's mounts with those that the kernel shows.
+func (l *launch) verifyMounts(all []wanted) error {
+	content, err := readMounts(decimal(l.pid))
+	if err != nil {
+		return err
+	}
+	find(all, content)
+	for i := range all {
+		w := &all[i]
+		if w.found || w.step.may == unix.ENOENT && !exists(w.target) {
 			continue // or a mask of something that this kernel does not have
 		}
 		return fault(func() error {
-			return fmt.Errorf("%s was made, but %s shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", s, file, l.c.root.dir)
+			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
 		})
 	}
 	return nil
-}
-
-// mountedAt reports whether there is a mount at target, of the type fstype if that is not
-// "".
-func mountedAt(all []mountLine, target, fstype string) bool {
-	for i := range all {
-		if all[i].point == target && (fstype == "" || all[i].fstype == fstype) {
-			return true
-		}
-	}
-	return false
 }

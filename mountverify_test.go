@@ -22,7 +22,7 @@ func TestMountAstray(t *testing.T) {
 	}
 }
 
-func TestMountedAt(t *testing.T) {
+func TestWantedMounts(t *testing.T) {
 	const info = "43 64 0:51 / /proc rw,nosuid - proc proc rw\n" +
 		"44 43 0:6 /null /proc/kcore rw - devtmpfs devtmpfs rw\n" +
 		"45 64 0:41 / /a\\040b rw,relatime shared:1 - tmpfs tmpfs rw\n"
@@ -33,8 +33,9 @@ func TestMountedAt(t *testing.T) {
 		{"/proc", "proc", true}, {"/proc", "", true}, {"/proc", "tmpfs", false}, {"/pro", "", false}, {"/proc/kcore", "", true},
 		{"/kcore", "", false}, {"/a b", "tmpfs", true}, {"/a", "tmpfs", false}, {"/null", "", false}, {"/", "", false}, {"", "", false},
 	} {
-		if got := mountedAt(mountLines(info), c.target, c.kind); got != c.want {
-			t.Errorf("mountedAt(%q, %q) = %v", c.target, c.kind, got)
+		w := []wanted{{target: c.target, fstype: c.kind}}
+		if find(w, info); w[0].found != c.want {
+			t.Errorf("%q, %q: found is %v", c.target, c.kind, w[0].found)
 		}
 	}
 }

@@ -27,15 +27,15 @@ import (
 type arg struct {
 	operand
 	label
+	kept bool // it is the kept result of an earlier step; then the operand is zero
 }
 
-// operand is for the kernel. Exactly one of n, p and kept is used: a number, a pointer, or the
-// kept result of an earlier step. The pointer is an unsafe.Pointer and never a uintptr, or
-// the collector would free what it points to before the loop runs.
+// operand is for the kernel: a number or a pointer, and the other is zero. The pointer is an
+// unsafe.Pointer and never a uintptr, or the collector would free what it points to before
+// the loop runs.
 type operand struct {
-	n    uintptr
-	p    unsafe.Pointer
-	kept uintptr // all ones if the argument is the kept result, else 0
+	n uintptr
+	p unsafe.Pointer
 }
 
 // label is for the reader.
@@ -89,26 +89,32 @@ const (
 	inLeaf                // the launcher's own group (cgroupdelegate.go)
 )
 
-// step is one system call of the plan. The loop reads nr, args, may, least and keep; the
-// rest is for the launcher and for the reader.
+// step is one system call of the plan. The loop reads what stands before call; the rest is
+// for the launcher and for the reader. A plan has some two hundred, and a start touches
+// them all: a step is small.
 type step struct {
 	nr    uintptr       // the call's number on this architecture
 	args  [6]operand    //
 	may   syscall.Errno // the one errno that is as good as success
-	least uintptr       // the smallest result that is a success: 1 for a read
-	keep  uintptr       // all ones if the result is to be kept for later steps
+	least int32         // the smallest result that is a success: 1 for a read
+	kept  uint8         // bit i: argument i is the kept result
+	keep  bool          // the result is to be kept for later steps
 
-	call    string    // its name, as in man 2
-	labels  *[6]label // of args; nil before the runtime, when nobody reads
-	kind    kind
 	actor   actor
-	chapter uint8 // the tutorial's step, 1 to 16
-	index   int16 // in the plan, from 0
+	kind    kind
+	chapter uint8  // the tutorial's step, 1 to 16
+	index   int16  // in the plan, from 0
+	call    string // its name, as in man 2
 
-	why  string // the reason, for `plan --explain` and --step
-	hint func(syscall.Errno) string
+	*words // nil before the runtime, when nobody reads
+	*deed  // of the host's steps, else nil
+}
 
-	*deed // of the host's steps, else nil
+// words are what a reader is told of a step.
+type words struct {
+	labels [6]label // of args
+	why    string   // the reason, for `plan --explain` and --step
+	hint   func(syscall.Errno) string
 }
 
 // deed is what a step of the host's is about.
@@ -128,8 +134,13 @@ func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
 	s := one[step]()
 	s.call, s.nr = name, nr
 	s.args = [6]operand{a0.operand, a1.operand, a2.operand, a3.operand, a4.operand, a5.operand}
+	for i, is := range [6]bool{a0.kept, a1.kept, a2.kept, a3.kept, a4.kept, a5.kept} {
+		if is {
+			s.kept |= 1 << i
+		}
+	}
 	if !early {
-		s.labels = keep([6]label{a0.label, a1.label, a2.label, a3.label, a4.label, a5.label})
+		s.words = keep(words{labels: [6]label{a0.label, a1.label, a2.label, a3.label, a4.label, a5.label}})
 	}
 	return s
 }
@@ -137,10 +148,10 @@ func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
 // no is the argument that a call does not have.
 var no arg
 
-// set replaces an argument.
+// set replaces an argument by another that is not a kept result.
 func (s *step) set(i int, a arg) {
 	s.args[i] = a.operand
-	if s.labels != nil {
+	if s.words != nil {
 		s.labels[i] = a.label
 	}
 }
@@ -149,22 +160,32 @@ func (s *step) set(i int, a arg) {
 func (s *step) or(e syscall.Errno) *step { s.may = e; return s }
 
 // because gives the reason.
-func (s *step) because(why string) *step { s.why = why; return s }
+func (s *step) because(why string) *step {
+	if s.words != nil {
+		s.why = why
+	}
+	return s
+}
 
 // hinted adds a function that says what to do about an errno; it is added to the facts of
 // the error and never replaces them.
-func (s *step) hinted(f func(syscall.Errno) string) *step { s.hint = f; return s }
+func (s *step) hinted(f func(syscall.Errno) string) *step {
+	if s.words != nil {
+		s.hint = f
+	}
+	return s
+}
 
 // as gives the step a kind.
 func (s *step) as(k kind) *step { s.kind = k; return s }
 
 // keeping has the result kept for the steps after it, as the argument kept().
-func (s *step) keeping() *step { s.keep = ^uintptr(0); return s }
+func (s *step) keeping() *step { s.keep = true; return s }
 
 // advice is what to do about a failure of the step, or "".
 func (s *step) advice(e syscall.Errno) string {
 	h := ""
-	if s.hint != nil {
+	if s.words != nil && s.hint != nil {
 		h = s.hint(e)
 	}
 	switch {
@@ -182,17 +203,18 @@ func (s *step) advice(e syscall.Errno) string {
 // printing is put off until somebody asks, since a plan is mostly run unread.
 
 func null() arg         { return arg{label: label{show: showNull}} }
-func num(n uintptr) arg { return arg{operand{n: n}, label{show: showNum}} }
-func mode(m uint32) arg { return arg{operand{n: uintptr(m)}, label{show: showMode}} }
-func kept() arg         { return arg{operand{kept: ^uintptr(0)}, label{show: showKept}} }
+func num(n uintptr) arg { return arg{operand: operand{n: n}, label: label{show: showNum}} }
+func mode(m uint32) arg { return arg{operand: operand{n: uintptr(m)}, label: label{show: showMode}} }
+func kept() arg         { return arg{label: label{show: showKept}, kept: true} }
 
 // name is a number that has a name: PR_SET_PDEATHSIG, AT_FDCWD.
-func name(n int, text string) arg { return arg{operand{n: uintptr(n)}, label{text, showText}} }
+func name(n int, text string) arg {
+	return arg{operand: operand{n: uintptr(n)}, label: label{text, showText}}
+}
 
 // cstring is a NUL-terminated string. The launcher has refused strings that hold a NUL.
 func cstring(s string) arg {
-	s = text(s)
-	return arg{operand{p: unsafe.Pointer(unsafe.StringData(s))}, label{s, showQuoted}}
+	return arg{operand: operand{p: cstr(s)}, label: label{s, showQuoted}}
 }
 
 // optional is a path, or NULL for the empty string.
@@ -205,19 +227,25 @@ func optional(s string) arg {
 
 // mem is a pointer to something that the kernel reads or writes, with the text that
 // strace prints for it.
-func mem(p unsafe.Pointer, text string) arg { return arg{operand{p: p}, label{text, showText}} }
+func mem(p unsafe.Pointer, text string) arg {
+	return arg{operand: operand{p: p}, label: label{text, showText}}
+}
 
 // memory is a pointer to something that show knows how to print.
 func memory(p unsafe.Pointer, show func(arg) string) arg {
-	return arg{operand{p: p}, label{show: show}}
+	return arg{operand: operand{p: p}, label: label{show: show}}
 }
 
 // fd is a descriptor the launcher opened. Its number is known when it is opened, not when
 // the plan is printed, so the text is its name in capitals.
-func fd(n int, text string) arg { return arg{operand{n: uintptr(n)}, label{text, showText}} }
+func fd(n int, text string) arg {
+	return arg{operand: operand{n: uintptr(n)}, label: label{text, showText}}
+}
 
 // flags is a set of bits; show knows their names.
-func flags(n uintptr, show func(arg) string) arg { return arg{operand{n: n}, label{show: show}} }
+func flags(n uintptr, show func(arg) string) arg {
+	return arg{operand: operand{n: n}, label: label{show: show}}
+}
 
 // shown is an argument of a step of the host's, which is only printed.
 func shown(s string, show func(arg) string) arg { return arg{label: label{s, show}} }

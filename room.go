@@ -33,8 +33,8 @@ var early bool
 var (
 	arena     [256 << 10]byte
 	chunk     unsafe.Pointer // what room takes from: nil is arena
-	chunkSize = uintptr(len(arena))
-	chunkUsed uintptr // the first byte of the chunk that is free
+	chunkSize uintptr        // of another chunk than arena
+	chunkUsed uintptr        // the first byte of the chunk that is free
 )
 
 const (
@@ -46,7 +46,11 @@ const (
 // it either, and a request that the arena does not serve comes before anything is made.
 func room(n uintptr) unsafe.Pointer {
 	n = (n + alignment - 1) &^ (alignment - 1)
-	if n > chunkSize-chunkUsed {
+	size := chunkSize
+	if chunk == nil {
+		size = uintptr(len(arena))
+	}
+	if n > size-chunkUsed {
 		const flags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
 		more, e := sysMmap(max(n, furtherChunk), unix.PROT_READ|unix.PROT_WRITE, flags)
 		if e != 0 {
@@ -56,10 +60,14 @@ func room(n uintptr) unsafe.Pointer {
 	}
 	at := chunkUsed
 	chunkUsed += n
+	return unsafe.Add(chunkStart(), at)
+}
+
+func chunkStart() unsafe.Pointer {
 	if chunk == nil {
-		return unsafe.Pointer(&arena[at])
+		return unsafe.Pointer(&arena[0])
 	}
-	return unsafe.Add(chunk, at)
+	return chunk
 }
 
 // keep returns a pointer to a copy of v that outlives the caller, as &T{...} does.
@@ -146,6 +154,19 @@ func space(n int) []byte {
 	return unsafe.Slice((*byte)(room(uintptr(n))), n)
 }
 
+// trim gives back the end of what space has returned last, which must be as it was.
+//
+//tincan:both
+func trim(b []byte, n int) []byte {
+	if early {
+		end := uintptr(unsafe.Pointer(unsafe.SliceData(b))) + (uintptr(len(b))+alignment-1)&^(alignment-1)
+		if unused := uintptr(len(b)-n) &^ (alignment - 1); end == uintptr(chunkStart())+chunkUsed {
+			chunkUsed -= unused
+		}
+	}
+	return b[:n]
+}
+
 // text joins the parts. The byte after the string is zero: its address is what system
 // calls take (cstr).
 func text(parts ...string) string {
@@ -179,7 +200,11 @@ func join(parts []string, between string) string {
 }
 
 // cstr returns s as the kernel takes a string, with a zero byte behind it.
-func cstr(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(text(s))) }
+func cstr(s string) unsafe.Pointer {
+	b := space(len(s) + 1)
+	copy(b, s)
+	return unsafe.Pointer(unsafe.SliceData(b))
+}
 
 // cstrings returns the array of strings that execve(2) takes: it ends with NULL.
 func cstrings(v []string) []unsafe.Pointer {
@@ -337,6 +362,14 @@ func indexByte(s string, c byte) int {
 		}
 	}
 	return -1
+}
+
+func lastIndexByte(s string, c byte) int {
+	i := len(s) - 1
+	for i >= 0 && s[i] != c {
+		i--
+	}
+	return i
 }
 
 func hasSuffix(s, suffix string) bool {

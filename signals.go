@@ -150,7 +150,7 @@ func (s *signalSource) later(sig syscall.Signal) { s.put = add(s.put, sig) }
 func bit(s syscall.Signal) uint64 { return 1 << (uint(s) - 1) }
 
 func sysSignalfd(set uint64) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
+	r, e := rawCall(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
 	return int(r), e
 }
 
@@ -164,12 +164,12 @@ type sigaction struct {
 
 // setAction is rt_sigaction(2). It returns the action until then.
 func setAction(s syscall.Signal, action sigaction) (old sigaction) {
-	syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
+	rawCall(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
 	return old
 }
 
 func getAction(s syscall.Signal) (action sigaction) {
-	syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), sigsetSize, 0, 0)
+	rawCall(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), sigsetSize, 0, 0)
 	return action
 }
 
@@ -206,8 +206,8 @@ func waitUntilTaken(s syscall.Signal) {
 
 // sysKillThread sends a signal to this thread.
 func sysKillThread(s syscall.Signal) {
-	tid, _, _ := syscall.RawSyscall6(unix.SYS_GETTID, 0, 0, 0, 0, 0, 0)
-	syscall.RawSyscall6(unix.SYS_TGKILL, uintptr(sysGetpid()), tid, uintptr(s), 0, 0, 0)
+	tid, _ := rawCall(unix.SYS_GETTID, 0, 0, 0, 0, 0, 0)
+	rawCall(unix.SYS_TGKILL, uintptr(sysGetpid()), tid, uintptr(s), 0, 0, 0)
 }
 
 // catchAll is for a machine's PID 1, which no signal may end: every one is caught, and

@@ -23,7 +23,6 @@ package main
 import (
 	"os"
 	"runtime"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -80,7 +79,7 @@ func giveBack() {
 		h := (*[size / 8]uint64)(unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(&at)), i*size))
 		if uint32(h[0]) == ptLoad && uint32(h[0]>>32)&pfW == 0 {
 			start := uintptr(h[2]) &^ 4095
-			syscall.RawSyscall6(unix.SYS_MADVISE, start, uintptr(h[2]+h[5])-start, unix.MADV_DONTNEED, 0, 0, 0)
+			rawCall(unix.SYS_MADVISE, start, uintptr(h[2]+h[5])-start, unix.MADV_DONTNEED, 0, 0, 0)
 		}
 	}
 }

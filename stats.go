@@ -226,13 +226,15 @@ type ending struct {
 
 // exitStatus is the launcher's own: the command's, or 128 and the signal's number.
 func (e *ending) exitStatus() int {
-	switch {
+	const signal, status = 0x7f, 8 // wait(2): the low bits, and what is above them
+	switch w := int(e.status); {
 	case e.timedOut:
 		return statusTimedOut
-	case e.status.Signaled():
-		return 128 + int(e.status.Signal())
+	case w&signal != 0:
+		return 128 + w&signal
+	default:
+		return w >> status & 0xff
 	}
-	return e.status.ExitStatus()
 }
 
 func statusText(w unix.WaitStatus) string {

@@ -24,7 +24,7 @@ func (a actor) String() string { return [...]string{"child", "init", "command", 
 func (s *step) String() string {
 	var b strings.Builder
 	b.WriteString(s.call)
-	if s.labels == nil { // made before the runtime, where only the init's are kept
+	if s.words == nil { // made before the runtime, where only the init's are kept
 		return s.call + "(...)"
 	}
 	b.WriteByte('(')
@@ -35,7 +35,7 @@ func (s *step) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(l.show(arg{s.args[i], l}))
+		b.WriteString(l.show(arg{s.args[i], l, false}))
 	}
 	b.WriteByte(')')
 	return b.String()

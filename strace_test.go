@@ -81,9 +81,9 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 				t.Errorf("%s: number %d, the kernel's header says %d", s, s.nr, n)
 			}
 			for i := range s.args {
-				a := arg{s.args[i], s.labels[i]}
+				a := arg{s.args[i], s.labels[i], s.kept>>i&1 != 0}
 				if a.show == nil {
-					if a.n != 0 || a.p != nil || a.kept != 0 {
+					if a.n != 0 || a.p != nil || a.kept {
 						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)
 					}
 					continue
@@ -115,8 +115,8 @@ func checkArg(s *step, a arg) string {
 	text := a.show(a)
 	le := binary.LittleEndian
 	switch {
-	case a.kept != 0:
-		if text != "KEPT" || a.kept != ^uintptr(0) {
+	case a.kept:
+		if text != "KEPT" || a.n != 0 || a.p != nil {
 			return "a kept result, shown as " + text
 		}
 	case a.p == nil:

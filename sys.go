@@ -24,6 +24,12 @@ import (
 
 const ok = syscall.Errno(0)
 
+// rawCall makes a system call and does nothing else: rawcall_*.s. It stands beside our own
+// functions, where syscall.RawSyscall6 would be two more places of the program to fetch.
+//
+//go:noescape
+func rawCall(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, e syscall.Errno)
+
 // blocking makes a call that may take long. Its second argument is p or n, its fourth q
 // or m: a pointer must be one until the call.
 //
@@ -34,7 +40,7 @@ func blocking(nr, a uintptr, p unsafe.Pointer, n, b uintptr, q unsafe.Pointer, m
 		var r uintptr
 		var e syscall.Errno
 		if early {
-			r, _, e = syscall.RawSyscall6(nr, a, uintptr(p)|n, b, uintptr(q)|m, 0, 0)
+			r, e = rawCall(nr, a, uintptr(p)|n, b, uintptr(q)|m, 0, 0)
 		} else {
 			r, _, e = syscall.Syscall6(nr, a, uintptr(p)|n, b, uintptr(q)|m, 0, 0)
 		}
@@ -47,7 +53,7 @@ func blocking(nr, a uintptr, p unsafe.Pointer, n, b uintptr, q unsafe.Pointer, m
 func sysOpenat(dir int, path string, flags int, mode uint32) (int, syscall.Errno) {
 	p := cstr(path)
 	for {
-		r, _, e := syscall.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(p), uintptr(flags|unix.O_CLOEXEC), uintptr(mode), 0, 0)
+		r, e := rawCall(unix.SYS_OPENAT, uintptr(dir), uintptr(p), uintptr(flags|unix.O_CLOEXEC), uintptr(mode), 0, 0)
 		if e != unix.EINTR {
 			return int(r), e
 		}
@@ -62,14 +68,14 @@ func sysOpen(path string, flags int, mode uint32) (int, syscall.Errno) {
 func sysOpenat2(dir int, path string, flags, resolve uint64) (int, syscall.Errno) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for {
-		r, _, e := syscall.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		r, e := rawCall(unix.SYS_OPENAT2, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
 		if e != unix.EINTR && e != unix.EAGAIN { // EAGAIN: something was renamed meanwhile (openat2(2))
 			return int(r), e
 		}
 	}
 }
 
-func sysClose(fd int) { syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
+func sysClose(fd int) { rawCall(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
 func sysRead(fd int, b []byte) (int, syscall.Errno) {
 	return blocking(unix.SYS_READ, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, 0)
@@ -89,12 +95,12 @@ func sysPwrite(fd int, s string, at int) (int, syscall.Errno) {
 }
 
 func sysLseek(fd, offset, whence int) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), uintptr(whence), 0, 0, 0)
+	r, e := rawCall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), uintptr(whence), 0, 0, 0)
 	return int(r), e
 }
 
 func sysFstat(fd int, st *unix.Stat_t) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
 	return e
 }
 
@@ -104,7 +110,7 @@ func sysFstatat(dir int, path string, st *unix.Stat_t, flags int) syscall.Errno 
 	if runtime.GOARCH == "amd64" {
 		nr = 262 // newfstatat of arch/x86/entry/syscalls/syscall_64.tbl
 	}
-	_, _, e := syscall.RawSyscall6(nr, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	_, e := rawCall(nr, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
 	return e
 }
 
@@ -117,7 +123,7 @@ func sysLstat(path string, st *unix.Stat_t) syscall.Errno {
 }
 
 func sysStatfs(path string, st *unix.Statfs_t) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_STATFS, uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_STATFS, uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
 	return e
 }
 
@@ -125,7 +131,7 @@ func sysStatfs(path string, st *unix.Statfs_t) syscall.Errno {
 func sysReadlinkat(dir int, path string) (string, syscall.Errno) {
 	for size := 256; ; size *= 4 {
 		b := space(size)
-		r, _, e := syscall.RawSyscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&b[0])), uintptr(size-1), 0, 0)
+		r, e := rawCall(unix.SYS_READLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&b[0])), uintptr(size-1), 0, 0)
 		if e != 0 {
 			return "", e
 		}
@@ -139,28 +145,28 @@ func sysReadlink(path string) (string, syscall.Errno) { return sysReadlinkat(uni
 
 // sysFaccessat is access(2), which looks at the real ids: tincan has no others.
 func sysFaccessat(dir int, path string, mode uint32) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_FACCESSAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	_, e := rawCall(unix.SYS_FACCESSAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
 }
 
 func sysGetxattr(path, name string, b []byte) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_GETXATTR, uintptr(cstr(path)), uintptr(cstr(name)), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0)
+	r, e := rawCall(unix.SYS_GETXATTR, uintptr(cstr(path)), uintptr(cstr(name)), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0)
 	return int(r), e
 }
 
 func sysGetdents(fd int, b []byte) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	r, e := rawCall(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 	return int(r), e
 }
 
 func sysMkdirat(dir int, path string, mode uint32) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_MKDIRAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	_, e := rawCall(unix.SYS_MKDIRAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
 }
 
 // sysMknodat is mknodat(2) for a file that is no device.
 func sysMknodat(dir int, path string, mode uint32) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_MKNODAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
+	_, e := rawCall(unix.SYS_MKNODAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
 }
 
@@ -170,7 +176,7 @@ func sysMkdir(path string, mode uint32) syscall.Errno {
 
 // sysUnlinkat is unlink(2), or with AT_REMOVEDIR rmdir(2).
 func sysUnlinkat(dir int, path string, flags int) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_UNLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(flags), 0, 0, 0)
+	_, e := rawCall(unix.SYS_UNLINKAT, uintptr(dir), uintptr(cstr(path)), uintptr(flags), 0, 0, 0)
 	return e
 }
 
@@ -186,33 +192,33 @@ func sysFlock(fd, how int) syscall.Errno {
 
 func sysSocketpair(kind int) (pair [2]int, e syscall.Errno) {
 	var p [2]int32
-	_, _, e = syscall.RawSyscall6(unix.SYS_SOCKETPAIR, unix.AF_UNIX, uintptr(kind|unix.SOCK_CLOEXEC), 0, uintptr(unsafe.Pointer(&p)), 0, 0)
+	_, e = rawCall(unix.SYS_SOCKETPAIR, unix.AF_UNIX, uintptr(kind|unix.SOCK_CLOEXEC), 0, uintptr(unsafe.Pointer(&p)), 0, 0)
 	return [2]int{int(p[0]), int(p[1])}, e
 }
 
 func sysPipe(flags int) (pair [2]int, e syscall.Errno) {
 	var p [2]int32
-	_, _, e = syscall.RawSyscall6(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&p)), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0, 0)
+	_, e = rawCall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&p)), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0, 0)
 	return [2]int{int(p[0]), int(p[1])}, e
 }
 
 func sysMemfd(name string) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_MEMFD_CREATE, uintptr(cstr(name)), unix.MFD_CLOEXEC, 0, 0, 0, 0)
+	r, e := rawCall(unix.SYS_MEMFD_CREATE, uintptr(cstr(name)), unix.MFD_CLOEXEC, 0, 0, 0, 0)
 	return int(r), e
 }
 
 func sysFcntl(fd, command, arg int) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(arg), 0, 0, 0)
+	r, e := rawCall(unix.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(arg), 0, 0, 0)
 	return int(r), e
 }
 
 func sysDup3(from, to int) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_DUP3, uintptr(from), uintptr(to), unix.O_CLOEXEC, 0, 0, 0)
+	_, e := rawCall(unix.SYS_DUP3, uintptr(from), uintptr(to), unix.O_CLOEXEC, 0, 0, 0)
 	return e
 }
 
 func sysIoctl(fd int, request uintptr, p unsafe.Pointer) (int, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_IOCTL, uintptr(fd), request, uintptr(p), 0, 0, 0)
+	r, e := rawCall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(p), 0, 0, 0)
 	return int(r), e
 }
 
@@ -229,7 +235,7 @@ func sysPoll(fds []unix.PollFd, wait int) (int, syscall.Errno) {
 	var r uintptr
 	var e syscall.Errno
 	if early {
-		r, _, e = syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))), uintptr(len(fds)), uintptr(p), 0, 0, 0)
+		r, e = rawCall(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))), uintptr(len(fds)), uintptr(p), 0, 0, 0)
 	} else {
 		r, _, e = syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))), uintptr(len(fds)), uintptr(p), 0, 0, 0)
 	}
@@ -244,17 +250,17 @@ func sysWait4(pid int, status *unix.WaitStatus, options int, usage *unix.Rusage)
 }
 
 func sysPidfdSend(pidfd int, s syscall.Signal) {
-	syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(s), 0, 0, 0, 0)
+	rawCall(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(s), 0, 0, 0, 0)
 }
 
 func sysKill(pid int, s syscall.Signal) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_KILL, uintptr(pid), uintptr(s), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_KILL, uintptr(pid), uintptr(s), 0, 0, 0, 0)
 	return e
 }
 
 // sysSigmask is rt_sigprocmask(2) of this thread. It returns the mask until then.
 func sysSigmask(how int, set uint64) (old uint64) {
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
+	rawCall(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
 	return old
 }
 
@@ -266,46 +272,46 @@ var ownPid int
 
 func sysGetpid() int {
 	if ownPid == 0 {
-		r, _, _ := syscall.RawSyscall6(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+		r, _ := rawCall(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
 		ownPid = int(r)
 	}
 	return ownPid
 }
 
 func sysGetpgrp() int {
-	r, _, _ := syscall.RawSyscall6(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
+	r, _ := rawCall(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
 func sysGeteuid() int {
-	r, _, _ := syscall.RawSyscall6(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)
+	r, _ := rawCall(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
 func sysGetegid() int {
-	r, _, _ := syscall.RawSyscall6(unix.SYS_GETEGID, 0, 0, 0, 0, 0, 0)
+	r, _ := rawCall(unix.SYS_GETEGID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
 func sysUname(u *unix.Utsname) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_UNAME, uintptr(unsafe.Pointer(u)), 0, 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_UNAME, uintptr(unsafe.Pointer(u)), 0, 0, 0, 0, 0)
 	return e
 }
 
 func sysGetrlimit(resource int, r *unix.Rlimit) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	_, e := rawCall(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(r)), 0, 0)
 	return e
 }
 
 // sysRandom fills b. A few bytes never fail: getrandom(2).
 func sysRandom(b []byte) {
-	syscall.RawSyscall6(unix.SYS_GETRANDOM, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0, 0)
+	rawCall(unix.SYS_GETRANDOM, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0, 0)
 }
 
 // sysClock is the time of CLOCK_MONOTONIC in nanoseconds.
 func sysClock() int64 {
 	var t unix.Timespec
-	syscall.RawSyscall6(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0)
+	rawCall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0)
 	return t.Sec*1e9 + t.Nsec
 }
 
@@ -313,28 +319,28 @@ func sysClock() int64 {
 func sysSleep(ms int) { sysPoll(nil, ms) }
 
 func sysMmap(size uintptr, protection, flags int) (unsafe.Pointer, syscall.Errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_MMAP, 0, size, uintptr(protection), uintptr(flags), ^uintptr(0), 0)
+	r, e := rawCall(unix.SYS_MMAP, 0, size, uintptr(protection), uintptr(flags), ^uintptr(0), 0)
 	return *(*unsafe.Pointer)(unsafe.Pointer(&r)), e
 }
 
 // sysExit is exit_group(2).
 func sysExit(status int) {
 	for {
-		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
+		rawCall(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
 	}
 }
 
 func sysCapget(header *unix.CapUserHeader, data *[2]unix.CapUserData) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_CAPGET, uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data)), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data)), 0, 0, 0, 0)
 	return e
 }
 
 func sysUmask(mask uint32) uint32 {
-	r, _, _ := syscall.RawSyscall6(unix.SYS_UMASK, uintptr(mask), 0, 0, 0, 0, 0)
+	r, _ := rawCall(unix.SYS_UMASK, uintptr(mask), 0, 0, 0, 0, 0)
 	return uint32(r)
 }
 
 func sysFtruncate(fd, size int) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0)
+	_, e := rawCall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0)
 	return e
 }

@@ -117,6 +117,7 @@ func (l *launch) wait() error {
 		if !told && watched[2].Revents == 0 {
 			continue
 		}
+		l.besideEnd(end)
 		var status unix.WaitStatus
 		status, end.usage = l.reap()
 		l.pid = 0
@@ -136,10 +137,18 @@ func (l *launch) wait() error {
 // abandon ends the run with an error although the command may have run: it must not be
 // started again.
 func (l *launch) abandon(end *ending, err error) error {
+	l.besideEnd(end)
 	l.kill()
 	end.status = statusFailed << 8
 	l.end, l.trouble = end, err
 	return nil
+}
+
+// besideEnd is what can be done while the kernel takes the container apart. What the group
+// has counted must be read before the group goes.
+func (l *launch) besideEnd(end *ending) {
+	end.group = l.c.group.readCounters(l.groupName, l.f.Stats != "")
+	l.ledger.look()
 }
 
 // settling is for how long a command runs, in milliseconds, before the launcher readies
@@ -212,7 +221,7 @@ func (l *launch) checkStopped() {
 }
 
 func sysWaitid(pid int, info *unix.Siginfo, options int) syscall.Errno {
-	_, _, e := syscall.RawSyscall6(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(info)), uintptr(options), 0, 0)
+	_, e := rawCall(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(info)), uintptr(options), 0, 0)
 	return e
 }
 
