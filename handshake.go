@@ -29,7 +29,7 @@ func (l *launch) handshake(i int) error {
 				return err
 			}
 		case s.kind == tellsLauncher:
-			all := wantedMounts(l.plan) // while the child is at work
+			all := wantedMounts(l.plan)
 			b := space(1)
 			n, e := sysRead(l.parent, b)
 			if e != 0 {

@@ -55,7 +55,7 @@ func mapsText(maps []idMap) string {
 }
 
 // defaultMaps are the tutorial's: 2000 ids that nobody has.
-var defaultMaps = [...]idMap{{0, 10000, 2000}}
+func defaultMaps() []idMap { return list(idMap{0, 10000, 2000}) }
 
 // parseMap reads INSIDE:HOST:COUNT.
 func parseMap(s string) (idMap, error) {
@@ -122,7 +122,7 @@ func (c *config) setIDs(f *runFlags) error {
 		}
 	} else {
 		if c.maps = given; given == nil {
-			c.maps = defaultMaps[:]
+			c.maps = defaultMaps()
 		}
 		c.gidMaps = c.maps
 	}

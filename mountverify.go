@@ -24,7 +24,8 @@ type wanted struct {
 	found  bool
 }
 
-// wantedMounts are the plan's mounts in the container's own tree.
+// wantedMounts are the plan's mounts in the container's own tree, but for masks of what this
+// kernel does not have. The launcher lists them while the child makes them.
 func wantedMounts(p plan) []wanted {
 	out := grow([]wanted(nil), 64)
 	pivoted := false
@@ -37,7 +38,9 @@ func wantedMounts(p plan) []wanted {
 		if s.args[2].p != nil {
 			w.fstype = gostring(s.args[2].p)
 		}
-		out = add(out, w)
+		if s.may != unix.ENOENT || exists(w.target) {
+			out = add(out, w)
+		}
 	}
 	return out
 }
@@ -61,8 +64,8 @@ func (l *launch) verifyMounts(all []wanted) error {
 	find(all, content)
 	for i := range all {
 		w := &all[i]
-		if w.found || w.step.may == unix.ENOENT && !exists(w.target) {
-			continue // or a mask of something that this kernel does not have
+		if w.found {
+			continue
 		}
 		return fault(func() error {
 			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)

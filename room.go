@@ -70,13 +70,25 @@ func chunkStart() unsafe.Pointer {
 	return chunk
 }
 
+// The generic functions below do not call each other before the runtime: what they would hand
+// over, a dictionary of types, lies in a page of its own.
+
 // keep returns a pointer to a copy of v that outlives the caller, as &T{...} does.
+//
+//tincan:both
 func keep[T any](v T) *T {
-	p := one[T]()
+	p := (*T)(nil)
+	if early {
+		p = (*T)(room(unsafe.Sizeof(v)))
+	} else {
+		p = new(T)
+	}
 	*p = v
 	return p
 }
 
+// one returns a pointer to a zero T that outlives the caller.
+//
 //go:noinline
 //tincan:both
 func one[T any]() *T {
@@ -88,39 +100,37 @@ func one[T any]() *T {
 }
 
 // add is append of one element.
+//
+//tincan:both
 func add[T any](list []T, v T) []T {
-	if len(list) == cap(list) {
-		list = grow(list, len(list)+4)
+	n, size := len(list), unsafe.Sizeof(v)
+	switch {
+	case !early:
+		return append(list, v)
+	case n == cap(list):
+		list = unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(n)*size, uintptr(2*n+4)*size)), 2*n+4)
 	}
-	list = list[:len(list)+1]
-	list[len(list)-1] = v
+	list = list[:n+1]
+	list[n] = v
 	return list
 }
 
 // addAll is append of a list.
-func addAll[T any](list, more []T) []T {
-	if n := len(list) + len(more); n > cap(list) {
-		list = grow(list, len(more))
-	}
-	at := len(list)
-	list = list[:at+len(more)]
-	move(list[at:], more)
-	return list
-}
-
-// move is copy. For pointers the compiler's own asks the runtime about types, which takes
-// pages that nothing else touches.
 //
 //tincan:both
-//go:noinline
-func move[T any](to, from []T) {
+func addAll[T any](list, more []T) []T {
 	if !early {
-		copy(to, from)
-		return
+		return append(list, more...)
 	}
+	n, all := len(list), len(list)+len(more)
 	var v T
-	n := uintptr(min(len(to), len(from))) * unsafe.Sizeof(v)
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(to))), n), unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(from))), n))
+	size := unsafe.Sizeof(v)
+	if all > cap(list) {
+		list = unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(n)*size, uintptr(all)*size)), all)
+	}
+	list = list[:all]
+	moveBytes(unsafe.Pointer(unsafe.SliceData(list[n:])), unsafe.Pointer(unsafe.SliceData(more)), uintptr(len(more))*size)
+	return list
 }
 
 // grow returns a copy of list with room for at least n more elements.
@@ -129,19 +139,36 @@ func move[T any](to, from []T) {
 //tincan:both
 func grow[T any](list []T, n int) []T {
 	size := len(list) + n
-	var more []T
 	if !early {
-		more = make([]T, size)
-	} else {
-		var v T
-		more = unsafe.Slice((*T)(room(unsafe.Sizeof(v)*uintptr(size))), size)
+		return append(make([]T, 0, size), list...)
 	}
-	move(more[:len(list)], list)
-	return more[:len(list)]
+	var v T
+	return unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(len(list))*unsafe.Sizeof(v), uintptr(size)*unsafe.Sizeof(v))), size)[:len(list)]
 }
 
 // list is a slice that outlives the caller: list(a, b) instead of []T{a, b}.
-func list[T any](v ...T) []T { return addAll(nil, v) }
+//
+//tincan:both
+func list[T any](v ...T) []T {
+	if !early {
+		return append([]T(nil), v...)
+	}
+	n := uintptr(len(v)) * unsafe.Sizeof(v[0])
+	return unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(v)), n, n)), len(v))
+}
+
+// larger copies n bytes to a place of size bytes, before the runtime.
+func larger(from unsafe.Pointer, n, size uintptr) unsafe.Pointer {
+	p := room(size)
+	moveBytes(p, from, n)
+	return p
+}
+
+// moveBytes is copy without types: for pointers the compiler's own asks the runtime about
+// them, which takes pages that nothing else touches.
+func moveBytes(to, from unsafe.Pointer, n uintptr) {
+	copy(unsafe.Slice((*byte)(to), n), unsafe.Slice((*byte)(from), n))
+}
 
 // space returns n zero bytes.
 //

@@ -78,7 +78,7 @@ func (c *config) userIDs(w *caller, given []idMap) error {
 			return err
 		}
 	case w.maps:
-		c.maps = defaultMaps[:]
+		c.maps = defaultMaps()
 		c.gidMaps = c.maps
 	case g.lacks != nil:
 		c.maps = list(idMap{uint32(c.uid), uint32(w.uid), 1})

@@ -233,7 +233,7 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 			if b, err := os.ReadFile(filepath.Join(dir, "mark/ran")); err == nil {
 				ran = true
 				os.Remove(filepath.Join(dir, "mark/ran"))
-				if string(b) != "ran\n" {
+				if strings.Count(string(b), "ran") > 1 { // none: it was ended on the way
 					t.Errorf("step %d, %s: the command ran more than once: %q", i+1, line.Text, b)
 				}
 			}
@@ -278,7 +278,7 @@ func traces(t *testing.T, dir string) map[string]bool {
 		}
 	}
 	ledgers, _ := filepath.Glob("/run/tincan/*")
-	theirs, _ := filepath.Glob("/dev/shm/tincan-23457/*")
+	theirs, _ := filepath.Glob("/dev/shm/tincan*/*")
 	ledgers = append(ledgers, theirs...)
 	for _, l := range ledgers {
 		if b, err := os.ReadFile(l); err == nil && bytes.Contains(b, []byte("sabotage-"+strconv.Itoa(os.Getpid()))) {

@@ -36,7 +36,7 @@ func entry()
 var (
 	initialSP uintptr
 	initialFS uintptr // amd64
-	g0        [64]uintptr
+	g0        [8]uintptr
 	tls       [16]uintptr
 )
 

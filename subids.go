@@ -45,7 +45,7 @@ func whoIs() caller {
 	w := caller{uid: sysGeteuid(), gid: sysGetegid()}
 	held := ownCaps()
 	w.around = aroundTincan()
-	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps[:], defaultMaps[:])
+	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps(), defaultMaps())
 	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN) && w.maps
 	return w
 }
