@@ -176,6 +176,12 @@ func setresuid(id int) *step {
 	return call("setresuid", unix.SYS_SETRESUID, n, n, n, no, no, no)
 }
 
+// seteuid is setresuid(2) of the effective id alone.
+func seteuid(id int) *step {
+	same := name(-1, "-1")
+	return call("setresuid", unix.SYS_SETRESUID, same, num(uintptr(id)), same, no, no, no)
+}
+
 func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0), no, no, no, no) }
 
 // sigmask is rt_sigprocmask(SIG_SETMASK). The set is filled in by the launcher just before

@@ -215,18 +215,22 @@ func bounding(kept capSet, last int) []*step {
 // caps sets the other four sets, and closes the last door: no execve gives any privilege
 // that the process does not have by now.
 func caps(kept capSet) []*step {
-	header := keep(unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
-	low, high := uint32(kept), uint32(kept>>32)
-	data := keep([2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}})
 	return list(
 		prctl5(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT", name(unix.PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL")).
 			because("ambient capabilities would pass to programs of any user"),
-		call("capset", unix.SYS_CAPSET,
-			mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"), memory(unsafe.Pointer(data), showCapData), no, no, no, no).
-			because("effective and permitted: what is kept; inheritable: nothing"),
+		capset(kept).because("effective and permitted: what is kept; inheritable: nothing"),
 		prctl5(unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS", num(1)).
 			because("execve gives nobody more than they have: set-id bits and file capabilities are dead"),
 	)
+}
+
+// capset is capset(2) of the calling process: effective and permitted, and nothing inheritable.
+func capset(s capSet) *step {
+	header := keep(unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3})
+	low, high := uint32(s), uint32(s>>32)
+	data := keep([2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}})
+	return call("capset", unix.SYS_CAPSET,
+		mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"), memory(unsafe.Pointer(data), showCapData), no, no, no, no)
 }
 
 func showCapData(a arg) string {

@@ -65,6 +65,9 @@ func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 	default:
 		g.absent = add(g.absent, text("--swap: the default ", l.swap.text(), " is left out: this kernel's memory controller has no ", memsw))
 	}
+	if !l.memory.max { // on version 2 it is a part of the memory
+		g.files = add(g.files, groupFile{"memory", "memory.kmem.tcp.limit_in_bytes", v1Limit(&l.memory), "--memory", true, "what TCP sockets hold is counted by itself, and has no limit otherwise"})
+	}
 	p.use("pids")
 	p.add("pids", "pids.max", l.pids.text(), "--pids", "a fork bomb ends here")
 	p.use("cpu")

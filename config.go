@@ -42,6 +42,7 @@ type config struct {
 	apparmor         appArmor
 	program          []unix.SockFilter // the filter, or nil
 	policy           *policy           // what it was compiled from; nil if that was beforehand
+	guarded          bool              // with the terminal's filter before it (seccompterminal.go)
 	warnings         []string          // about the profile
 
 	// How much it may use.

@@ -160,6 +160,7 @@ var holeResults = []struct {
 	{8, "init-module", "EPERM", "!"}, {8, "finit-module", "EPERM", "!"}, {8, "delete-module", "EPERM", "!"},
 	{8, "reboot", "EPERM", "EINVAL"}, {8, "swapon", "EPERM", "EFAULT"}, {8, "swapoff", "EPERM", "EFAULT"}, {8, "setns", "EPERM", "EBADF"},
 	{8, "userfaultfd", "EPERM", "ok"}, {8, "userfaultfd-device", "EPERM", "EBADF"}, {8, "set-mempolicy-home-node", "EPERM", "!"},
+	{31, "usersock", "EPERM", "ok"}, {31, "usersock-high", "EPERM", "ok"}, {37, "kernel-log", "EPERM", "ok"},
 	{8, "keyctl", "EPERM", "!"}, {8, "perf-event-open", "EPERM", "!"},
 }
 

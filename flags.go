@@ -37,7 +37,7 @@ type runFlags struct {
 
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
 	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
-	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none, or a file: an OCI or Docker profile in JSON, or a filter that seccomp compile wrote."`
+	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none (which trusts the command with the terminal, too), or a file: an OCI or Docker profile in JSON, or a filter that seccomp compile wrote."`
 
 	AppArmor *string `name:"apparmor" placeholder:"PROFILE" group:"power" help:"AppArmor profile, loaded beforehand, to enter with the command."`
 

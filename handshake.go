@@ -29,7 +29,6 @@ func (l *launch) handshake(i int) error {
 				return err
 			}
 		case s.kind == tellsLauncher:
-			all := wantedMounts(l.plan)
 			b := space(1)
 			n, e := sysRead(l.parent, b)
 			if e != 0 {
@@ -38,7 +37,7 @@ func (l *launch) handshake(i int) error {
 			if n == 0 {
 				return l.failure()
 			}
-			if err := l.verifyMounts(all); err != nil {
+			if err := l.verifyMounts(); err != nil {
 				return err
 			}
 		}

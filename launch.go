@@ -107,6 +107,9 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDevices(); err != nil {
+		return nil, err
+	}
 	return keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name}), nil
 }
 
@@ -168,11 +171,10 @@ func (l *launch) run() error {
 			return err
 		}
 	}
+	// The kernel starts the child on this processor as soon as the launcher waits: whatever can
+	// be done later is done later.
 	l.close(l.fds.child)
 	l.close(l.fds.report)
-	if err := l.besideChild(); err != nil {
-		return l.reason(err)
-	}
 	if l.stepper != nil {
 		l.stepper.begin()
 	}
@@ -185,17 +187,6 @@ func (l *launch) run() error {
 		}
 	}
 	return l.wait()
-}
-
-// besideChild is what need not be done before the clone: the child is at work meanwhile, and
-// waits for an answer in the end.
-func (l *launch) besideChild() error {
-	if len(l.y.toMake) == 0 {
-		if err := l.ledger.lacksNothing(); err != nil {
-			return err
-		}
-	}
-	return checkDevices()
 }
 
 // prepare opens what the plan needs, and makes it.
@@ -445,12 +436,6 @@ func (l *launch) clone(s *step) error {
 	}
 	l.pid, l.pidfd = pid, pidfd
 	l.closing = add(l.closing, pidfd)
-	if group >= 0 {
-		l.close(group)
-	}
-	for _, fd := range l.fds.group {
-		l.close(fd)
-	}
 	return nil
 }
 

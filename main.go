@@ -60,6 +60,7 @@
 //	apparmor.go        12: a profile of AppArmor's
 //	seccomp.go         13: the lists of the filter
 //	seccompstep.go     13: --seccomp, and the step that installs the filter
+//	seccompterminal.go 13: a filter of our own beside every profile
 //	seccompdefault.go  13: the default filter, compiled beforehand
 //	policy.go          13: the model of a filter
 //	policyeval.go      13: its answer for one call

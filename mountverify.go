@@ -24,8 +24,7 @@ type wanted struct {
 	found  bool
 }
 
-// wantedMounts are the plan's mounts in the container's own tree, but for masks of what this
-// kernel does not have. The launcher lists them while the child makes them.
+// wantedMounts are the plan's mounts in the container's own tree.
 func wantedMounts(p plan) []wanted {
 	out := grow([]wanted(nil), 64)
 	pivoted := false
@@ -38,9 +37,7 @@ func wantedMounts(p plan) []wanted {
 		if s.args[2].p != nil {
 			w.fstype = gostring(s.args[2].p)
 		}
-		if s.may != unix.ENOENT || exists(w.target) {
-			out = add(out, w)
-		}
+		out = add(out, w)
 	}
 	return out
 }
@@ -56,7 +53,8 @@ func find(all []wanted, content string) {
 }
 
 // verifyMounts compares the plan's mounts with those that the kernel shows.
-func (l *launch) verifyMounts(all []wanted) error {
+func (l *launch) verifyMounts() error {
+	all := wantedMounts(l.plan)
 	content, err := readMounts(decimal(l.pid))
 	if err != nil {
 		return err
@@ -64,8 +62,8 @@ func (l *launch) verifyMounts(all []wanted) error {
 	find(all, content)
 	for i := range all {
 		w := &all[i]
-		if w.found {
-			continue
+		if w.found || w.step.may == unix.ENOENT && !exists(w.target) {
+			continue // or a mask of something that this kernel does not have
 		}
 		return fault(func() error {
 			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)

@@ -169,7 +169,13 @@ type ifreq struct {
 // userns is step 11: a user namespace of its own, the handshake in which the launcher
 // writes the maps, and the ids.
 func userns(c *config, d *fds) []*step {
-	steps := list(unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns))
+	var steps []*step
+	if !c.rootless.on && c.hostUID != c.rootless.who.uid {
+		steps = list(
+			seteuid(c.hostUID).because("whoever makes a user namespace pays for what is counted in it, such as inotify instances: the container's user, and not the host's root"),
+			capset(1<<unix.CAP_SYS_ADMIN).because("the change of ids took it away, and some hosts let nobody make a user namespace without it"))
+	}
+	steps = add(steps, unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns))
 	var byHost []*step
 	if c.rootless.on {
 		var byChild []*step

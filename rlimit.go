@@ -42,12 +42,25 @@ type rlimit struct {
 	cur, max uint64 // soft and hard; math.MaxUint64 is RLIM_INFINITY
 }
 
-// defaultRlimits are the tutorial's.
-var defaultRlimits = [...]rlimit{{unix.RLIMIT_NOFILE, 64, 64}}
+// standardRlimits are the defaults. The tutorial has the first alone, and at 64, which is too
+// little for npm, JVMs and browsers. The others are the caller's otherwise, and root's often
+// have no end: a command that runs before everybody else, and files of the size of its memory.
+func standardRlimits() []rlimit {
+	all := list(
+		rlimit{unix.RLIMIT_NOFILE, 1024, 1024},
+		rlimit{unix.RLIMIT_RTPRIO, 0, 0},
+		rlimit{unix.RLIMIT_NICE, 0, 0},
+		rlimit{unix.RLIMIT_CORE, 0, 0})
+	var now unix.Rlimit
+	if files := &all[0]; sysGetrlimit(files.resource, &now) == 0 { // a caller may have less
+		files.cur, files.max = min(files.cur, now.Max), min(files.max, now.Max)
+	}
+	return all
+}
 
 // setRlimits reads --rlimit. What stands in for a resource group comes in between.
 func (c *config) setRlimits(f *runFlags) error {
-	all := addAll(addAll(nil, defaultRlimits[:]), c.group.standIn())
+	all := addAll(standardRlimits(), c.group.standIn())
 	for _, s := range f.Rlimit {
 		r, err := parseRlimit(s)
 		if err != nil {

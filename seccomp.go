@@ -122,6 +122,8 @@ func closedHoles() []refusal {
 		{"swapon swapoff", nil, denied, "the host's memory"},
 		{"acct quotactl quotactl_fd", nil, denied, "the host's accounts"},
 		{"iopl ioperm", nil, denied, "the machine's ports"},
+		{"socket", []cond{is(0, unix.AF_NETLINK), is(2, unix.NETLINK_USERSOCK)}, denied, "processes that talk to each other: what waits to be read is counted in no memory limit"},
+		{"syslog", nil, denied, "the host's kernel log, which on some hosts anybody may read"},
 		{"open_by_handle_at", nil, denied, "opens files by number, below any mount: the way out of containers in 2014 (shocker)"},
 		{"lookup_dcookie nfsservctl uselib _sysctl sysfs ustat vserver", nil, denied, "calls that the world has left behind"},
 	}

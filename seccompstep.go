@@ -21,6 +21,7 @@ import (
 
 // setSeccomp reads --seccomp, --seccomp-strict-ints and --seccomp-log.
 func (c *config) setSeccomp(f *runFlags) error {
+	c.guarded = f.Seccomp != "default" && f.Seccomp != "none"
 	switch {
 	case f.Seccomp == "none" && f.SeccompStrictInts:
 		return fault(func() error {
@@ -138,17 +139,25 @@ func filter(c *config, d *fds) []*step {
 	if c.program == nil {
 		return nil
 	}
+	var steps []*step
+	if c.guarded {
+		steps = add(steps, installFilter(terminalFilter(), 0).because("whatever the profile says, nobody types into the caller's terminal"))
+	}
 	with := uintptr(0)
 	if c.policy != nil {
 		with = uintptr(c.policy.flags)
 	}
-	p := keep(unix.SockFprog{Len: uint16(len(c.program)), Filter: &c.program[0]})
-	install := call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram), no, no, no).
-		because("from here on the kernel asks the filter before every call")
+	install := installFilter(c.program, with).because("from here on the kernel asks the filter before every call")
 	if !c.listens() {
-		return list(install)
+		return add(steps, install)
 	}
-	return addAll(list(install.keeping()), listenerSteps(d))
+	return addAll(add(steps, install.keeping()), listenerSteps(d))
+}
+
+// installFilter is seccomp(2).
+func installFilter(program []unix.SockFilter, with uintptr) *step {
+	p := keep(unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+	return call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram), no, no, no)
 }
 
 // listenerSteps give the launcher the listener, whose descriptor seccomp(2) has returned,

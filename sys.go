@@ -315,6 +315,25 @@ func sysClock() int64 {
 	return t.Sec*1e9 + t.Nsec
 }
 
+// sysTimerAt has the kernel send a signal to this process at a time of sysClock:
+// timer_create(2), timer_settime(2).
+func sysTimerAt(at int64, s syscall.Signal) (timer int32, e syscall.Errno) {
+	event := struct { // struct sigevent
+		value         uint64
+		signo, notify int32
+		_             [48]byte
+	}{signo: int32(s)} // and SIGEV_SIGNAL, which is 0
+	when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at))}
+	if _, e = rawCall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&timer)), 0, 0, 0); e == 0 {
+		_, e = rawCall(unix.SYS_TIMER_SETTIME, uintptr(timer), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&when)), 0, 0, 0)
+	}
+	return timer, e
+}
+
+func sysTimerDelete(timer int32) {
+	rawCall(unix.SYS_TIMER_DELETE, uintptr(timer), 0, 0, 0, 0, 0)
+}
+
 // sysSleep waits for so many milliseconds.
 func sysSleep(ms int) { sysPoll(nil, ms) }
 

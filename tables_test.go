@@ -151,8 +151,11 @@ func TestRlimitsAgainstXSys(t *testing.T) {
 			t.Errorf("RLIMIT_%s: row %d, x/sys says %d", r.name, n, w)
 		}
 	}
-	if d := defaultRlimits; len(d) != 1 || d[0].resource != unix.RLIMIT_NOFILE || d[0].cur != 64 || d[0].max != 64 {
-		t.Errorf("defaults %v, want the tutorial's RLIMIT_NOFILE 64", d)
+	d := standardRlimits()
+	for i, want := range []rlimit{{unix.RLIMIT_NOFILE, 1024, 1024}, {unix.RLIMIT_RTPRIO, 0, 0}, {unix.RLIMIT_NICE, 0, 0}, {unix.RLIMIT_CORE, 0, 0}} {
+		if len(d) != 4 || d[i] != want {
+			t.Errorf("defaults %v, want %v", d, want)
+		}
 	}
 }
 

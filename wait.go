@@ -70,6 +70,9 @@ func (l *launch) wait() error {
 		l.passSignals()
 	}
 	settled := !early
+	if settled {
+		l.settle()
+	}
 	for {
 		limit := l.untilDeadline()
 		if !settled && (limit < 0 || limit > settling) {
@@ -78,7 +81,7 @@ func (l *launch) wait() error {
 		n, e := sysPoll(watched[:], limit)
 		if e == 0 && n == 0 && !settled {
 			settled = true
-			giveBack()
+			l.settle()
 		}
 		if e != 0 && e != unix.EINTR {
 			return l.abandon(end, failedCall("poll", "", "", e))
@@ -154,6 +157,21 @@ func (l *launch) besideEnd(end *ending) {
 // settling is for how long a command runs, in milliseconds, before the launcher readies
 // itself for a long wait. Most are over by then.
 const settling = 100
+
+// settle lets go of what a launcher that waits does not need.
+func (l *launch) settle() {
+	for _, fd := range l.fds.group {
+		l.close(fd)
+	}
+	if len(l.y.toMake) == 0 {
+		if err := l.ledger.lacksNothing(); err != nil && l.trouble == nil {
+			l.trouble = err
+		}
+	}
+	if early {
+		giveBack()
+	}
+}
 
 // untilDeadline is the time until then in milliseconds, or -1.
 func (l *launch) untilDeadline() int {
@@ -243,7 +261,16 @@ func (l *launch) stopped(s syscall.Signal) {
 	l.term.takeBack()
 	// Ctrl-Z is for the whole job; where the terminal told the command only, the
 	// launcher's group is told here.
-	stopSelf(lent && s == unix.SIGTSTP)
+	if l.deadline == 0 {
+		stopSelf(lent && s == unix.SIGTSTP)
+		return
+	}
+	// Nobody would see the deadline pass while the launcher is stopped, and the command's other
+	// processes may not be: so the kernel continues it in time, or it does not stop.
+	if timer, e := sysTimerAt(l.deadline, unix.SIGCONT); e == 0 {
+		stopSelf(lent && s == unix.SIGTSTP)
+		sysTimerDelete(timer)
+	}
 }
 
 // conclude says what there is to say at the end in plain words.

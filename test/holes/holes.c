@@ -242,6 +242,9 @@ static const char *setns_(void) { return result(syscall(SYS_setns, -1, 0)); }
 static const char *userfaultfd(void) { return result(syscall(SYS_userfaultfd, 1)); }
 static const char *userfaultfd_device(void) { return result(syscall(SYS_ioctl, -1, 0xaa00, 0)); }
 static const char *home_node(void) { return result(syscall(nr_home_node, 1, 0, 0, 0)); }
+static const char *usersock(void) { return result(syscall(SYS_socket, 16, 3, 2)); }
+static const char *usersock_high(void) { return result(syscall(SYS_socket, 16, 3, HIGH | 2)); }
+static const char *kernel_log(void) { return result(syscall(SYS_syslog, 10, 0, 0)); }
 static const char *keyctl(void) { return result(syscall(SYS_keyctl, 0, -3, 0)); }
 static const char *perf(void) { return result(syscall(SYS_perf_event_open, 0, 0, 0, -1, 0)); }
 
@@ -275,6 +278,7 @@ static const struct { const char *name; const char *(*attack)(void); } attacks[]
 	{ "init-module", init_module }, { "finit-module", finit_module }, { "delete-module", delete_module },
 	{ "reboot", reboot }, { "swapon", swapon }, { "swapoff", swapoff }, { "setns", setns_ }, { "userfaultfd", userfaultfd },
 	{ "userfaultfd-device", userfaultfd_device }, { "set-mempolicy-home-node", home_node }, { "keyctl", keyctl },
+	{ "usersock", usersock }, { "usersock-high", usersock_high }, { "kernel-log", kernel_log },
 	{ "perf-event-open", perf },
 };
 

@@ -29,6 +29,7 @@ var verbs = map[string]func(args []string){
 	"setid":    setid,
 	"clones":   clones,
 	"init":     attackInit,
+	"inotify":  inotify,
 	"keys":     keys,
 	"search":   search,
 	"mounts":   mounts,
