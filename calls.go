@@ -7,6 +7,7 @@
 package main
 
 import (
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -63,6 +64,68 @@ func mountSetattr(target string, at int, set uint64) *step {
 	a := keep(unix.MountAttr{Attr_set: set})
 	return call("mount_setattr", unix.SYS_MOUNT_SETATTR, atCwd(), cstring(target), recursive,
 		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no)
+}
+
+// openPlace is openat2(2) of a place in the file system, which it keeps. A symlink anywhere on
+// the way is an error: what was looked at had none, so somebody has put it there since.
+func openPlace(file string) *step {
+	how := keep(unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
+	return call("openat2", unix.SYS_OPENAT2, atCwd(), cstring(file), mem(unsafe.Pointer(how), "{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_SYMLINKS}"), num(unsafe.Sizeof(*how)), no, no).
+		placing().hinted(hintOpenPlace)
+}
+
+// openTree is open_tree(2): a copy of what is mounted at a place, attached nowhere, which it
+// keeps. name is below the place, and no symlink; "" is the place itself.
+func openTree(below string, recursive bool) *step {
+	f, names := uintptr(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC"
+	if below == "" {
+		f, names = f|unix.AT_EMPTY_PATH, text(names, "|AT_EMPTY_PATH")
+	} else {
+		f, names = f|unix.AT_SYMLINK_NOFOLLOW, text(names, "|AT_SYMLINK_NOFOLLOW")
+	}
+	if recursive {
+		f, names = f|unix.AT_RECURSIVE, text(names, "|AT_RECURSIVE")
+	}
+	return call("open_tree", unix.SYS_OPEN_TREE, keptPlace(), cstring(below), name(int(f), names), no, no, no).keeping().hinted(hintMountCalls)
+}
+
+// treeSetattr is mount_setattr(2) of the kept copy, and all below it.
+func treeSetattr(set uint64) *step {
+	a := keep(unix.MountAttr{Attr_set: set})
+	return call("mount_setattr", unix.SYS_MOUNT_SETATTR, keptTree(), cstring(""), name(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, "AT_EMPTY_PATH|AT_RECURSIVE"),
+		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no).hinted(hintMountCalls)
+}
+
+// moveMount is move_mount(2) of the kept copy: to the kept place, or if there is a name to
+// that.
+func moveMount(to string) *step {
+	if to != "" {
+		return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), atCwd(), cstring(to), name(unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH"), no).hinted(hintMountCalls)
+	}
+	return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), keptPlace(), cstring(""),
+		name(unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH"), no).hinted(hintMountCalls)
+}
+
+func hintOpenPlace(e syscall.Errno) string {
+	if e == unix.ELOOP {
+		return "there is a symlink in this path now, which was not there when it was looked at: somebody is changing it meanwhile"
+	}
+	return hintMountCalls(e)
+}
+
+func hintMountCalls(e syscall.Errno) string {
+	if e == unix.ENOSYS || e == unix.EPERM {
+		return "a system call filter around tincan refuses it, and must allow openat2, open_tree, move_mount and mount_setattr (docker run --security-opt seccomp=FILE)"
+	}
+	return ""
+}
+
+func fchdir(a arg) *step { return call("fchdir", unix.SYS_FCHDIR, a, no, no, no, no, no) }
+
+// mkdevice makes a node of a character device, which everybody may use.
+func mkdevice(file string, major, minor uint32) *step {
+	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), name(unix.S_IFCHR|0o666, "S_IFCHR|0666"),
+		name(int(unix.Mkdev(major, minor)), text("makedev(", hex(major), ", ", hex(minor), ")")), no, no)
 }
 
 func umount(target string) *step {

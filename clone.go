@@ -60,27 +60,30 @@ const (
 // by the report; this is what ps(1) would see.
 const failedStatus = 125
 
-// walk makes the calls. It returns the last kept result.
+// walk makes the calls. It returns what the first slot holds at the end.
 //
 //go:noinline
 //go:norace
 //go:nosplit
 func walk(steps []*step, base int32, to uintptr) uintptr {
-	var kept uintptr
+	var kept, placed uintptr
 	for i := range steps {
 		s := steps[i]
 		r, e := rawCall(s.nr,
-			s.args[0].n|uintptr(s.args[0].p)|kept&-uintptr(s.kept&1),
-			s.args[1].n|uintptr(s.args[1].p)|kept&-uintptr(s.kept>>1&1),
-			s.args[2].n|uintptr(s.args[2].p)|kept&-uintptr(s.kept>>2&1),
-			s.args[3].n|uintptr(s.args[3].p)|kept&-uintptr(s.kept>>3&1),
-			s.args[4].n|uintptr(s.args[4].p)|kept&-uintptr(s.kept>>4&1),
-			s.args[5].n|uintptr(s.args[5].p)|kept&-uintptr(s.kept>>5&1))
+			s.args[0].n|uintptr(s.args[0].p)|kept&-uintptr(s.kept[0]&1)|placed&-uintptr(s.kept[1]&1),
+			s.args[1].n|uintptr(s.args[1].p)|kept&-uintptr(s.kept[0]>>1&1)|placed&-uintptr(s.kept[1]>>1&1),
+			s.args[2].n|uintptr(s.args[2].p)|kept&-uintptr(s.kept[0]>>2&1)|placed&-uintptr(s.kept[1]>>2&1),
+			s.args[3].n|uintptr(s.args[3].p)|kept&-uintptr(s.kept[0]>>3&1)|placed&-uintptr(s.kept[1]>>3&1),
+			s.args[4].n|uintptr(s.args[4].p)|kept&-uintptr(s.kept[0]>>4&1)|placed&-uintptr(s.kept[1]>>4&1),
+			s.args[5].n|uintptr(s.args[5].p)|kept&-uintptr(s.kept[0]>>5&1)|placed&-uintptr(s.kept[1]>>5&1))
 		if (e != 0 || r < uintptr(s.least)) && (e == 0 || e != s.may) {
 			fail(report{reportFailed, base + int32(i), int32(e)}, to)
 		}
-		if s.keep {
+		switch s.keep {
+		case first:
 			kept = r
+		case second:
+			placed = r
 		}
 	}
 	return kept

@@ -2,9 +2,10 @@
 //
 // null(4), random(4), tty(4), pts(4), shm_overview(7), mq_overview(7).
 //
-// The devices are the host's own nodes, bound one by one into a tmpfs; the launcher
-// has looked at their numbers first. Nothing of the root directory's own /dev is
-// used: a symlink there in place of `null` would otherwise be mounted over /proc.
+// The devices are new nodes in a tmpfs where the kernel lets root make them. In a user
+// namespace it does not, and they are the host's own, bound one by one; the launcher has
+// looked at their numbers first. Nothing of the root directory's own /dev is used: a symlink
+// there in place of `null` would otherwise be mounted over /proc.
 //
 // Differs from the tutorial: it has no /dev.
 
@@ -49,6 +50,10 @@ func devices(c *config) []*step {
 		because("a /dev with what a program needs and nothing of the machine's hardware"))
 	for i := range deviceTable {
 		d := &deviceTable[i]
+		if c.rootless.who.devices {
+			steps = add(steps, mkdevice(text("/dev/", d.name), d.major, d.minor).because(d.why))
+			continue
+		}
 		steps = add(steps, mkfile(text("/dev/", d.name)))
 		steps = add(steps, mount(text("../dev/", d.name), text("/dev/", d.name), "", unix.MS_BIND, "").because(d.why))
 	}

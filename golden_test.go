@@ -49,7 +49,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		}
 	}
 	at := func(p string) string { return filepath.Join(tmp, p) }
-	admin, user := caller{root: true}, caller{uid: 1000, gid: 100}
+	admin, user := caller{root: true, devices: true}, caller{uid: 1000, gid: 100}
 	granted(t, tmp)
 	sets := []struct {
 		name, about string

@@ -107,8 +107,10 @@ func newLaunch(f *runFlags) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDevices(); err != nil {
-		return nil, err
+	if !c.rootless.who.devices {
+		if err := checkDevices(); err != nil {
+			return nil, err
+		}
 	}
 	return keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name}), nil
 }

@@ -50,7 +50,7 @@ func duty(steps ...*step) {
 		if err != nil {
 			say("%v", err)
 		}
-		if s.keep {
+		if s.keep == first {
 			kept = r
 		}
 	}
@@ -60,7 +60,7 @@ func duty(steps ...*step) {
 func (s *step) make(kept uintptr) (uintptr, error) {
 	var v [6]uintptr
 	for i, a := range s.args {
-		v[i] = a.n | uintptr(a.p) | kept&-uintptr(s.kept>>i&1)
+		v[i] = a.n | uintptr(a.p) | kept&-uintptr(s.kept[0]>>i&1)
 	}
 	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
 	runtime.KeepAlive(s)

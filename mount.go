@@ -55,14 +55,21 @@ func mounts(c *config, y *layout) []*step {
 }
 
 // plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount point,
-// and pivots.
+// and pivots. Its name is resolved once: the copy of the mount gets its attributes before it
+// is anywhere, and is put, entered and pivoted into by descriptor.
 func plainRoot(dir string, readOnly bool) []*step {
 	return list(
-		mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, "").
-			because("pivot_root needs a mount point: the root directory, mounted on itself"),
-		rootAttributes(dir, readOnly),
-		chdir("/proc").because("the host's: from here on `..` is the host's root"),
-		pivot(dir),
+		openPlace(dir).because("the root directory, by its real name"),
+		openTree("", true).because("pivot_root needs a mount point: the root directory, and what is mounted below it"),
+		treeSetattr(rootAttributes(readOnly)).because("no set-user-ID program and no device of the root directory works"),
+		moveMount("").because("mounted on itself"),
+		closeFD(keptPlace()),
+		openPlace("/proc").because("the host's: from there `..` is the host's root"),
+		fchdir(keptTree()),
+		pivotRoot(".", ".").hinted(hintPivot).because("`/` is the container now"),
+		fchdir(keptPlace()).because("the working directory goes to the host's side, where what is added comes from"),
+		closeFD(keptPlace()),
+		closeFD(keptTree()),
 	)
 }
 
@@ -80,9 +87,12 @@ func assembledRoot(y *layout, readOnly bool) []*step {
 		mount("tmpfs", assembly, "tmpfs", nosuidnodev, "mode=0755").
 			because("an empty root, put together below"),
 	)
+	if !y.root.host {
+		steps = add(steps, openPlace(y.root.dir).because("the root directory, by its real name: its entries are taken from there"))
+	}
 	for i := range y.entries {
 		e := &y.entries[i]
-		source, target := text(withoutEnd(y.root.dir, "/"), "/", e.name), text(assembly, "/", e.name)
+		target := text(assembly, "/", e.name)
 		switch {
 		case e.link != "":
 			steps = add(steps, symlink(e.link, target))
@@ -90,11 +100,14 @@ func assembledRoot(y *layout, readOnly bool) []*step {
 			steps = add(steps, mkdir(target, 0o755))
 		case e.dir:
 			steps = add(steps, mkdir(target, 0o755))
-			steps = add(steps, mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""))
+			steps = addAll(steps, y.mountEntry(e, target))
 		default:
 			steps = add(steps, mkfile(target))
-			steps = add(steps, mount(source, target, "", unix.MS_BIND, ""))
+			steps = addAll(steps, y.mountEntry(e, target))
 		}
+	}
+	if !y.root.host {
+		steps = add(steps, closeFD(keptPlace()))
 	}
 	for i := range y.missing {
 		p := &y.missing[i]
@@ -104,27 +117,56 @@ func assembledRoot(y *layout, readOnly bool) []*step {
 		}
 		steps = add(steps, make.because("a mount point"))
 	}
-	steps = add(steps, rootAttributes(assembly, readOnly))
+	steps = add(steps, mountSetattr(assembly, unix.AT_RECURSIVE, rootAttributes(readOnly)).
+		because("no set-user-ID program and no device of the root directory works"))
 	if !readOnly {
 		steps = add(steps, mountSetattr(assembly, 0, unix.MOUNT_ATTR_RDONLY).
 			because("what would be written here would be lost: the root directory itself is read-only"))
 	}
-	return add(steps, pivot(assembly))
+	return add(steps, pivotRoot(assembly, assembly).hinted(hintPivot).
+		because("`/` is the container now; the working directory stays on the host's side"))
 }
 
-// rootAttributes sets them for the new root and all below it.
-func rootAttributes(dir string, readOnly bool) *step {
-	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
-	if readOnly {
-		attr |= unix.MOUNT_ATTR_RDONLY
+// mountEntry mounts an entry of the root directory in the assembly. The entries of the host's
+// own are root's; those of another directory may be changed by others, and are taken below
+// its descriptor: a symlink in an entry's place would not be followed.
+func (y *layout) mountEntry(e *rootEntry, target string) []*step {
+	if y.root.host {
+		flags := uintptr(unix.MS_BIND)
+		if e.dir {
+			flags |= unix.MS_REC
+		}
+		return list(mount(text("/", e.name), target, "", flags, ""))
 	}
-	return mountSetattr(dir, unix.AT_RECURSIVE, attr).
-		because("no set-user-ID program and no device of the root directory works")
+	return list(openTree(e.name, e.dir), moveMount(target), closeFD(keptTree()))
 }
 
-func pivot(dir string) *step {
-	return pivotRoot(dir, dir).hinted(hintPivot).
-		because("`/` is the container now; the working directory stays on the host's side")
+// rootAttributes are those of the new root and all below it.
+func rootAttributes(readOnly bool) uint64 {
+	if readOnly {
+		return unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_RDONLY
+	}
+	return unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
+}
+
+// bind mounts a file or directory of the host, and what is mounted below it. It is eight
+// calls, so that no name is resolved twice and no symlink is followed that somebody puts in
+// the way: the source is opened, its mount is copied, the copy gets its attributes while it is
+// nowhere, the place is opened, and the copy is put there.
+func bind(source, target string, attr uint64, why string) []*step {
+	moved := moveMount("").because("and so there is no moment at which it is there without them")
+	moved.kind = makesMount
+	moved.deed = keep(deed{file: target, attr: attr})
+	return list(
+		openPlace(hostPath(source)).because(why),
+		openTree("", true).because("a copy of the mount, attached nowhere"),
+		closeFD(keptPlace()),
+		treeSetattr(attr).because("its attributes"),
+		openPlace(target).because("its place in the container"),
+		moved,
+		closeFD(keptPlace()),
+		closeFD(keptTree()),
+	)
 }
 
 // hostPath is an absolute path of the host, relative to the host's /proc.
@@ -194,11 +236,8 @@ func sysfs(c *config) []*step {
 // own the network namespace, since sysfs lists the network's interfaces. The host's groups
 // in it are covered.
 func hostSys(groupVersion int) []*step {
-	steps := list(
-		mount(hostPath("/sys"), "/sys", "", unix.MS_BIND|unix.MS_REC, "").
-			because("programs look here for processors and devices; the host's own, since the network is the host's"),
-		mountSetattr("/sys", unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC),
-	)
+	steps := bind("/sys", "/sys", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
+		"programs look here for processors and devices; the host's own, since the network is the host's")
 	if groupVersion != 2 {
 		steps = add(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).
 			because("the host's groups are not to be seen"))

@@ -215,8 +215,7 @@ func added(adds []addedPath, owner tmpfsOwner) []*step {
 		if a.readOnly {
 			attr |= unix.MOUNT_ATTR_RDONLY
 		}
-		steps = add(steps, mount(hostPath(a.source), a.target, "", unix.MS_BIND|unix.MS_REC, "").because(a.text))
-		steps = add(steps, mountSetattr(a.target, unix.AT_RECURSIVE, attr))
+		steps = addAll(steps, bind(a.source, a.target, attr, a.text))
 	}
 	return steps
 }

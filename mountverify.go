@@ -18,10 +18,11 @@ import (
 
 // wanted is a mount that has to be there.
 type wanted struct {
-	step   *step
-	target string
-	fstype string // "" for any
-	found  bool
+	step    *step
+	target  string
+	fstype  string // "" for any
+	options string // of the mount, with blanks between them
+	found   bool
 }
 
 // wantedMounts are the plan's mounts in the container's own tree.
@@ -33,13 +34,44 @@ func wantedMounts(p plan) []wanted {
 		if !pivoted || s.kind != makesMount {
 			continue
 		}
-		w := wanted{step: s, target: gostring(s.args[1].p)}
-		if s.args[2].p != nil {
-			w.fstype = gostring(s.args[2].p)
+		w := wanted{step: s}
+		if s.deed != nil { // a move_mount
+			w.target, w.options = s.file, mountOptions(s.attr)
+		} else {
+			w.target = gostring(s.args[1].p)
+			if s.args[2].p != nil {
+				w.fstype, w.options = gostring(s.args[2].p), mountOptions(uint64(s.args[3].n)) // MS_ and MOUNT_ATTR_ are the same numbers
+			}
 		}
 		out = add(out, w)
 	}
 	return out
+}
+
+// mountOptions are the names in mountinfo of the attributes that matter.
+func mountOptions(attr uint64) string {
+	s := ""
+	for _, o := range [...]struct {
+		bit  uint64
+		name string
+	}{{unix.MS_RDONLY, "ro "}, {unix.MS_NOSUID, "nosuid "}, {unix.MS_NODEV, "nodev "}, {unix.MS_NOEXEC, "noexec "}} {
+		if attr&o.bit != 0 {
+			s = text(s, o.name)
+		}
+	}
+	return s
+}
+
+// hasOptions reports whether a mount's options, with commas between them, have all of those
+// that are wanted.
+func hasOptions(have, wanted string) bool {
+	for wanted != "" {
+		var o string
+		if o, wanted, _ = cut(wanted, " "); !listed(have, o) {
+			return false
+		}
+	}
+	return true
 }
 
 // find marks those that a mountinfo's text shows.
@@ -47,7 +79,7 @@ func find(all []wanted, content string) {
 	for m := one[mountLine](); m.next(&content); {
 		for i := range all {
 			w := &all[i]
-			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype)
+			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype) && hasOptions(m.options, w.options)
 		}
 	}
 }
@@ -66,7 +98,7 @@ func (l *launch) verifyMounts() error {
 			continue // or a mask of something that this kernel does not have
 		}
 		return fault(func() error {
-			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
+			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, or with other options: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
 		})
 	}
 	return nil

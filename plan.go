@@ -27,8 +27,18 @@ import (
 type arg struct {
 	operand
 	label
-	kept bool // it is the kept result of an earlier step; then the operand is zero
+	kept slot // it is a kept result of an earlier step; then the operand is zero
 }
+
+// slot is where a step's result is kept for later steps. There are two, for a mount that is
+// attached nowhere yet and the place where it is to be.
+type slot uint8
+
+const (
+	nowhere slot = iota
+	first        // KEPT, TREE
+	second       // PLACE
+)
 
 // operand is for the kernel: a number or a pointer, and the other is zero. The pointer is an
 // unsafe.Pointer and never a uintptr, or the collector would free what it points to before
@@ -78,15 +88,15 @@ const (
 	mapsAlready  // shown in the plan, and done by the step before it
 )
 
-// place is the directory that a step's file is in.
-type place uint8
+// location is the directory that a step's file is in.
+type location uint8
 
 const (
-	anywhere place = iota // the file's name is absolute
-	inProc                // /proc/PID of the container's first process
-	inGroup               // the group's directory of step.controller
-	inKeeper              // the group beside it (cgroupsystemd.go)
-	inLeaf                // the launcher's own group (cgroupdelegate.go)
+	anywhere location = iota // the file's name is absolute
+	inProc                   // /proc/PID of the container's first process
+	inGroup                  // the group's directory of step.controller
+	inKeeper                 // the group beside it (cgroupsystemd.go)
+	inLeaf                   // the launcher's own group (cgroupdelegate.go)
 )
 
 // step is one system call of the plan. The loop reads what stands before call; the rest is
@@ -97,8 +107,8 @@ type step struct {
 	args  [6]operand    //
 	may   syscall.Errno // the one errno that is as good as success
 	least int32         // the smallest result that is a success: 1 for a read
-	kept  uint8         // bit i: argument i is the kept result
-	keep  bool          // the result is to be kept for later steps
+	kept  [2]uint8      // bit i: argument i is what the first or second slot holds
+	keep  slot          // where the result is kept
 
 	actor   actor
 	kind    kind
@@ -117,10 +127,10 @@ type words struct {
 	hint   func(syscall.Errno) string
 }
 
-// deed is what a step of the host's is about.
+// deed is what a step of the host's is about, and of a move_mount where the mount is then.
 type deed struct {
 	flag       string // the flag that set the value of a write
-	where      place
+	where      location
 	controller string  // of where, on version 1
 	text       string  // what a write writes
 	file       string  // in where; of spawns, the program; of makesPoint, its place in the container
@@ -128,15 +138,16 @@ type deed struct {
 	dir        bool    // of makesPoint: a directory, else a file
 	maps       []idMap // of spawns, and mapFile which of the two: uid_map or gid_map
 	mapFile    string
+	attr       uint64 // of a move_mount, whose file is the place in the container
 }
 
 func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
 	s := one[step]()
 	s.call, s.nr = name, nr
 	s.args = [6]operand{a0.operand, a1.operand, a2.operand, a3.operand, a4.operand, a5.operand}
-	for i, is := range [6]bool{a0.kept, a1.kept, a2.kept, a3.kept, a4.kept, a5.kept} {
-		if is {
-			s.kept |= 1 << i
+	for i, from := range [6]slot{a0.kept, a1.kept, a2.kept, a3.kept, a4.kept, a5.kept} {
+		if from != nowhere {
+			s.kept[from-first] |= 1 << i
 		}
 	}
 	if !early {
@@ -179,8 +190,10 @@ func (s *step) hinted(f func(syscall.Errno) string) *step {
 // as gives the step a kind.
 func (s *step) as(k kind) *step { s.kind = k; return s }
 
-// keeping has the result kept for the steps after it, as the argument kept().
-func (s *step) keeping() *step { s.keep = true; return s }
+// keeping has the result kept for the steps after it, as the argument kept() or keptTree();
+// placing, as the argument keptPlace().
+func (s *step) keeping() *step { s.keep = first; return s }
+func (s *step) placing() *step { s.keep = second; return s }
 
 // advice is what to do about a failure of the step, or "".
 func (s *step) advice(e syscall.Errno) string {
@@ -205,7 +218,9 @@ func (s *step) advice(e syscall.Errno) string {
 func null() arg         { return arg{label: label{show: showNull}} }
 func num(n uintptr) arg { return arg{operand: operand{n: n}, label: label{show: showNum}} }
 func mode(m uint32) arg { return arg{operand: operand{n: uintptr(m)}, label: label{show: showMode}} }
-func kept() arg         { return arg{label: label{show: showKept}, kept: true} }
+func kept() arg         { return arg{label: label{"KEPT", showText}, kept: first} }
+func keptTree() arg     { return arg{label: label{"TREE", showText}, kept: first} }
+func keptPlace() arg    { return arg{label: label{"PLACE", showText}, kept: second} }
 
 // name is a number that has a name: PR_SET_PDEATHSIG, AT_FDCWD.
 func name(n int, text string) arg {
@@ -259,7 +274,7 @@ func hostStep(k kind, name string, a0, a1 arg) *step {
 
 // hostWrite is a write of text to a file: open, write, close. path is the whole name, as
 // far as it is known beforehand.
-func hostWrite(in place, file, path, text string) *step {
+func hostWrite(in location, file, path, text string) *step {
 	s := hostStep(writesFile, "write", shown(path, showQuoted), shown(text, showQuoted))
 	s.where, s.file, s.text = in, file, text
 	return s

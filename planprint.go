@@ -109,7 +109,7 @@ func printJSON(w io.Writer, plan plan, chapter int) error {
 		if chapter != 0 && int(s.chapter) != chapter {
 			continue
 		}
-		l := planLine{Number: i + 1, Chapter: int(s.chapter), Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep, Why: s.why}
+		l := planLine{Number: i + 1, Chapter: int(s.chapter), Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep != nowhere, Why: s.why}
 		if s.may != 0 {
 			l.Tolerated = errnoName(s.may)
 		}

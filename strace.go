@@ -35,7 +35,7 @@ func (s *step) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(l.show(arg{s.args[i], l, false}))
+		b.WriteString(l.show(arg{s.args[i], l, nowhere}))
 	}
 	b.WriteByte(')')
 	return b.String()
@@ -45,7 +45,6 @@ func showNull(arg) string     { return "NULL" }
 func showNum(a arg) string    { return fmt.Sprint(a.n) }
 func showMode(a arg) string   { return modeText(uint32(a.n)) }
 func showUmask(a arg) string  { return fmt.Sprintf("%03o", a.n) }
-func showKept(arg) string     { return "KEPT" }
 func showText(a arg) string   { return a.s }
 func showQuoted(a arg) string { return quote(a.s) }
 

@@ -17,7 +17,7 @@ import (
 // callNumbers are x/sys's. A call that is missing here fails the test.
 var callNumbers = map[string]uintptr{
 	"capset": unix.SYS_CAPSET, "chdir": unix.SYS_CHDIR, "clone": unix.SYS_CLONE, "close": unix.SYS_CLOSE, "close_range": unix.SYS_CLOSE_RANGE,
-	"execve": unix.SYS_EXECVE, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
+	"execve": unix.SYS_EXECVE, "fchdir": unix.SYS_FCHDIR, "move_mount": unix.SYS_MOVE_MOUNT, "open_tree": unix.SYS_OPEN_TREE, "openat2": unix.SYS_OPENAT2, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
 	"mount_setattr": unix.SYS_MOUNT_SETATTR, "openat": unix.SYS_OPENAT, "pivot_root": unix.SYS_PIVOT_ROOT, "prctl": unix.SYS_PRCTL, "prlimit64": unix.SYS_PRLIMIT64,
 	"read": unix.SYS_READ, "rt_sigprocmask": unix.SYS_RT_SIGPROCMASK, "seccomp": unix.SYS_SECCOMP, "setgroups": unix.SYS_SETGROUPS,
 	"sethostname": unix.SYS_SETHOSTNAME, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
@@ -29,7 +29,9 @@ var callNumbers = map[string]uintptr{
 var constants = map[string]int64{
 	"NULL": 0, "KEYCTL_JOIN_SESSION_KEYRING": unix.KEYCTL_JOIN_SESSION_KEYRING, "O_WRONLY": unix.O_WRONLY, "O_CLOEXEC": unix.O_CLOEXEC, "SIG_SETMASK": unix.SIG_SETMASK, "AT_FDCWD": unix.AT_FDCWD, "AT_RECURSIVE": unix.AT_RECURSIVE, "MNT_DETACH": unix.MNT_DETACH,
 	"MS_RDONLY": unix.MS_RDONLY, "MS_NOSUID": unix.MS_NOSUID, "MS_NODEV": unix.MS_NODEV, "MS_NOEXEC": unix.MS_NOEXEC,
-	"MS_BIND": unix.MS_BIND, "MS_REC": unix.MS_REC, "MS_PRIVATE": unix.MS_PRIVATE, "S_IFREG": unix.S_IFREG,
+	"MS_BIND": unix.MS_BIND, "MS_REC": unix.MS_REC, "MS_PRIVATE": unix.MS_PRIVATE, "S_IFREG": unix.S_IFREG, "S_IFCHR": unix.S_IFCHR, "O_RDONLY": unix.O_RDONLY, "O_PATH": unix.O_PATH, "RESOLVE_NO_SYMLINKS": unix.RESOLVE_NO_SYMLINKS,
+	"OPEN_TREE_CLONE": unix.OPEN_TREE_CLONE, "OPEN_TREE_CLOEXEC": unix.OPEN_TREE_CLOEXEC, "AT_EMPTY_PATH": unix.AT_EMPTY_PATH, "AT_SYMLINK_NOFOLLOW": unix.AT_SYMLINK_NOFOLLOW,
+	"MOVE_MOUNT_F_EMPTY_PATH": unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_T_EMPTY_PATH": unix.MOVE_MOUNT_T_EMPTY_PATH,
 	"MOUNT_ATTR_RDONLY": unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_NOSUID": unix.MOUNT_ATTR_NOSUID,
 	"MOUNT_ATTR_NODEV": unix.MOUNT_ATTR_NODEV, "MOUNT_ATTR_NOEXEC": unix.MOUNT_ATTR_NOEXEC,
 	"CLONE_NEWUSER": unix.CLONE_NEWUSER, "CLONE_NEWCGROUP": unix.CLONE_NEWCGROUP, "CLOSE_RANGE_CLOEXEC": unix.CLOSE_RANGE_CLOEXEC,
@@ -81,9 +83,9 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 				t.Errorf("%s: number %d, the kernel's header says %d", s, s.nr, n)
 			}
 			for i := range s.args {
-				a := arg{s.args[i], s.labels[i], s.kept>>i&1 != 0}
+				a := arg{s.args[i], s.labels[i], keptOf(s, i)}
 				if a.show == nil {
-					if a.n != 0 || a.p != nil || a.kept {
+					if a.n != 0 || a.p != nil || a.kept != nowhere {
 						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)
 					}
 					continue
@@ -109,14 +111,25 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	}
 }
 
+// keptOf is the slot that an argument comes from.
+func keptOf(s *step, i int) slot {
+	for n, mask := range s.kept {
+		if mask>>i&1 != 0 {
+			return first + slot(n)
+		}
+	}
+	return nowhere
+}
+
 // checkArg compares an argument with its text. It gives "" if they agree and
 // "opaque" if they cannot be compared.
 func checkArg(s *step, a arg) string {
 	text := a.show(a)
 	le := binary.LittleEndian
 	switch {
-	case a.kept:
-		if text != "KEPT" || a.n != 0 || a.p != nil {
+	case a.kept != nowhere:
+		names := [...][]string{first: {"KEPT", "TREE"}, second: {"PLACE"}}
+		if !slices.Contains(names[a.kept], text) || a.n != 0 || a.p != nil {
 			return "a kept result, shown as " + text
 		}
 	case a.p == nil:
@@ -139,6 +152,12 @@ func checkArg(s *step, a arg) string {
 			}
 			return ""
 		}
+		if strings.HasPrefix(text, "makedev(") {
+			if want := fmt.Sprintf("makedev(%#x, %#x)", unix.Major(uint64(a.n)), unix.Minor(uint64(a.n))); strings.ReplaceAll(want, "0x0)", "0)") != text {
+				return text + ", and the kernel gets " + want
+			}
+			return ""
+		}
 		n, ok := value(text)
 		if !ok {
 			return "opaque"
@@ -152,6 +171,14 @@ func checkArg(s *step, a arg) string {
 		want := a.s + "\x00"
 		if got := string(bytesAt(a.p, len(want))); got != want || quote(a.s) != text {
 			return fmt.Sprintf("%s, and the kernel gets %q", text, got)
+		}
+	case strings.HasPrefix(text, "{flags=") && s.call == "openat2":
+		named, resolve, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(text, "{flags="), "}"), ", resolve=")
+		f, ok := value(named)
+		r, known := value(resolve)
+		b := bytesAt(a.p, 24) // struct open_how of openat2(2)
+		if !ok || !known || le.Uint64(b) != uint64(f) || le.Uint64(b[8:]) != 0 || le.Uint64(b[16:]) != uint64(r) {
+			return fmt.Sprintf("%s, and the kernel gets % x", text, b)
 		}
 	case strings.HasPrefix(text, "{attr_set="):
 		set, _, _ := strings.Cut(strings.TrimPrefix(text, "{attr_set="), ",")

@@ -27,6 +27,7 @@ type caller struct {
 	uid, gid int
 	root     bool    // with root's power over namespaces and mounts
 	maps     bool    // may write any map of ids by itself
+	devices  bool    // may make device nodes
 	around   *userNS // the user namespace around tincan; nil if it is the machine's own
 }
 
@@ -47,6 +48,7 @@ func whoIs() caller {
 	w.around = aroundTincan()
 	w.maps = held.has(unix.CAP_SETUID) && held.has(unix.CAP_SETGID) && w.around.have(defaultMaps(), defaultMaps())
 	w.root = w.uid == 0 && held.has(unix.CAP_SYS_ADMIN) && w.maps
+	w.devices = w.root && w.around == nil && held.has(unix.CAP_MKNOD)
 	return w
 }
 

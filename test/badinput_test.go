@@ -196,11 +196,24 @@ func TestBadInput(t *testing.T) {
 func TestBadHost(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
-	r := job{before: inMountNS(t, "mount -t tmpfs none /dev"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	refused(t, r, "/dev/null", "ENOENT")
-	r = job{before: inMountNS(t, "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	refused(t, r, "/dev/null", "1:3")
-	r = job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
+	const noDevices, wrongOne = "mount -t tmpfs none /dev", "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"
+	bare := []string{"-m", dir, "--", "sh", "-c", "echo ran; echo x >/dev/null && test -c /dev/zero"}
+	if asUser == "" { // the nodes are new ones, whatever the host's are
+		for _, host := range []string{noDevices, wrongOne} {
+			if r := (job{before: inMountNS(t, host), args: bare}).run(t); r.status != 0 || r.out != "ran\n" {
+				t.Errorf("%s: %v", host, r)
+			}
+		}
+	}
+	without := func(host string) []string { // root without the power to make them
+		if asUser == "" {
+			return append(inMountNS(t, host), "setpriv", "--bounding-set=-mknod")
+		}
+		return inMountNS(t, host)
+	}
+	refused(t, job{before: without(noDevices), args: bare}.run(t), "/dev/null", "ENOENT")
+	refused(t, job{before: without(wrongOne), args: bare}.run(t), "/dev/null", "1:3")
+	r := job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	// Nobody can deny another user a run by taking these directories: it goes on, and says
 	// what it does without.
 	if r.status != 0 || r.out != "ran\n" || !strings.Contains(r.err, "mount a tmpfs on /run") {

@@ -219,7 +219,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // Names that stand for a descriptor, and for what else the plan does not know.
 var (
-	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
+	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
 	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
 )
 
@@ -244,7 +244,7 @@ func matches(plan, call string, known map[string]string) bool {
 		return false
 	}
 	for i, n := range names {
-		if n == "KEPT" {
+		if n == "KEPT" || n == "TREE" || n == "PLACE" {
 			continue // the last kept result, which may be another
 		}
 		if was, ok := known[n]; ok && was != m[i+1] {

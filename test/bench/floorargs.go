@@ -23,7 +23,10 @@ func cStep(p planStep) (string, error) {
 		may = p.Tolerated
 	}
 	macro := "STEP"
-	if p.Keeps {
+	switch {
+	case p.Call == "openat2":
+		macro = "PUT"
+	case p.Keeps:
 		macro = "KEEP"
 	}
 	var out []string
@@ -72,6 +75,7 @@ func hostStatement(p planStep, call string, args []string) (string, error) {
 // first member.
 var structs = map[string]string{
 	"attr_set": "struct mount_attr",
+	"flags":    "struct open_how",
 	"rlim_cur": "struct limit64",
 	"ifr_name": "struct ifreq",
 	"len":      "struct sock_fprog",

@@ -13,6 +13,7 @@
 #include <linux/if.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -30,6 +31,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,7 +52,8 @@
 struct limit64 { uint64_t rlim_cur, rlim_max; };
 static int PARENT, SOCKET, REPORT, TITLE;
 static pid_t pid;
-static long KEPT;
+static long KEPT, PLACE;
+#define TREE KEPT
 static char ARGV[sizeof "tincan-init"];
 #define LEN sizeof ARGV
 
@@ -106,6 +109,12 @@ static long now(void)
 		BEGIN; \
 		if ((KEPT = syscall(SYS_##name, __VA_ARGS__)) == -1 && errno != (may)) fail(number, #name); \
 		if (KEPT != 0) END(number); \
+	} while (0)
+#define PUT(number, may, name, ...) \
+	do { \
+		BEGIN; \
+		if ((PLACE = syscall(SYS_##name, __VA_ARGS__)) == -1) fail(number, #name); \
+		END(number); \
 	} while (0)
 
 /* The host's: a write of text to a file, whose name may hold the container's pid. */
