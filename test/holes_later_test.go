@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -187,5 +188,167 @@ func TestHole36CallersLimits(t *testing.T) {
 	}
 	if raised == 0 {
 		t.Error("the caller has none of them, so that the test shows nothing")
+	}
+}
+
+// exchanging swaps two names of a directory for each other as fast as it can, for as long as
+// the test runs: what a check has looked at is another thing when it is used.
+func exchanging(t *testing.T, dir, a, b string) {
+	t.Helper()
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan bool), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				done <- n
+				return
+			default:
+			}
+			if unix.Renameat2(fd, a, fd, b, unix.RENAME_EXCHANGE) == nil {
+				n++
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		if n := <-done; n == 0 {
+			t.Errorf("%s and %s were never exchanged, so that the test shows nothing", a, b)
+		} else {
+			t.Logf("%d exchanges", n)
+		}
+		unix.Close(fd)
+	})
+}
+
+// races is how many runs go on beside an exchange. TINCAN_TEST_RACES=10000 is for by hand.
+func races() int {
+	if n, err := strconv.Atoi(os.Getenv("TINCAN_TEST_RACES")); err == nil {
+		return n
+	}
+	if testing.Short() || asUser != "" {
+		return 60
+	}
+	return 500
+}
+
+// beside runs tincan again and again beside an exchange, and gives what ran to the function.
+// A run may be refused: the tree is changed under it.
+func beside(t *testing.T, args []string, look func(r result)) {
+	t.Helper()
+	ran := 0
+	n := races()
+	for range n {
+		r := tincan(t, args...)
+		if r.status == 125 && r.out == "" {
+			continue
+		}
+		ran++
+		look(r)
+	}
+	t.Logf("%d runs, %d refused", n, n-ran)
+	if ran == 0 {
+		t.Error("all were refused, so that the test shows nothing")
+	}
+}
+
+// A mount point that was just made, swapped for a symlink to a file of the host: nothing
+// about the file changes, and nothing is made beside it.
+func TestHole23ModeOfAnyFile(t *testing.T) {
+	dir := tree(t)
+	outside := t.TempDir()
+	victim := filepath.Join(outside, "victim")
+	write(t, victim, "private")
+	if err := os.Chmod(victim, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, filepath.Join(dir, "some"))
+	exchanging(t, dir, "some", "link")
+	beside(t, []string{"-m", dir, "-a", dir + "/etc:/some/victim", "-a", dir + "/etc:/some/made", "--", "true"}, func(r result) {})
+	fi, err := os.Stat(victim)
+	if err != nil || fi.Mode().Perm() != 0o600 || read(t, victim) != "private" {
+		t.Errorf("the file is %v by now (%v)", fi.Mode(), err)
+	}
+	if all, _ := os.ReadDir(outside); len(all) != 1 {
+		t.Errorf("made on the host: %v", all)
+	}
+}
+
+// An entry of the root directory, swapped for a symlink to a directory of the host.
+func TestHole24EntrySwapped(t *testing.T) {
+	busybox := filepath.Join(tree(t), "bin/busybox")
+	outside := t.TempDir()
+	os.Chmod(outside, 0o755)
+	write(t, filepath.Join(outside, "secret"), "of the host")
+	for _, link := range []string{outside, strings.Repeat("../", 12) + outside[1:]} {
+		t.Run(link[:1], func(t *testing.T) {
+			dir := t.TempDir()
+			os.Chmod(dir, 0o755)
+			for _, d := range []string{"bin", "etc", "proc"} { // and no /dev, so that the root is put together
+				mkdir(t, filepath.Join(dir, d))
+			}
+			copyFile(t, busybox, filepath.Join(dir, "bin/busybox"))
+			if err := os.Symlink(link, filepath.Join(dir, "link")); err != nil {
+				t.Fatal(err)
+			}
+			exchanging(t, dir, "etc", "link")
+			beside(t, []string{"--ro", "-m", dir, "--", "/bin/busybox", "ls", "-a", "/etc", "/link", "/"}, func(r result) {
+				if strings.Contains(r.out, "secret") {
+					t.Errorf("the host's directory is inside: %q", r.out)
+				}
+			})
+		})
+	}
+}
+
+// What is added has its attributes wherever somebody moves the place meanwhile.
+func TestHole25AttributesByName(t *testing.T) {
+	dir := tree(t)
+	mkdir(t, filepath.Join(dir, "d"))
+	mkdir(t, filepath.Join(dir, "e"))
+	data, other := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "other")
+	for _, d := range []string{data, other} {
+		mkdir(t, d)
+		os.Chmod(d, 0o777)
+	}
+	exchanging(t, dir, "d", "e")
+	// What is mounted first may get the attributes of what comes second.
+	beside(t, []string{"-m", dir, "-a", other + ":/e", "-a", data + ":/d:ro", "--", "sh", "-c", "cat /proc/self/mountinfo; echo x >/d/x; echo x >/e/x"}, func(r result) {
+		found := 0
+		for l := range strings.Lines(r.out) {
+			f := strings.Fields(l)
+			if len(f) < 6 {
+				continue
+			}
+			have := "," + f[5] + ","
+			lacks := func(options ...string) {
+				for _, o := range options {
+					if !strings.Contains(have, ","+o+",") {
+						t.Errorf("without %s: %s", o, l)
+					}
+				}
+			}
+			switch {
+			case strings.HasSuffix(f[3], "/data"):
+				found++
+				lacks("ro", "nosuid", "nodev")
+			case strings.HasSuffix(f[3], "/other"), f[4] == "/":
+				found++
+				lacks("rw", "nosuid", "nodev")
+			}
+		}
+		if found != 3 {
+			t.Errorf("%d of 3 mounts are there: %v", found, r)
+		}
+	})
+	if all, _ := os.ReadDir(data); len(all) != 0 {
+		t.Errorf("written: %v", all)
 	}
 }
