@@ -45,7 +45,7 @@ func (checkCmd) print(w io.Writer) int {
 		if f.state == "missing" {
 			status = statusFailed
 		}
-		fmt.Fprintf(w, "%-8s %-16s %s\n", f.state, f.what, f.text)
+		fmt.Fprintf(w, "%-8s %-16s %s\n", f.state, f.what, printable(f.text))
 		if f.help != "" {
 			fmt.Fprintf(w, "%-8s %-16s to get it: %s\n", "", "", strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 26)))
 		}

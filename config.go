@@ -54,7 +54,10 @@ type config struct {
 // `plan`.
 func newConfig(f *runFlags) (*config, error) {
 	c := keep(config{mask: keep(uint64(0)), init: f.Init, net: f.Net, readOnly: f.Ro, console: consolePath()})
-	err := c.setCommand(f)
+	err := checkDescriptors()
+	if err == nil {
+		err = c.setCommand(f)
+	}
 	if err == nil {
 		err = c.setHostname(f)
 	}

@@ -159,7 +159,42 @@ func note(line string) {
 	} else if has(saidEarly, line) {
 		return
 	}
-	sysWrite(2, text("tincan: ", line, "\n"))
+	sysWrite(2, text("tincan: ", printable(line), "\n"))
+}
+
+// printable is a text for a terminal: what would command it (a name of a file can hold any
+// byte) is written as C writes it. Line breaks and tabs stay.
+func printable(s string) string {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if commands(s, i) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	const digits = "0123456789abcdef"
+	b := space(len(s) + 3*n + 1)
+	at := 0
+	for i := 0; i < len(s); i++ {
+		if commands(s, i) {
+			at += copy(b[at:], "\\x")
+			b[at], b[at+1] = digits[s[i]>>4], digits[s[i]&15]
+			at += 2
+			continue
+		}
+		b[at] = s[i]
+		at++
+	}
+	return stringOf(b[:at])
+}
+
+// commands reports whether a terminal takes the byte for more than a letter: the controls of
+// ASCII, and those that are two bytes of UTF-8, from C2 80 to C2 9F.
+func commands(s string, i int) bool {
+	c := s[i]
+	return c < ' ' && c != '\n' && c != '\t' || c == 0x7f || c >= 0x80 && c < 0xa0 && i > 0 && s[i-1] == 0xc2
 }
 
 // say is note with a format; each further line is marked, too. It needs the runtime.

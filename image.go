@@ -95,13 +95,15 @@ func (m *image) addFile(from, to string) error {
 			return fmt.Errorf("%s: %d bytes, and a file in such an archive has 4 GiB at most", from, st.Size)
 		}
 		e.rdev, e.size = 0, st.Size
-		e.body = func(w io.Writer) error { return copyFrom(from, w) }
+		e.body = func(w io.Writer) error { return copyFrom(from, &st, w) }
 		if st.Nlink > 1 {
 			m.link(id, e)
 		}
 	case unix.S_IFLNK:
 		target, err := os.Readlink(from)
-		if err != nil {
+		if errors.Is(err, unix.EINVAL) {
+			return changing(from)
+		} else if err != nil {
 			return err
 		}
 		e.rdev, e.size = 0, int64(len(target))
@@ -212,12 +214,30 @@ func (m *image) write(w io.Writer) error {
 	return c.close()
 }
 
-func copyFrom(file string, w io.Writer) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return err
+func changing(name string) error {
+	return fmt.Errorf("%s: another file than the one that was there before: somebody is changing it meanwhile", name)
+}
+
+// copyFrom copies a file, if it is still the one that was looked at: it may belong to somebody
+// who puts another in its place, or a symlink, or a FIFO that nobody ever writes to.
+func copyFrom(name string, seen *unix.Stat_t, w io.Writer) error {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	if name == "/proc/self/exe" {
+		how.Resolve = 0
 	}
+	fd, err := unix.Openat2(unix.AT_FDCWD, name, &how)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return &os.PathError{Op: "fstat", Path: name, Err: err}
+	}
+	if st.Dev != seen.Dev || st.Ino != seen.Ino || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return changing(name)
+	}
 	_, err = io.Copy(struct{ io.Writer }{w}, f)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -65,7 +66,7 @@ func (c *initramfsCmd) write() (err error) {
 			return fmt.Errorf("--args-file=%s: %w", c.ArgsFile, err)
 		}
 	}
-	out, done, err := createOutput(c.Output)
+	out, done, err := createOutput(c.Output, 0o600)
 	if err != nil {
 		return fmt.Errorf("-o %s: %w", c.Output, err)
 	}
@@ -93,24 +94,27 @@ func (c *initramfsCmd) write() (err error) {
 	return m.write(w)
 }
 
-// createOutput opens the archive under a name of its own, which becomes FILE at the
-// end if all went well.
-func createOutput(name string) (f *os.File, done func(ok bool) error, err error) {
+// createOutput opens what is to be FILE under a name of its own, which becomes FILE at the end
+// if all went well. So nothing is written through a symlink, and nobody reads a half of it.
+func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) error, err error) {
 	if name == "-" && isTerminal(1) {
 		return nil, nil, errors.New("standard output is a terminal, and this is no text: name a file")
 	}
 	if name == "-" {
 		return os.Stdout, func(bool) error { return nil }, nil
 	}
-	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		if fi.IsDir() {
-			return nil, nil, errors.New("is a directory")
-		}
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	switch fi, err := os.Lstat(name); {
+	case err != nil || fi.Mode().IsRegular():
+	case fi.IsDir():
+		return nil, nil, errors.New("is a directory")
+	case fi.Mode()&fs.ModeCharDevice != 0: // /dev/null
+		f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		return f, func(bool) error { return f.Close() }, err
+	default:
+		return nil, nil, errors.New("a symlink, a FIFO or a socket: name a regular file, or a new one")
 	}
 	part := fmt.Sprintf("%s.%d", name, os.Getpid())
-	fd, err := unix.Open(part, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+	fd, err := unix.Open(part, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return nil, nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}

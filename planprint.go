@@ -79,7 +79,7 @@ func (p *planCmd) print(w io.Writer) error {
 			fmt.Fprintf(&b, "             # %s\n", s.why)
 		}
 	}
-	_, err = io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	_, err = io.WriteString(w, printable(strings.TrimPrefix(b.String(), "\n")))
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 // tincan seccomp show, compile, eval: a filter to look at, to keep, to ask.
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -109,7 +110,7 @@ type lineWriter struct {
 
 func (w *lineWriter) text(s string) {
 	if w.err == nil {
-		_, w.err = io.WriteString(w.out, s)
+		_, w.err = io.WriteString(w.out, printable(s))
 	}
 }
 
@@ -147,13 +148,18 @@ func (c *seccompCompile) compile(out, errs io.Writer) error {
 		return err
 	}
 	for _, w := range warnings {
-		fmt.Fprintln(errs, "tincan: "+w)
+		fmt.Fprintln(errs, "tincan: "+printable(w))
 	}
 	if c.Output == "-" {
 		_, err = out.Write(rawFilter(prog))
 		return err
 	}
-	return os.WriteFile(c.Output, rawFilter(prog), 0o644)
+	f, done, err := createOutput(c.Output, 0o644)
+	if err != nil {
+		return fmt.Errorf("-o %s: %w", c.Output, err)
+	}
+	_, err = f.Write(rawFilter(prog))
+	return errors.Join(err, done(err == nil))
 }
 
 // rawFilter is the program as memory holds it: struct sock_filter, in the machine's byte order.

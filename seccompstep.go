@@ -46,10 +46,40 @@ func (c *config) setSeccomp(f *runFlags) error {
 			})
 		case compiled:
 			c.program = program
-			return nil
+			return c.checkLastCalls(f.Seccomp)
 		}
 	}
-	return fault(func() error { return c.compilePolicy(f) })
+	return fault(func() error {
+		err := c.compilePolicy(f)
+		if err == nil {
+			err = c.checkLastCalls(f.Seccomp)
+		}
+		return err
+	})
+}
+
+// lastCalls are those that tincan makes itself under the filter: the command's start, and
+// what it says and does if that fails.
+var lastCalls = [...]struct {
+	nr   uint32
+	name string
+}{{unix.SYS_EXECVE, "execve"}, {unix.SYS_WRITE, "write"}, {unix.SYS_EXIT_GROUP, "exit_group"}}
+
+// checkLastCalls makes sure that the filter lets them through.
+func (c *config) checkLastCalls(spec string) error {
+	for i := range lastCalls {
+		call := &lastCalls[i]
+		v, _, err := runFilter(c.program, &sysCall{nr: call.nr, arch: nativeAudit()})
+		if err != nil {
+			return fault(func() error { return fmt.Errorf("--seccomp=%s: %w", spec, err) })
+		}
+		if a := v.action(); a != unix.SECCOMP_RET_ALLOW && a != unix.SECCOMP_RET_LOG {
+			return fault(func() error {
+				return fmt.Errorf("--seccomp=%s: it answers %s with %s, and tincan itself needs execve, write and exit_group under it, to start the command or to say why it cannot: allow them", spec, call.name, v)
+			})
+		}
+	}
+	return nil
 }
 
 // compilePolicy compiles a profile, which needs the runtime.

@@ -8,6 +8,7 @@ package main
 // this one against that one.
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -58,7 +59,9 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 		case unix.BPF_LD | unix.BPF_W | unix.BPF_ABS:
 			v, ok := c.word(in.K)
 			if !ok {
-				return 0, n, fmt.Errorf("instruction %d: load of offset %d: not a word of seccomp_data", pc, in.K)
+				return 0, n, fault(func() error {
+					return fmt.Errorf("instruction %d: load of offset %d: not a word of seccomp_data", pc, in.K)
+				})
 			}
 			a = v
 			continue
@@ -88,7 +91,9 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 			continue
 		case unix.BPF_LD | unix.BPF_MEM, unix.BPF_LDX | unix.BPF_MEM, unix.BPF_ST, unix.BPF_STX:
 			if in.K >= unix.BPF_MEMWORDS {
-				return 0, n, fmt.Errorf("instruction %d: scratch word %d: there are %d", pc, in.K, unix.BPF_MEMWORDS)
+				return 0, n, fault(func() error {
+					return fmt.Errorf("instruction %d: scratch word %d: there are %d", pc, in.K, unix.BPF_MEMWORDS)
+				})
 			}
 			switch in.Code {
 			case unix.BPF_LD | unix.BPF_MEM:
@@ -108,7 +113,9 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 			a = x
 			continue
 		default:
-			return 0, n, fmt.Errorf("instruction %d: code %#x: not one that this interpreter knows", pc, in.Code)
+			return 0, n, fault(func() error {
+				return fmt.Errorf("instruction %d: code %#x: not one that this interpreter knows", pc, in.Code)
+			})
 		}
 		if hit {
 			pc += int(in.Jt)
@@ -116,5 +123,5 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 			pc += int(in.Jf)
 		}
 	}
-	return 0, len(prog), fmt.Errorf("the filter ends without a verdict")
+	return 0, len(prog), fault(func() error { return errors.New("the filter ends without a verdict") })
 }

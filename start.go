@@ -158,13 +158,10 @@ func argvArea() []byte {
 			return space(1)
 		}
 		start = *(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[1]))
-		last := gostring(*(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[n])))
-		end = unsafe.Add(unsafe.Pointer(unsafe.StringData(last)), len(last))
+		last := *(*unsafe.Pointer)(unsafe.Pointer(&kernelStack[n]))
+		end = unsafe.Add(last, len(gostring(last)))
 	} else {
-		first, last := os.Args[0], os.Args[len(os.Args)-1]
-		start = unsafe.Pointer(unsafe.StringData(first))
-		end = unsafe.Add(unsafe.Pointer(unsafe.StringData(last)), len(last))
-		if first == "" || last == "" { // Go's empty strings have no address
+		if start, end = argvBounds(); start == nil {
 			return space(1)
 		}
 	}
@@ -172,6 +169,30 @@ func argvArea() []byte {
 		return unsafe.Slice((*byte)(start), n)
 	}
 	return space(1)
+}
+
+// argvBounds are the first byte of the memory of the arguments, and the zero byte behind the
+// last: fields 48 and 49 of proc_pid_stat(5). Go's os.Args do not tell where an empty argument
+// was.
+//
+//tincan:runtime
+func argvBounds() (start, end unsafe.Pointer) {
+	b, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return nil, nil
+	}
+	_, rest, _ := cut(string(b[lastIndexByte(string(b), ')'):]), " ") // the program's name may hold blanks
+	f := fields(rest)                                                 // from the third on
+	if len(f) < 47 {
+		return nil, nil
+	}
+	from, ok := number(f[48-3])
+	to, too := number(f[49-3])
+	if !ok || !too || from == 0 || to <= from {
+		return nil, nil
+	}
+	at, behind := uintptr(from), uintptr(to-1)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&at)), *(*unsafe.Pointer)(unsafe.Pointer(&behind))
 }
 
 // lockThread keeps the calling goroutine on its thread, which must live as long as the

@@ -154,10 +154,20 @@ func openStats(name string) (*statsFile, error) {
 		return keep(statsFile{fd: 2}), nil
 	}
 	made := !exists(name)
-	fd, e := sysOpen(name, unix.O_WRONLY|unix.O_CREAT, 0o644)
+	fd, e := sysOpen(name, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 	if e != 0 {
 		return nil, fault(func() error {
+			if e == unix.ELOOP || e == unix.ENXIO {
+				return fmt.Errorf("--stats=%s: a symlink, a FIFO or a socket: the report goes to a regular file, or with - to standard error", name)
+			}
 			return fmt.Errorf("--stats=%s: %w", name, &os.PathError{Op: "open", Path: name, Err: e})
+		})
+	}
+	var st unix.Stat_t
+	if e := sysFstat(fd, &st); e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		sysClose(fd)
+		return nil, fault(func() error {
+			return fmt.Errorf("--stats=%s: not a regular file; with - the report goes to standard error", name)
 		})
 	}
 	return keep(statsFile{fd, name, made}), nil

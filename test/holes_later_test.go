@@ -352,3 +352,184 @@ func TestHole25AttributesByName(t *testing.T) {
 		t.Errorf("written: %v", all)
 	}
 }
+
+// What was added to an image is what was looked at, and an image is its owner's.
+func TestHole32ImageFilesSwapped(t *testing.T) {
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	mkdir(t, tree)
+	write(t, filepath.Join(dir, "secret"), "SECRET-32-S\n")
+	write(t, filepath.Join(tree, "file"), "of the tree\n") // as long as the other
+	if err := os.Symlink(filepath.Join(dir, "secret"), filepath.Join(tree, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(tree, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "image.cpio")
+	image := func() (string, error) {
+		c := exec.Command(tincanBin, "initramfs", "-o", out, "--add", tree+":/tree")
+		text, err := c.CombinedOutput()
+		return string(text), err
+	}
+	exchanging(t, tree, "file", "link")
+	made := 0
+	for range 100 {
+		if text, err := image(); err != nil {
+			if !strings.Contains(text, "somebody is changing it") && !strings.Contains(text, "too many levels of symbolic links") && !strings.Contains(text, "no such file") {
+				t.Fatalf("%v: %s", err, text)
+			}
+			continue
+		}
+		made++
+		if b := read(t, out); strings.Contains(b, "SECRET-32-S") {
+			t.Fatal("the image holds what the link led to")
+		}
+	}
+	t.Logf("%d of 100 images made", made)
+	exchangeWithFIFO(t, tree, image)
+	if fi, err := os.Stat(out); err == nil && fi.Mode().Perm() != 0o600 {
+		t.Errorf("the image is %v", fi.Mode())
+	}
+	link := filepath.Join(dir, "out-link")
+	if err := os.Symlink("/dev/null/none", link); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []string{link, pipe} {
+		for _, args := range [][]string{{"initramfs", "-o", o}, {"seccomp", "compile", "default", "-o", o}} {
+			if text, err := exec.Command(tincanBin, args...).CombinedOutput(); err == nil || !strings.Contains(string(text), "a symlink, a FIFO") {
+				t.Errorf("%q: %v: %s", args, err, text)
+			}
+		}
+	}
+}
+
+// exchangeWithFIFO: a FIFO in a file's place has nobody wait.
+func exchangeWithFIFO(t *testing.T, tree string, image func() (string, error)) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(tree, "other"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	exchanging(t, tree, "other", "fifo")
+	for range 100 {
+		begin := time.Now()
+		image()
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Fatalf("an image took %v", took)
+		}
+	}
+}
+
+// A descriptor of the three that is a directory of the host leads out of the container.
+func TestHole38Descriptors(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	srv, err := os.Open("/etc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	for i, name := range []string{"input", "output"} {
+		var errs strings.Builder
+		c := exec.Command(tincanBin, forUser([]string{"-m", dir, "--", "ls", "/proc/self/fd/0/..", "/proc/self/fd/1/.."})...)
+		c.Stderr = &errs
+		if c.Stdin = srv; i == 1 {
+			c.Stdin, c.Stdout = nil, srv
+		}
+		c.Run()
+		if c.ProcessState.ExitCode() != 125 || !strings.Contains(errs.String(), "standard "+name+" is a directory of the host") {
+			t.Errorf("%v: %s", c.ProcessState, errs.String())
+		}
+	}
+}
+
+// A profile that refuses what tincan itself needs under it is found before anything is made.
+func TestHole40LastCalls(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	none := filepath.Join(t.TempDir(), "none.json")
+	write(t, none, `{"defaultAction": "SCMP_ACT_ERRNO", "archMap": [], "syscalls": []}`)
+	profiles := map[string]string{none: "execve"}
+	for _, call := range []string{"execve", "write", "exit_group"} {
+		for _, action := range []string{"SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"} {
+			file := filepath.Join(t.TempDir(), call+".json")
+			write(t, file, fmt.Sprintf(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [%q], "action": %q}]}`, call, action))
+			profiles[file] = call
+			compiled := strings.TrimSuffix(file, "json") + "bpf"
+			if out, err := exec.Command(tincanBin, "seccomp", "compile", file, "-o", compiled).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			profiles[compiled] = call
+		}
+	}
+	for file, call := range profiles {
+		r := tincan(t, "--seccomp="+file, "-m", dir, "--", "true")
+		refused(t, r, "it answers "+call+" with", "allow them")
+		if r.took > 2*time.Second {
+			t.Errorf("%s: after %v", file, r.took)
+		}
+	}
+}
+
+// Names from outside reach nobody's terminal as they are.
+func TestHole42Words(t *testing.T) {
+	dir := tree(t)
+	const evil = "\x1b]52;c;ZWNobw==\x07\u009b2J"
+	file := filepath.Join(t.TempDir(), evil+".json")
+	write(t, file, `{"defaultAction": "SCMP_ACT_ALLOW", "`+strings.NewReplacer("\x1b", `\u001b`, "\x07", `\u0007`).Replace(evil)+`": 1, "syscalls": [{"names": ["`+`\u001b]0;x\u0007`+`"], "action": "SCMP_ACT_ERRNO"}]}`)
+	if err := os.Symlink(evil, filepath.Join(dir, "led")); err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(dir, "bin/script")
+	write(t, script, "#!/"+evil+"\n")
+	os.Chmod(script, 0o755)
+	noLeaks(t, dir)
+	for _, args := range [][]string{
+		{"-m", dir, "-a", evil + ":/x", "--", "true"}, {"-m", dir, "-a", dir + "/etc:/led/x", "--", "true"}, {"-m", evil, "--", "true"},
+		{"-m", dir, "--", evil}, {"-m", dir, "--", "/bin/script"}, {"--seccomp=" + file, "-m", dir, "--", "true"}, {"-m", dir, "--" + evil, "--", "true"},
+		{"-m", dir, "--hostname=" + evil + "/", "--", "true"}, {"-m", dir, "-w", "/" + evil, "--", "true"}, {"-m", dir, "--stats=/" + evil + "/x", "--", "true"},
+		{"seccomp", "show", file}, {"seccomp", "compile", file, "-o", "/dev/null"}, {"plan", "--explain", "-m", dir, "-a", dir + "/etc:/" + evil, "--", "true"},
+		{"initramfs", "-o", "/dev/null", "--add", evil + ":/x"}, {evil},
+	} {
+		c := exec.Command(tincanBin, args...)
+		out, _ := c.CombinedOutput()
+		if len(out) == 0 && c.ProcessState.ExitCode() != 0 {
+			t.Errorf("%q: no word", args)
+		}
+		if strings.ContainsAny(string(out), "\x1b\x07") || strings.Contains(string(out), "\u009b") {
+			t.Errorf("%q: %q", args, out)
+		}
+	}
+}
+
+// --stats goes to a regular file only, and an empty last argument does not keep the host's
+// command line readable inside.
+func TestHole43WhatOthersCanDeny(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	place := t.TempDir()
+	victim, link, fifo := place+"/victim", place+"/link", place+"/fifo"
+	write(t, victim, "the victim's")
+	if err := os.Symlink(victim, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(fifo, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{link, fifo} {
+		refused(t, job{args: []string{"--stats=" + file, "-m", dir, "--", "true"}, within: 10 * time.Second}.run(t), "--stats="+file, "a symlink, a FIFO")
+	}
+	if got := read(t, victim); got != "the victim's" {
+		t.Errorf("the link was written through: %q", got)
+	}
+	for _, args := range [][]string{{"cat", "/proc/1/cmdline", ""}, {"sh", "-c", "cat /proc/1/cmdline", "secret-word", ""}} {
+		r := tincan(t, append([]string{"-m", dir, "--hostname=secret-word", "--"}, args...)...)
+		if strings.Contains(r.out, "secret-word") || !strings.HasPrefix(r.out, "tincan-init") {
+			t.Errorf("%q: %q", args, r.out)
+		}
+	}
+}
