@@ -44,6 +44,7 @@ type config struct {
 	policy           *policy           // what it was compiled from; nil if that was beforehand
 	guarded          bool              // with the terminal's filter before it (seccompterminal.go)
 	warnings         []string          // about the profile
+	remarks          []string          // said before the command runs
 
 	// How much it may use.
 	group   group

@@ -125,6 +125,9 @@ func (c *config) setIDs(f *runFlags) error {
 			c.maps = defaultMaps()
 		}
 		c.gidMaps = c.maps
+		if err := c.checkOwners(given == nil); err != nil {
+			return err
+		}
 	}
 	var mapped bool
 	if c.hostUID, mapped = hostID(c.maps, c.uid); !mapped {
@@ -134,6 +137,53 @@ func (c *config) setIDs(f *runFlags) error {
 		return c.notMapped("--gid", c.gid, c.gidMaps)
 	}
 	return nil
+}
+
+// checkOwners looks whether ids of the container are somebody's on this host: the command could
+// read and change what is theirs. The default range has no reason to be anybody's, and that is
+// an error; who gives a range is told.
+func (c *config) checkOwners(standard bool) error {
+	who := ""
+	for _, file := range [...]string{"/passwd", "/subuid"} {
+		content, _ := readFile(text(hostEtc, file)) // a host without it has no such accounts
+		for rest := content; rest != "" && who == ""; {
+			var line string
+			line, rest = nextLine(rest)
+			name, more, _ := cut(line, ":")
+			second, third, _ := cut(more, ":")
+			third, _, _ = cut(third, ":")
+			// NAME:PASSWORD:UID:..., and NAME:START:COUNT of subuid(5)
+			start, count := third, "1"
+			if file == "/subuid" {
+				start, count = second, third
+			}
+			from, valid := number(start)
+			n, counted := number(count)
+			if !valid || !counted || from > math.MaxUint32 || n > math.MaxUint32 || int(from) == c.rootless.who.uid {
+				continue
+			}
+			for _, m := range c.maps {
+				if overlap(uint32(from), uint32(n), m.outside, m.count) {
+					who = text(name, " (", hostEtc, file, ": ", start, ")")
+				}
+			}
+		}
+	}
+	switch {
+	case who == "":
+		return nil
+	case standard:
+		return fault(func() error {
+			return fmt.Errorf("the container's ids, %s of this host, are somebody's: %s, and the command could read and change what is theirs; choose others, for instance --map=0:2000000:2000", hostRange(c.maps), who)
+		})
+	}
+	c.remarks = add(c.remarks, text("--map: these ids are somebody's on this host: ", who, ", and the command can read and change what is theirs"))
+	return nil
+}
+
+// hostRange is the first range of the host's ids, for a person.
+func hostRange(maps []idMap) string {
+	return fmt.Sprintf("%d to %d", maps[0].outside, uint64(maps[0].outside)+uint64(maps[0].count)-1)
 }
 
 func (c *config) notMapped(flag string, id int, maps []idMap) error {

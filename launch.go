@@ -218,6 +218,9 @@ func (l *launch) prepare() error {
 	}
 	l.plan = newPlan(c, l.y, &l.fds)
 	sabotage(l.plan)
+	for _, line := range c.remarks {
+		note(line)
+	}
 	for _, line := range c.warnings {
 		note(text("--seccomp: ", line))
 	}

@@ -74,8 +74,7 @@ func (b *profileReader) profile(root *jsonValue) error {
 			return err
 		}
 	}
-	b.finish()
-	return nil
+	return b.finish()
 }
 
 // entry reads one element of `syscalls` in full, also when it then does not apply.

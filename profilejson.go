@@ -97,6 +97,7 @@ func (v *jsonValue) read(d *json.Decoder) error {
 		_, err = d.Token()
 	case json.Delim('{'):
 		object := jsonObject{}
+		seen := map[string]bool{}
 		for d.More() {
 			key, err := d.Token()
 			if err != nil {
@@ -104,9 +105,10 @@ func (v *jsonValue) read(d *json.Decoder) error {
 			}
 			name, _ := key.(string)
 			e := &jsonValue{in: v, key: name}
-			if object.get(name) != nil {
+			if seen[name] {
 				return e.wrong("given twice")
 			}
+			seen[name] = true
 			if err := e.read(d); err != nil {
 				return err
 			}

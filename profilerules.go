@@ -182,11 +182,18 @@ func (b *profileReader) adapt(a *abi, name string, conds []cond) []cond {
 	return out
 }
 
+// mostRules is how many rules a profile may have for one call: each is an instruction at least, of which a filter may
+// have 4,096, and they are compared with each other.
+const mostRules = 1000
+
 // finish orders each call's rules, warns of contradictions, and finds where the profile's knowledge of calls ends.
-func (b *profileReader) finish() {
+func (b *profileReader) finish() error {
 	for _, a := range b.p.abis {
 		for i := range a.calls {
 			c := &a.calls[i]
+			if len(c.rules) > mostRules {
+				return fmt.Errorf("%d rules for %s: %d is the most; a filter has %d instructions at most", len(c.rules), c.name, mostRules, maxFilter)
+			}
 			c.rules = b.settle(a, c)
 		}
 		if b.otherwise.permits() || b.otherwise == refuse(unix.ENOSYS) {
@@ -216,6 +223,7 @@ func (b *profileReader) finish() {
 			b.p.notes = append(b.p.notes, fmt.Sprintf("%s has no %s", a.abi.name, strings.Join(unknown, ", ")))
 		}
 	}
+	return nil
 }
 
 // settle puts a rule without conditions before all others and drops repetitions.

@@ -533,3 +533,57 @@ func TestHole43WhatOthersCanDeny(t *testing.T) {
 		}
 	}
 }
+
+// Ids of the container that are somebody's on the host.
+func TestHole34IdsOfSomebody(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	etc := func(file, line string) []string {
+		return inMountNS(t, "cat /etc/"+file+" >/tmp/etc-34-$$ 2>/dev/null || :; echo '"+line+"' >>/tmp/etc-34-$$; touch /tmp/none-34; mount --bind /tmp/etc-34-$$ /etc/"+file+"; rm /tmp/etc-34-$$ /tmp/none-34")
+	}
+	for _, c := range []struct{ file, line, want string }{
+		{"passwd", "joe:x:10000:10000::/home/joe:/bin/sh", "joe (/etc/passwd: 10000)"},
+		{"passwd", "ann:x:11999:11999::/home/ann:/bin/sh", "ann (/etc/passwd: 11999)"},
+		{"subuid", "eve:5000:5001", "eve (/etc/subuid: 5000)"},
+	} {
+		if c.file == "subuid" && !exists("/etc/subuid") {
+			continue
+		}
+		refused(t, job{before: etc(c.file, c.line), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), c.want, "--map=0:2000000:2000")
+		if r := (job{before: etc(c.file, c.line), args: []string{"--map=0:2000000:2000", "-m", dir, "--", "echo", "ran"}}).run(t); r.status != 0 || r.err != "" {
+			t.Errorf("%s: with another range: %v", c.line, r)
+		}
+		if r := (job{before: etc(c.file, c.line), args: []string{"--map=0:10000:2000", "-m", dir, "--", "echo", "ran"}}).run(t); r.status != 0 || strings.Count(r.err, c.want) != 1 {
+			t.Errorf("%s: asked for: %v", c.line, r)
+		}
+	}
+	for _, line := range []string{"joe:x:9999:10000::/:/bin/sh", "joe:x:12000:12000::/:/bin/sh", "joe:x::::", "joe"} {
+		if r := (job{before: etc("passwd", line), args: []string{"-m", dir, "--", "echo", "ran"}}).run(t); r.status != 0 || r.err != "" {
+			t.Errorf("%s: %v", line, r)
+		}
+	}
+}
+
+// What is long takes no time that grows with the square of its length.
+func TestHole41LongProfiles(t *testing.T) {
+	dir := t.TempDir()
+	var keys, rules strings.Builder
+	for i := range 60000 {
+		fmt.Fprintf(&keys, `"k%d": 1, `, i)
+	}
+	for i := range 30000 {
+		fmt.Fprintf(&rules, `{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": %d, "op": "SCMP_CMP_EQ"}]}, `, i)
+	}
+	for name, text := range map[string]string{
+		"keys":  `{` + keys.String() + `"defaultAction": "SCMP_ACT_ALLOW"}`,
+		"rules": `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [` + strings.TrimSuffix(rules.String(), ", ") + `]}`,
+	} {
+		file := filepath.Join(dir, name)
+		write(t, file, text)
+		begin := time.Now()
+		out, err := exec.Command(tincanBin, "seccomp", "compile", file, "-o", "/dev/null").CombinedOutput()
+		if took := time.Since(begin); err == nil || took > 5*time.Second || strings.Count(string(out), "\n") > 2 {
+			t.Errorf("%s: after %v: %v: %.300s", name, took, err, out)
+		}
+	}
+}
