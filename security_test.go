@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// SECURITY.md's table has a row for each hole, in order, and names files and tests that are
+// there. A row without a test says that it is open.
+func TestSecurityTable(t *testing.T) {
+	text, err := os.ReadFile("SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, pattern := range []string{"*_test.go", "test/*_test.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(b)
+		}
+	}
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]*)\|$`).FindAllStringSubmatch(string(text), -1)
+	if len(rows) != 43 {
+		t.Errorf("%d rows, want 43", len(rows))
+	}
+	for i, r := range rows {
+		number, files, names := r[1], strings.TrimSpace(r[3]), strings.TrimSpace(r[4])
+		if number != strconv.Itoa(i+1) {
+			t.Errorf("row %d has the number %s", i+1, number)
+		}
+		if files == "open" && names == "" {
+			continue
+		}
+		for _, f := range strings.Split(files, ", ") {
+			if _, err := os.Stat(f); err != nil {
+				t.Errorf("row %s: %v", number, err)
+			}
+		}
+		for _, n := range strings.Split(names, ", ") {
+			if !strings.Contains(tests.String(), "\nfunc "+n+"(") {
+				t.Errorf("row %s: there is no %s", number, n)
+			}
+		}
+	}
+}
