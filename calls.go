@@ -247,6 +247,8 @@ func seteuid(id int) *step {
 
 func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0), no, no, no, no) }
 
+func setsid() *step { return call("setsid", unix.SYS_SETSID, no, no, no, no, no, no) }
+
 // sigmask is rt_sigprocmask(SIG_SETMASK). The set is filled in by the launcher just before
 // the clone, when it knows its own.
 func sigmask(set *uint64) *step {

@@ -285,6 +285,16 @@ func firstReport(passFDs []int) int {
 // terminal gives the command a process group of its own, which a signal meant for the
 // caller's does not reach, and makes it the terminal's foreground group.
 func terminal(init bool, d *fds) []*step {
+	if d.apart {
+		steps := list(setsid().because("a session of its own, without a terminal: nothing of the caller's is handed over"))
+		for i, instead := range d.outs {
+			if instead != 0 {
+				steps = add(steps, call("dup3", unix.SYS_DUP3, fd(instead, text("OUT", decimal(i))), num(uintptr(i)), num(0), no, no, no).
+					because("what is the terminal can be written, and not be read"))
+			}
+		}
+		return steps
+	}
 	steps := list(setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command"))
 	if d.handOver {
 		pid := keep(int32(2))

@@ -279,7 +279,12 @@ func (l *launch) open() error {
 	}
 	if l.term = newJobControl(); l.term != nil {
 		l.closing = add(l.closing, l.term.fd)
-		l.fds.tty, l.fds.handOver = l.term.fd, l.term.handOver
+		l.fds.tty, l.fds.handOver, l.fds.apart, l.fds.outs = l.term.fd, l.term.handOver, l.term.apart, l.term.outs
+		for _, fd := range l.term.outs {
+			if fd != 0 {
+				l.closing = add(l.closing, fd)
+			}
+		}
 	}
 	return nil
 }

@@ -286,12 +286,14 @@ type plan []*step
 // fds are descriptors that the child inherits from the launcher. In a plan that is only
 // printed they are all 0; the text shows their names.
 type fds struct {
-	parent, child int   // the socket pair (step 7)
-	report        int   // the close-on-exec pipe
-	title         int   // what the init overwrites its command line with
-	step          int   // --step's socket, or 0
-	tty           int   // the controlling terminal
-	handOver      bool  // the command gets the terminal
+	parent, child int  // the socket pair (step 7)
+	report        int  // the close-on-exec pipe
+	title         int  // what the init overwrites its command line with
+	step          int  // --step's socket, or 0
+	tty           int  // the controlling terminal
+	handOver      bool // the command gets the terminal
+	apart         bool // it gets nothing of it, and these in its place: terminal.go
+	outs          [3]int
 	listener      int   // where the child puts the filter's listener (--seccomp-log)
 	group         []int // the file tasks of each version 1 group
 }

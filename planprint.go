@@ -54,7 +54,7 @@ func (p *planCmd) print(w io.Writer) error {
 	}
 	d := &fds{group: make([]int, len(c.group.parents))}
 	if t := newJobControl(); t != nil {
-		d.handOver = t.handOver
+		d.handOver, d.apart, d.outs = t.handOver, t.apart, t.outs
 		sysClose(t.fd)
 	}
 	plan := newPlan(c, y, d)

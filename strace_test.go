@@ -20,7 +20,7 @@ var callNumbers = map[string]uintptr{
 	"execve": unix.SYS_EXECVE, "fchdir": unix.SYS_FCHDIR, "move_mount": unix.SYS_MOVE_MOUNT, "open_tree": unix.SYS_OPEN_TREE, "openat2": unix.SYS_OPENAT2, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
 	"mount_setattr": unix.SYS_MOUNT_SETATTR, "openat": unix.SYS_OPENAT, "pivot_root": unix.SYS_PIVOT_ROOT, "prctl": unix.SYS_PRCTL, "prlimit64": unix.SYS_PRLIMIT64,
 	"read": unix.SYS_READ, "rt_sigprocmask": unix.SYS_RT_SIGPROCMASK, "seccomp": unix.SYS_SECCOMP, "setgroups": unix.SYS_SETGROUPS,
-	"sethostname": unix.SYS_SETHOSTNAME, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
+	"sethostname": unix.SYS_SETHOSTNAME, "setsid": unix.SYS_SETSID, "dup3": unix.SYS_DUP3, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
 	"socket": unix.SYS_SOCKET, "symlinkat": unix.SYS_SYMLINKAT, "umask": unix.SYS_UMASK, "umount2": unix.SYS_UMOUNT2,
 	"unshare": unix.SYS_UNSHARE, "write": unix.SYS_WRITE,
 }

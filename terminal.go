@@ -2,12 +2,17 @@
 //
 // tcsetpgrp(3), credentials(7) on process groups and sessions, termios(3).
 //
-// The command has a process group of its own. If standard input is the terminal it
-// is made the foreground group, so that Ctrl-C and Ctrl-Z are the command's; at the
-// end, and whenever the command is stopped, the launcher takes the terminal back
-// and the caller's shell finds it as it was. In a pipeline the neighbours may want
-// the terminal (`tincan -- ls | less`), so there the command gets it only if it
-// asks for it, by being stopped with SIGTTIN or SIGTTOU.
+// The command has a process group of its own. If standard input is the terminal and the
+// launcher in its foreground, the command's group becomes the foreground, so that Ctrl-C and
+// Ctrl-Z are the command's; at the end, and whenever the command is stopped, the launcher
+// takes the terminal back and the caller's shell finds it as it was. In a pipeline the
+// neighbours may want the terminal (`tincan -- ls | less`), so there the command gets it only
+// if it asks for it, by being stopped with SIGTTIN or SIGTTOU.
+//
+// In the background, or when none of its three descriptors is the terminal, nothing of it is
+// handed over: the command has a session of its own, without a terminal, or it could make
+// itself the foreground and read what is typed at the caller's shell (CVE-2017-5226). What of
+// its descriptors is the terminal can only be written there, and standard input is /dev/null.
 
 package main
 
@@ -23,7 +28,9 @@ type jobControl struct {
 	own      int // the launcher's process group
 	handOver bool
 	lent     bool
-	command  int // the command's process group as the host sees it, once known
+	apart    bool
+	outs     [3]int // apart: descriptors that replace the terminal as 0, 1 and 2; 0 is none
+	command  int    // the command's process group as the host sees it, once known
 	state    *unix.Termios
 }
 
@@ -38,9 +45,42 @@ func newJobControl() *jobControl {
 	if _, e := sysIoctl(fd, unix.TCGETS, unsafe.Pointer(state)); e == 0 {
 		t.state = state
 	}
-	t.handOver = isTerminal(0) && !isPipe(1) && t.foreground() == t.own
+	foreground := t.foreground() == t.own
+	t.handOver = foreground && isTerminal(0) && !isPipe(1)
 	t.lent = t.handOver
+	if t.apart = !foreground || !isTerminal(0) && !isTerminal(1) && !isTerminal(2); t.apart {
+		t.withdraw()
+	}
 	return t
+}
+
+// withdraw opens what the command gets in place of descriptors that are the terminal.
+func (t *jobControl) withdraw() {
+	for i := range t.outs {
+		if !isTerminal(i) {
+			continue
+		}
+		file, flags := text("/proc/self/fd/", decimal(i)), unix.O_WRONLY|unix.O_NOCTTY
+		if i == 0 {
+			file, flags = "/dev/null", unix.O_RDONLY
+			note("in the background, so standard input is /dev/null: the terminal is the shell's")
+		}
+		if fd, e := sysOpen(file, flags, 0); e == 0 { // or it was another user's, who has handed it over
+			t.outs[i] = fd
+		}
+	}
+}
+
+// stop stops a command that the terminal does not reach: in a session of its own Ctrl-Z's
+// signal has no effect (setpgid(2), "orphaned process group"), so it is SIGSTOP.
+func (t *jobControl) stop(first int, init bool) bool {
+	if t == nil || !t.apart {
+		return false
+	}
+	if t.command == 0 {
+		t.command = commandPid(first, init)
+	}
+	return t.command != 0 && sysKill(-t.command, unix.SIGSTOP) == 0
 }
 
 // isTerminal reports whether the descriptor is a terminal.
@@ -82,6 +122,9 @@ func (t *jobControl) takeBack() {
 		t.command = now
 		t.setForeground(t.own)
 	}
+	// What a command can leave behind on it: exclusive use, stopped output (ioctl_tty(2)), modes.
+	sysIoctl(t.fd, unix.TIOCNXCL, nil)
+	rawCall(unix.SYS_IOCTL, uintptr(t.fd), unix.TCXONC, unix.TCOON, 0, 0, 0)
 	if t.state != nil {
 		sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
 	}
@@ -90,7 +133,7 @@ func (t *jobControl) takeBack() {
 // lend makes the command's group the foreground, if the launcher's is it. first is the
 // container's first process.
 func (t *jobControl) lend(first int, init bool) bool {
-	if t == nil {
+	if t == nil || t.apart {
 		return false
 	}
 	switch t.foreground() {

@@ -212,6 +212,9 @@ func (l *launch) passSignals() {
 			if s == unix.SIGCONT {
 				l.term.continued(l.pid, l.c.init)
 			}
+			if s == unix.SIGTSTP && l.term.stop(l.pid, l.c.init) {
+				continue // the init says when it has stopped
+			}
 			l.send(s)
 		}
 	}

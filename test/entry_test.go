@@ -56,7 +56,7 @@ func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 			switch {
 			case strings.HasPrefix(text, "prctl(PR_SET_PDEATHSIG"):
 				who[pid] = "init"
-			case strings.HasPrefix(text, "setpgid("):
+			case strings.HasPrefix(text, "setpgid("), strings.HasPrefix(text, "setsid("):
 				who[pid] = "command"
 			default:
 				who[pid] = "launcher"

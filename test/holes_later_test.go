@@ -587,3 +587,66 @@ func TestHole41LongProfiles(t *testing.T) {
 		}
 	}
 }
+
+// A terminal of which nothing was handed over: it cannot be opened, taken or read, and what is
+// typed at the shell stays the shell's.
+func TestHole28TerminalNotHandedOver(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	place := t.TempDir()
+	os.Chmod(place, 0o777)
+	out := filepath.Join(place, "out")
+	// In a file, since the terminal's lines are short.
+	runs := filepath.Join(place, "r")
+	write(t, runs, fmt.Sprintf("exec \"$T\" %s -m %s -a %s:/probe:ro -a %s:/out \"$@\"\n", strings.Join(forUser(nil), " "), dir, probeBin, place))
+	x := shell(t)
+	line := func(init, redirections string) string {
+		return fmt.Sprintf("sh %s %s -- sh -c '/probe terminal >/out/out' %s", runs, init, redirections)
+	}
+	for _, c := range []struct{ what, redirections string }{
+		{"in the background, redirected", "</dev/null >/dev/null 2>&1 & wait"},
+		{"in the background", "& wait"},
+		{"in the foreground, redirected", "</dev/null >/dev/null 2>&1"},
+	} {
+		for _, init := range []string{"--init", "--no-init"} {
+			os.Remove(out)
+			x.run(line(init, c.redirections))
+			got := parseProbe(result{out: read(t, out)})
+			if e := got["open /dev/tty"]; e != "ENXIO" {
+				t.Errorf("%s, %s: /dev/tty: %q, want ENXIO", c.what, init, e)
+			}
+			for _, by := range []string{"/dev/tty", "0", "1", "2"} {
+				if e := got["foreground by "+by]; e == "ok" || e == "" {
+					t.Errorf("%s, %s: foreground by %s: %q", c.what, init, by, e)
+				}
+			}
+			for _, d := range []string{"0", "1", "2"} {
+				if e := got["read "+d]; e == "ok" || e == "EAGAIN" || e == "" {
+					t.Errorf("%s, %s: read %s: %q", c.what, init, d, e)
+				}
+			}
+		}
+	}
+	// What it takes for the test to show anything: handed over, all of it works.
+	os.Remove(out)
+	x.run(line("--init", ""))
+	got := parseProbe(result{out: read(t, out)})
+	for _, a := range []string{"open /dev/tty", "foreground by /dev/tty", "foreground by 0"} {
+		expect(t, got, a, "ok")
+	}
+	expect(t, got, "read 0", "EAGAIN")
+	// Ctrl-Z stops a command that the terminal does not reach, and fg goes on.
+	x.send(fmt.Sprintf("sh %s -- sleep 1 </dev/null >/dev/null 2>&1\n", runs))
+	time.Sleep(300 * time.Millisecond)
+	x.send("\x1a")
+	x.expect("Stopped")
+	x.expect("prompt> ")
+	if got := x.run("fg >/dev/null; echo $?"); !strings.HasSuffix(got, "0\n") {
+		t.Errorf("after fg: %q", got)
+	}
+	// What a command leaves behind on a terminal that it had.
+	x.run(fmt.Sprintf("sh %s -- /probe spoil", runs))
+	if got := x.run("exec 9<>$(tty) && echo open''ed"); !strings.Contains(got, "opened\n") {
+		t.Errorf("the terminal cannot be opened afterwards: %q", got)
+	}
+}

@@ -126,7 +126,7 @@ func traces(t *testing.T, prefix string) (first, second []string) {
 		switch {
 		case strings.HasPrefix(lines[0], "prctl(PR_SET_PDEATHSIG, SIGKILL)") && len(lines) > 1 && strings.HasPrefix(lines[1], "close("):
 			first = lines
-		case strings.HasPrefix(lines[0], "setpgid(0, 0)") && strings.Contains(string(b), "\nexecve("):
+		case (strings.HasPrefix(lines[0], "setpgid(0, 0)") || strings.HasPrefix(lines[0], "setsid()")) && strings.Contains(string(b), "\nexecve("):
 			second = lines
 		}
 	}
@@ -219,7 +219,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // Names that stand for a descriptor, and for what else the plan does not know.
 var (
-	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
+	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|OUT[012]|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
 	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
 )
 

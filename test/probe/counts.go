@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,4 +22,35 @@ func inotify([]string) {
 		n++
 	}
 	os.Stdin.Read(make([]byte, 1))
+}
+
+// terminals tries to get hold of the terminal: its name, its foreground, what is typed, and to
+// leave it unusable.
+func terminals([]string) {
+	signal.Ignore(unix.SIGTTOU, unix.SIGTTIN)
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR, 0)
+	say("open /dev/tty", err)
+	own := int32(unix.Getpgrp())
+	for _, d := range []int{fd, 0, 1, 2} {
+		name := fmt.Sprintf("foreground by %d", d)
+		if d == fd {
+			name = "foreground by /dev/tty"
+		}
+		say(name, raw(unix.SYS_IOCTL, uintptr(d), unix.TIOCSPGRP, uintptr(unsafe.Pointer(&own))))
+	}
+	for d := range 3 {
+		unix.SetNonblock(d, true)
+		n, err := unix.Read(d, make([]byte, 1))
+		if n == 0 && err == nil {
+			err = errors.New("nothing")
+		}
+		say(fmt.Sprintf("read %d", d), err)
+		unix.SetNonblock(d, false)
+	}
+}
+
+// spoil leaves the terminal for exclusive use, with its output stopped.
+func spoil([]string) {
+	say("exclusive", raw(unix.SYS_IOCTL, 0, unix.TIOCEXCL, 0))
+	raw(unix.SYS_IOCTL, 0, unix.TCXONC, unix.TCOOFF)
 }

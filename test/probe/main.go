@@ -30,6 +30,8 @@ var verbs = map[string]func(args []string){
 	"clones":   clones,
 	"init":     attackInit,
 	"inotify":  inotify,
+	"spoil":    spoil,
+	"terminal": terminals,
 	"keys":     keys,
 	"search":   search,
 	"mounts":   mounts,
