@@ -72,7 +72,7 @@ const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimit
 
 // runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
 func (s suite) runUser(t *testing.T, k *Kernel, as string) {
-	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "MUST_WORK=1"}}
+	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "TINCAN_TEST_RACES=8", "MUST_WORK=1"}}
 	add, without := s.leaveOut(t, &j)
 	j.Env = append(j.Env, "TINCAN_TEST_SKIP="+skipPattern(without))
 	if !full {
@@ -83,7 +83,7 @@ func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 
 // runDriver runs the tests of ../ inside.
 func (s suite) runDriver(t *testing.T, k *Kernel) {
-	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "MUST_WORK=1"}}
+	j := Job{Name: "driver", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "TINCAN_TEST_RACES=8", "MUST_WORK=1"}}
 	add, without := s.leaveOut(t, &j)
 	j.Skip = append(without, ownMachine...)
 	s.run(t, k, j, add)
