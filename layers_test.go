@@ -27,7 +27,7 @@ var upward = map[string][]string{
 	"start.go": {"launch.go"},
 	// What the launcher does for a step of a chapter's stands with the chapter, as a method.
 	"cgroupdelegate.go": {"launch.go"},
-	"cgroupfs.go":       {"launch.go"},
+	"cgroupdirs.go":     {"launch.go"},
 	"mountverify.go":    {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.

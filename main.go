@@ -18,7 +18,8 @@
 // The kit:
 //
 //	room.go            in place of make, append and +: what works before Go's runtime
-//	sys.go             system calls, in either mode
+//	roomtext.go        in place of strings and strconv
+//	sys.go             system calls, in either mode; rawcall_*.s makes one
 //	errors.go          a failed call, and a sentence that waits for the runtime
 //	hostfiles.go       files and paths of the host
 //	flagvalues.go      sizes
@@ -49,6 +50,7 @@
 //	newuidmap.go       11: what other processes than the launcher must do
 //	hostobstacles.go   11: hosts that forbid user namespaces
 //	rootdir.go         10, 16: what is where, and what is missing there
+//	rootplaces.go      10, 16: is a place there, and can it be mounted on?
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev
 //	hidehomes.go       10: what of a user's own the host's tree does not show
@@ -80,6 +82,8 @@
 //	seccomplisting.go  13: a filter, printed
 //	seccomplint.go     13: a filter, examined
 //	cgroupfs.go        14: the resource group
+//	cgrouplimits.go    14: its limits, as the command line has them
+//	cgroupdirs.go      14: its directories, made and removed
 //	cgroupv1.go        14: on version 1
 //	cgroupdelegate.go  14: one that somebody has handed over
 //	cgroupsystemd.go   14: beside systemd
@@ -92,6 +96,7 @@
 //
 //	planorder.go       5-6: the order of everything
 //	launch.go          5-6: carrying it out
+//	launchfds.go       7: the descriptors of a run
 //	handshake.go       7: what the child says
 //	wait.go            while the command runs, and its end
 //	seccomplog.go      --seccomp-log

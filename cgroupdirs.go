@@ -1,0 +1,100 @@
+// Chapter 14: the group's directories, made and removed.
+//
+// mkdir(2), rmdir(2), cgroups(7).
+//
+// Differs from the tutorial: a name that is taken is somebody's, and another is found; what
+// was made goes away on every path (ledger.go).
+
+package main
+
+import (
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// makeGroup makes the group's directories, under another name if the name is taken in any
+// of the hierarchies.
+func (l *launch) makeGroup() error {
+	g, first := &l.c.group, l.c.group.name
+	for n := 2; n < 1000; n++ {
+		dirs := g.made(l.groupName)
+		if err := l.ledger.noteGroups(dirs); err != nil {
+			return err
+		}
+		dir, e := mkdirs(dirs)
+		if e == 0 {
+			return nil
+		}
+		// The ones that this run did not make are not its to remove.
+		if err := l.ledger.notOurs(dirs); err != nil {
+			return err
+		}
+		if e != unix.EEXIST {
+			return failedCall("mkdir", dir, "0755", e).hinted(hintGroup)
+		}
+		l.groupName = text(first, ".", decimal(n))
+	}
+	return fault(func() error { return fmt.Errorf("the group names %s to %s are all taken", first, l.groupName) })
+}
+
+// mkdirs makes all of the directories or none. It returns the one that cannot be made.
+func mkdirs(dirs []string) (string, syscall.Errno) {
+	for i, d := range dirs {
+		if e := sysMkdir(d, 0o755); e != 0 {
+			for _, made := range dirs[:i] {
+				sysRmdir(made)
+			}
+			return d, e
+		}
+	}
+	return "", 0
+}
+
+// removeGroup removes a group's directory. Its processes are dead by now, but the kernel
+// may take a moment to let go of them. In a group of this run's own whatever is left is
+// ended. For a dead run's the wait is short, and what is still busy is left to a later run.
+func removeGroup(dir string, own bool) error {
+	longest := 1000 // milliseconds
+	if !own {
+		longest = 30
+	}
+	for wait := 1; ; wait *= 2 {
+		e := sysRmdir(dir)
+		if e == 0 || !exists(dir) { // with a read-only cgroupfs rmdir says EROFS of what is not there
+			return nil
+		}
+		if e != unix.EBUSY || wait > longest {
+			return failedCall("rmdir", dir, "", e)
+		}
+		if own {
+			writeFile(text(dir, "/cgroup.kill"), "1") // version 1 has no such file
+		}
+		sysSleep(wait)
+	}
+}
+
+// leave is the host's last step: it is shown here and done by the ledger, on every path.
+// points are the mount points that were made in the root directory.
+func leave(g *group, points []mountPoint, rootDir string) []*step {
+	var steps []*step
+	if !g.none {
+		for _, dir := range g.made(g.name) {
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(dir, showQuoted), no).because("the group goes; if processes were left in it, cgroup.kill ends them first"))
+		}
+		if home := g.parents[0].dir; g.leaf {
+			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.subtree_control"), showQuoted), shown("-...", showQuoted)).because("no group is left that needs the controllers"))
+			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.procs"), showQuoted), shown("0", showQuoted)).because("the launcher comes back"))
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(text(home, "/tincan-launcher-PID"), showQuoted), no).because("its leaf goes"))
+		}
+	}
+	for i := len(points) - 1; i >= 0; i-- {
+		call := "rmdir"
+		if !points[i].dir {
+			call = "unlink"
+		}
+		steps = add(steps, hostStep(makesCall, call, shown(text(rootDir, points[i].target), showQuoted), no).because("a mount point that was made for this run"))
+	}
+	return steps
+}

@@ -1,0 +1,174 @@
+// The kit, continued: in place of strings and strconv.
+//
+// Most would work before the runtime as they are in the standard library, but lie elsewhere
+// in the program: each page of it that a start touches costs as much as a few system calls.
+//
+// Differs from the tutorial: it has no reason to.
+
+package main
+
+import (
+	"math"
+	"unsafe"
+)
+
+// decimal is strconv.Itoa.
+func decimal(n int) string {
+	if n < 0 {
+		return text("-", unsigned(uint64(-n)))
+	}
+	return unsigned(uint64(n))
+}
+
+// unsigned is strconv.FormatUint in base 10.
+func unsigned(n uint64) string {
+	var b [20]byte
+	i := len(b)
+	for {
+		i--
+		b[i] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	return text(unsafe.String(&b[i], len(b)-i))
+}
+
+// hex is a number as strace shows those of devices.
+func hex(n uint32) string {
+	const digits = "0123456789abcdef"
+	if n == 0 {
+		return "0"
+	}
+	s := ""
+	for {
+		s = text(digits[n&15:n&15+1], s)
+		if n >>= 4; n == 0 {
+			return text("0x", s)
+		}
+	}
+}
+
+// number reads an unsigned decimal number, as strconv.ParseUint does in base 10.
+func number(s string) (n uint64, ok bool) {
+	for i := 0; i < len(s); i++ {
+		d := uint64(s[i] - '0')
+		if d > 9 || n > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, s != ""
+}
+
+// field returns the first word of s and what is behind it, as strings.Fields splits; the
+// word is "" at the end.
+func field(s string) (word, rest string) {
+	for s != "" && blank(s[0]) {
+		s = s[1:]
+	}
+	for i := 0; i < len(s); i++ {
+		if blank(s[i]) {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+func blank(c byte) bool {
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'
+}
+
+// trimmed is s without blanks at its ends.
+func trimmed(s string) string {
+	for s != "" && blank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// fields is strings.Fields, for ASCII.
+func fields(s string) []string {
+	var out []string
+	for {
+		var w string
+		if w, s = field(s); w == "" {
+			return out
+		}
+		out = add(out, w)
+	}
+}
+
+// has reports whether the list holds s.
+func has(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+func cut(s, at string) (before, after string, found bool) {
+	for from := 0; ; from++ {
+		i := indexByte(s[from:], at[0])
+		if i < 0 || from+i+len(at) > len(s) {
+			return s, "", false
+		}
+		if from += i; s[from:from+len(at)] == at {
+			return s[:from], s[from+len(at):], true
+		}
+	}
+}
+
+func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
+
+func cutPrefix(s, prefix string) (after string, found bool) {
+	if !hasPrefix(s, prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+func cutSuffix(s, suffix string) (before string, found bool) {
+	if at := len(s) - len(suffix); at >= 0 && s[at:] == suffix {
+		return s[:at], true
+	}
+	return s, false
+}
+
+func indexByte(s string, c byte) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
+func lastIndexByte(s string, c byte) int {
+	i := len(s) - 1
+	for i >= 0 && s[i] != c {
+		i--
+	}
+	return i
+}
+
+func hasSuffix(s, suffix string) bool {
+	_, found := cutSuffix(s, suffix)
+	return found
+}
+
+// withoutEnd is strings.TrimSuffix.
+func withoutEnd(s, suffix string) string {
+	s, _ = cutSuffix(s, suffix)
+	return s
+}
+
+func contains(s, part string) bool {
+	_, _, found := cut(s, part)
+	return found
+}
