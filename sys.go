@@ -358,8 +358,3 @@ func sysUmask(mask uint32) uint32 {
 	r, _ := rawCall(unix.SYS_UMASK, uintptr(mask), 0, 0, 0, 0, 0)
 	return uint32(r)
 }
-
-func sysFtruncate(fd, size int) syscall.Errno {
-	_, e := rawCall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0)
-	return e
-}
