@@ -96,7 +96,16 @@ func newConfig(f *runFlags) (*config, error) {
 		err = c.setSeccomp(f)
 	}
 	if err != nil {
+		c.close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// close closes what the config has opened, for a run that comes to nothing.
+func (c *config) close() {
+	if c.root.fd != 0 {
+		sysClose(c.root.fd)
+		c.root.fd = 0
+	}
 }

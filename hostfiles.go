@@ -114,13 +114,24 @@ func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 // realPath returns the absolute name of a file, without symlinks: what the kernel calls
 // it, once it is open.
 func realPath(p string) (string, syscall.Errno) {
-	f, e := sysOpen(p, unix.O_PATH, 0)
-	if e != 0 {
-		return "", e
+	f, name, e := openReal(p)
+	if e == 0 {
+		sysClose(f)
 	}
-	name, e := pathOf(f)
-	sysClose(f)
 	return name, e
+}
+
+// openReal opens a file, O_PATH, and returns what realPath does as well: so that what is looked
+// at next is the file of that name, whatever somebody makes of the name meanwhile.
+func openReal(p string) (fd int, name string, e syscall.Errno) {
+	if fd, e = sysOpen(p, unix.O_PATH, 0); e != 0 {
+		return -1, "", e
+	}
+	if name, e = pathOf(fd); e != 0 {
+		sysClose(fd)
+		return -1, "", e
+	}
+	return fd, name, 0
 }
 
 // pathOf returns the name of an open file.

@@ -109,10 +109,15 @@ func newLaunch(f *runFlags) (*launch, error) {
 	}
 	if !c.rootless.who.devices {
 		if err := checkDevices(); err != nil {
+			c.close()
 			return nil, err
 		}
 	}
-	return keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name}), nil
+	l := keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name})
+	if c.root.fd != 0 {
+		l.closing = add(l.closing, c.root.fd)
+	}
+	return l, nil
 }
 
 // carryOut runs the container from nothing to the end, and cleans up. The error is nil if
@@ -120,6 +125,7 @@ func newLaunch(f *runFlags) (*launch, error) {
 func (l *launch) carryOut() error {
 	stats, err := openStats(l.f.Stats)
 	if err != nil {
+		l.c.close()
 		return err
 	}
 	l.stats = stats
@@ -198,7 +204,9 @@ func (l *launch) prepare() error {
 	if err != nil {
 		return err
 	}
-	l.closing = add(l.closing, fd)
+	if c.root.fd == 0 {
+		l.closing = add(l.closing, fd)
+	}
 	l.ledger = newLedger(c.rootless.who)
 	if !c.root.host {
 		if err := l.ledger.useTree(fd, c.root.dir); err != nil {

@@ -89,12 +89,14 @@ func parseAdd(s string) (a addedPath, err error) {
 	if parts[0] == "" {
 		return a, fault(func() error { return fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s) })
 	}
-	source, e := realPath(parts[0])
+	fd, source, e := openReal(parts[0])
 	if e != 0 {
 		return a, fault(func() error { return fmt.Errorf("-a %s: the host's %w", s, noPath(parts[0], e)) })
 	}
 	var st unix.Stat_t
-	if e := sysStat(source, &st); e != 0 {
+	e = sysFstat(fd, &st)
+	sysClose(fd)
+	if e != 0 {
 		return a, fault(func() error { return fmt.Errorf("-a %s: %w", s, &os.PathError{Op: "stat", Path: source, Err: e}) })
 	}
 	kind := st.Mode & unix.S_IFMT

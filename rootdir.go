@@ -29,6 +29,7 @@ import (
 // root is the container's root directory.
 type root struct {
 	dir  string // absolute, symlinks resolved; "/" for the host's own tree
+	fd   int    // the directory, O_PATH, opened once; 0 for the host's own tree
 	host bool
 }
 
@@ -92,12 +93,13 @@ func (c *config) setRoot(f *runFlags) error {
 	if name == "" {
 		return fault(func() error { return errors.New("-m: an empty name; leave the flag out for the host's own tree") })
 	}
-	dir, e := realPath(name)
+	fd, dir, e := openReal(name)
 	if e != 0 {
 		return fault(func() error { return fmt.Errorf("-m %s: %w", name, noPath(name, e)) })
 	}
+	c.root.fd = fd
 	var st unix.Stat_t
-	if e := sysStat(dir, &st); e != 0 {
+	if e := sysFstat(fd, &st); e != 0 {
 		return fault(func() error { return fmt.Errorf("-m %s: %w", name, &os.PathError{Op: "stat", Path: dir, Err: e}) })
 	}
 	if !isDir(&st) {
@@ -140,8 +142,11 @@ func (c *config) mayEnter(name, dir string, st *unix.Stat_t) error {
 	})
 }
 
-// openRoot opens the root directory.
+// open returns the root directory's descriptor.
 func (r *root) open() (int, error) {
+	if r.fd != 0 {
+		return r.fd, nil
+	}
 	fd, e := sysOpen(r.dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if e != 0 {
 		return -1, failedCall("open", r.dir, "O_PATH|O_DIRECTORY", e)
