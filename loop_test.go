@@ -13,7 +13,7 @@ import (
 
 // loopFunctions are the functions that run in the child, between clone3 and execve.
 var loopFunctions = []string{
-	"main.launchChild", "main.walk", "main.(*childPlan).reap", "main.fail",
+	"main.launchChild", "main.walk", "main.(*childPlan).reap", "main.fail", "main.startMonitor",
 }
 
 // stubFunctions are what a raw system call goes through, down to the instruction.
@@ -105,7 +105,7 @@ func plain(s string) string { return strings.TrimSuffix(s, ".abi0") }
 // that can run in the child.
 func reached(t *testing.T, bin string) map[string]*function {
 	t.Helper()
-	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|\(\*childPlan\)\.reap)$|main\.rawCall`)
+	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.rawCall`)
 	todo := slices.Clone(loopFunctions)
 	seen := map[string]*function{}
 	for len(todo) > 0 {

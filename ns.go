@@ -52,8 +52,13 @@ func cloneStep(c *config) []*step {
 	if c.group.version() == 2 {
 		f |= unix.CLONE_INTO_CGROUP
 	}
-	return list(hostStep(clones, "clone3", flags(f, showClone), shown("88", showText)).
+	steps := list(hostStep(clones, "clone3", flags(f, showClone), shown("88", showText)).
 		because("the container's first process, in its new namespaces: from here on it makes the calls"))
+	if !c.init {
+		steps = add(steps, hostStep(watches, "clone", shown("child_stack=NULL, flags=0", showText), no).
+			because("a monitor, which ends the container if the launcher is killed: without an init the command can clear its death signal"))
+	}
+	return steps
 }
 
 // The tutorial's words (step 9), for a name that a person can say and remember.

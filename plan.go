@@ -82,6 +82,7 @@ const (
 	makesGroup   // the group's directories
 	makesPoint   // a missing mount point (mountpoints.go)
 	clones       // clone3(2): the container's first process
+	watches      // clone(2): a monitor for it, if it has no init
 	spawns       // newuidmap or newgidmap (newuidmap.go)
 	answersChild // the byte that lets the child go on
 	mapsInner    // both maps of the inner user namespace (newuidmap.go)

@@ -664,3 +664,48 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 		t.Errorf("the terminal cannot be opened afterwards: %q", got)
 	}
 }
+
+// A command that is PID 1 clears its death signal: it ends with the launcher all the same,
+// however that is killed.
+func TestHole33OutlivesItsLauncher(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, how := range []string{"alone", "its process group"} {
+		c := exec.Command(tincanBin, forUser(append([]string{"--no-init", "-m", dir}, probe("outlive")...))...)
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said, _ := bufio.NewReader(out).ReadString('\n')
+		if said != "cleared: ok\n" {
+			t.Errorf("%q", said)
+		}
+		running := func() (n int) {
+			all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, f := range all {
+				if b, _ := os.ReadFile(f); string(b) == "/probe\x00outlive\x00" {
+					n++
+				}
+			}
+			return n
+		}
+		if running() != 1 {
+			t.Errorf("%d of them run", running())
+		}
+		to := c.Process.Pid
+		if how != "alone" {
+			to = -to
+		}
+		unix.Kill(to, unix.SIGKILL)
+		c.Wait()
+		eventually(t, "the command ends with its launcher, killed "+how, func() bool { return running() == 0 })
+	}
+	ok(t, "-m", dir, "--", "true") // and removes what the killed ones have left
+	if r := tincan(t, "--no-init", "-m", dir, "--", "sh", "-c", "exit 7"); r.status != 7 {
+		t.Error(r)
+	}
+}

@@ -46,6 +46,9 @@ func cStep(p planStep) (string, error) {
 // hostStatement is what the launcher does for a step. A first argument in quotes is
 // a file's name.
 func hostStatement(p planStep, call string, args []string) (string, error) {
+	if call == "clone" {
+		return "", nil // a monitor for the launcher: the floor has nobody who kills it
+	}
 	file := strings.HasPrefix(args[0], `"`)
 	var b strings.Builder
 	switch {

@@ -30,6 +30,7 @@ var verbs = map[string]func(args []string){
 	"clones":   clones,
 	"init":     attackInit,
 	"inotify":  inotify,
+	"outlive":  outlive,
 	"spoil":    spoil,
 	"terminal": terminals,
 	"keys":     keys,
