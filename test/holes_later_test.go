@@ -652,8 +652,9 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 	}
 	expect(t, got, "read 0", "EAGAIN")
 	// Ctrl-Z stops a command that the terminal does not reach, and fg goes on.
-	x.send(fmt.Sprintf("sh %s -- sleep 1 </dev/null >/dev/null 2>&1\n", runs))
-	time.Sleep(300 * time.Millisecond)
+	nap := fmt.Sprintf("2.%d", os.Getpid())
+	x.send(fmt.Sprintf("sh %s -- sleep %s </dev/null >/dev/null 2>&1\n", runs, nap))
+	eventually(t, "the command runs", func() bool { return sleeping(nap) > 0 })
 	x.send("\x1a")
 	x.expect("Stopped")
 	x.expect("prompt> ")
