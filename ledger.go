@@ -190,7 +190,9 @@ func (l *ledger) write(word string, names []string) error {
 	}
 	if l.note == 0 {
 		name := text(decimal(sysGetpid()), "-", unsigned(uint64(sysClock())))
-		fd, e := l.openNote(name, unix.O_CREAT|unix.O_EXCL, unix.LOCK_EX|unix.LOCK_NB)
+		// Another run may be trying the lock just now: it finds an empty note, removes it, and a new
+		// one is made.
+		fd, e := l.openNote(name, unix.O_CREAT|unix.O_EXCL, unix.LOCK_EX)
 		if e != 0 {
 			return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT|O_EXCL, 0600", e)
 		}

@@ -303,6 +303,40 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 	}
 }
 
+// A run that tries the locks of others' notes is in nobody's way who is just making one.
+func TestLookIsInNobodysWay(t *testing.T) {
+	notes, _ := tree(t)
+	stop, done := make(chan bool), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				done <- n
+				return
+			default:
+				l := notesIn(t, notes)
+				l.look()
+				unix.Close(l.dir)
+				n++
+			}
+		}
+	}()
+	for range 3000 {
+		l := notesIn(t, notes)
+		err := l.noteGroups([]string{"/none"})
+		if err == nil && !slices.Contains(left(t, notes), l.noteName) {
+			err = errors.New("its note is gone")
+		}
+		if err := errors.Join(err, l.close()); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(stop)
+	t.Logf("%d looks", <-done)
+}
+
 // Where the launcher's own group cannot go yet, its note stays for a later run.
 func TestNoteOfBusyLeafStays(t *testing.T) {
 	notes, _ := tree(t)
