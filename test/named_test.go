@@ -35,16 +35,23 @@ func TestNothingIsNamedTwice(t *testing.T) {
 	mkdir(t, data)
 	noLeaks(t, dir)
 	file := filepath.Join(t.TempDir(), "trace")
-	args := append([]string{"-f", "-s", "4096", "-o", file, tincanBin}, forUser([]string{"-m", dir, "-a", data + ":/d:ro", "--", "/bin/true"})...)
+	args := append([]string{"-ff", "-s", "4096", "-o", file, tincanBin}, forUser([]string{"-m", dir, "-a", data + ":/d:ro", "--", "/bin/true"})...)
 	if out, err := exec.Command(strace, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	named := map[string]int{}
 	inContainer := false
-	for l := range strings.Lines(read(t, file)) {
-		_, call, _ := strings.Cut(strings.TrimSpace(l), " ")
-		call = strings.TrimSpace(call)
-		if strings.HasPrefix(call, "pivot_root(") {
+	traces, _ := filepath.Glob(file + ".*") // of each thread, so that no call is in two parts
+	all := ""
+	for _, f := range traces {
+		all += "\n" + read(t, f)
+	}
+	for l := range strings.Lines(all) {
+		call := strings.TrimSpace(l)
+		if call == "" { // the next one's
+			inContainer = false
+		}
+		if strings.HasPrefix(call, "setpgid(0, 0)") || strings.HasPrefix(call, "setsid(") || strings.HasPrefix(call, "pivot_root(") {
 			inContainer = true
 		}
 		for _, name := range []string{dir, data} {
