@@ -176,35 +176,6 @@ func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 	return 0, 0
 }
 
-// startMonitor forks the monitor of a container without an init: a process that waits for the
-// launcher's end, which it sees as the end of a pipe, and then ends the container. The command
-// is PID 1 there, and can clear the death signal that it was given. The monitor lives in the
-// container's namespaces as little as the launcher does; it has a session of its own, so that
-// what ends the launcher's job does not reach it, and every signal is blocked. It never returns
-// from here.
-//
-//go:noinline
-//go:norace
-//go:nosplit
-func startMonitor(pidfd, from, to uintptr) (uintptr, syscall.Errno) {
-	pid, e := rawCall(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // no signal tells its end
-	if e != 0 || pid != 0 {
-		return pid, e
-	}
-	rawCall(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
-	rawCall(unix.SYS_CLOSE, to, 0, 0, 0, 0, 0)
-	var b byte
-	for {
-		if _, e := rawCall(unix.SYS_READ, from, uintptr(unsafe.Pointer(&b)), 1, 0, 0, 0); e != unix.EINTR {
-			break
-		}
-	}
-	rawCall(unix.SYS_PIDFD_SEND_SIGNAL, pidfd, uintptr(unix.SIGKILL), 0, 0, 0, 0)
-	for {
-		rawCall(unix.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
-	}
-}
-
 // groupSignals are those that a terminal sends to a whole process group; the init
 // passes them on likewise.
 const groupSignals = uint64(1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGHUP-1) |

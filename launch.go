@@ -401,36 +401,6 @@ func (l *launch) reap() (status unix.WaitStatus, usage unix.Rusage) {
 	return status, *u
 }
 
-// watch starts the monitor.
-func (l *launch) watch(s *step) error {
-	pipe, e := sysPipe(0)
-	if e != 0 {
-		return failedCall("pipe2", "", "O_CLOEXEC", e)
-	}
-	lockForks(true)
-	own := sysSigmask(unix.SIG_SETMASK, ^uint64(0))
-	pid, e := startMonitor(uintptr(l.pidfd), uintptr(pipe[0]), uintptr(pipe[1]))
-	sysSigmask(unix.SIG_SETMASK, own)
-	lockForks(false)
-	sysClose(pipe[0])
-	if e != 0 {
-		sysClose(pipe[1])
-		return l.stepError(s, e)
-	}
-	l.monitor, l.alive = int(pid), pipe[1]
-	return nil
-}
-
-// endWatch ends the monitor, once the container has ended.
-func (l *launch) endWatch() {
-	if l.monitor != 0 {
-		sysClose(l.alive)
-		var status unix.WaitStatus
-		sysWait4(l.monitor, &status, unix.WALL, one[unix.Rusage]())
-		l.monitor = 0
-	}
-}
-
 // cleanUp removes what the run made.
 func (l *launch) cleanUp() error {
 	l.endWatch()

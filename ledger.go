@@ -15,7 +15,7 @@
 // A run opens its own, and at its end tries the locks of mostNotes others, from where the
 // last run stopped. So what it costs does not depend on how many others run. It is as
 // simple as it can be: the kernel keeps the locks, so that nothing is counted and nothing
-// goes stale, and no process id is trusted; nobody waits for another; a note is a list of
+// goes stale, and no process id is trusted; nobody waits for longer than another looks; a note is a list of
 // records that is only added to; and only what is empty is ever removed.
 //
 // Differs from the tutorial: what a killed launcher left there, stayed.

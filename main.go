@@ -98,6 +98,7 @@
 //	launch.go          5-6: carrying it out
 //	launchfds.go       7: the descriptors of a run
 //	handshake.go       7: what the child says
+//	monitor.go         for a container without an init: it ends with the launcher
 //	wait.go            while the command runs, and its end
 //	seccomplog.go      --seccomp-log
 //	stepper.go         --step
