@@ -319,3 +319,25 @@ func (l *launch) sayRefused() {
 		say("--seccomp-log: the report is not complete: %v", r.err)
 	}
 }
+
+// kill ends the container at once and waits for its end: with PID 1 the kernel ends
+// everything in the namespace.
+func (l *launch) kill() {
+	if l.pid == 0 {
+		return
+	}
+	sysPidfdSend(l.pidfd, unix.SIGKILL)
+	l.reap()
+	l.pid = 0
+	l.term.takeBack()
+}
+
+// reap waits for the end of the container's first process.
+func (l *launch) reap() (status unix.WaitStatus, usage unix.Rusage) {
+	if l.reaped != nil {
+		return l.reaped.status, l.reaped.usage
+	}
+	u := one[unix.Rusage]()
+	sysWait4(l.pid, &status, 0, u)
+	return status, *u
+}
