@@ -108,6 +108,13 @@ func readFilter(file string) (program []unix.SockFilter, compiled bool, err erro
 	if e != 0 {
 		return nil, false, nil // the reader of profiles says so
 	}
+	var st unix.Stat_t
+	if sysFstat(fd, &st) != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		sysClose(fd)
+		return nil, true, fault(func() error {
+			return errors.New("not a regular file: a FIFO may have nobody who writes to it, and the profile is read twice")
+		})
+	}
 	b := space(maxFilterBytes + 8)
 	n, e := sysRead(fd, b)
 	sysClose(fd)

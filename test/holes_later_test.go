@@ -526,6 +526,7 @@ func TestHole43WhatOthersCanDeny(t *testing.T) {
 	for _, file := range []string{link, fifo} {
 		refused(t, job{args: []string{"--stats=" + file, "-m", dir, "--", "true"}, within: 10 * time.Second}.run(t), "--stats="+file, "a symlink, a FIFO")
 	}
+	refused(t, job{args: []string{"--seccomp=" + fifo, "-m", dir, "--", "true"}, within: 10 * time.Second}.run(t), "--seccomp="+fifo, "not a regular file")
 	if got := read(t, victim); got != "the victim's" {
 		t.Errorf("the link was written through: %q", got)
 	}
