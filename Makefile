@@ -8,11 +8,11 @@ ARCHES      := amd64 arm64 riscv64
 
 GO      ?= go
 GOFILES  = $(shell git ls-files '*.go' 2>/dev/null || find . -name '*.go')
-# Go aligns functions at 32 bytes on amd64, which is 100 KiB of nothing, and inlines, which is
+# Go aligns functions at 32 bytes on amd64, which is 110 KiB of nothing, and inlines, which is
 # 260 KiB more: neither makes a start faster (docs/performance.md).
 # -E: the program starts at our own entry, before Go's runtime (start.go). Without it
 # everything works, and starts slower.
-LDFLAGS := -s -w -funcalign=4 -E main.entry -X main.version=$(VERSION)
+LDFLAGS := -s -w -funcalign=1 -E main.entry -X main.version=$(VERSION)
 GCFLAGS := all=-l
 
 # Static, on every machine, and whether there is a C compiler or not.

@@ -15,7 +15,7 @@ import (
 const maxSize = 4718592
 
 // releaseFlags are the Makefile's, for a binary as it is installed.
-var releaseFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-s -w -funcalign=4 -E main.entry -X main.version=test"}
+var releaseFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-s -w -funcalign=1 -E main.entry -X main.version=test"}
 
 // buildFor builds the program and gives the binary's name. (go's own cache makes a
 // second time cheap.)

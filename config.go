@@ -36,6 +36,7 @@ type config struct {
 	uid, gid         int // inside
 	hostUID, hostGID int
 	maps, gidMaps    []idMap
+	ids              idRange // --map=auto: what is to be this container's alone
 	rootless         rootless
 	keep             capSet
 	lastCap          int

@@ -33,7 +33,7 @@ type runFlags struct {
 
 	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
 	GID *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
-	Map []string `sep:"none" placeholder:"INSIDE:HOST:COUNT" group:"power" help:"Which ids of the host the container's are (repeatable). Root: 0:10000:2000. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
+	Map []string `sep:"none" placeholder:"INSIDE:HOST:COUNT|auto" group:"power" help:"Which ids of the host the container's are (repeatable); auto: a range that no other container has. Root: 0:10000:2000 and 65534:12000:1. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
 
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
 	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`

@@ -54,12 +54,18 @@ func mapsText(maps []idMap) string {
 	return strings.Join(out, ", ")
 }
 
-// defaultMaps are the tutorial's: 2000 ids that nobody has.
-func defaultMaps() []idMap { return list(idMap{0, 10000, 2000}) }
+// defaultMaps are the tutorial's, 2000 ids that nobody has, and nobody's own: package managers
+// give files to 65534, which is called nobody and nogroup.
+func defaultMaps() []idMap { return list(idMap{0, 10000, 2000}, idMap{65534, 12000, 1}) }
 
 // parseMap reads INSIDE:HOST:COUNT.
 func parseMap(s string) (idMap, error) {
 	var n [3]uint64
+	if s == "auto" {
+		return idMap{}, fault(func() error {
+			return errors.New("--map=auto: goes with no other --map: it gives the container all its ids")
+		})
+	}
 	valid, rest, more := true, s, true
 	for i := range n {
 		var part string
@@ -73,7 +79,7 @@ func parseMap(s string) (idMap, error) {
 	}
 	if !valid || more {
 		return idMap{}, fault(func() error {
-			return fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000", s)
+			return fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000, and not auto", s)
 		})
 	}
 	// The id 2^32-1 does not exist: it means "leave as it is" to setresuid(2).
@@ -88,7 +94,11 @@ func parseMap(s string) (idMap, error) {
 // setIDs reads -u, --gid and --map.
 func (c *config) setIDs(f *runFlags) error {
 	var given []idMap
+	auto := isAuto(f.Map)
 	for _, m := range f.Map {
+		if auto {
+			break
+		}
 		p, err := parseMap(m)
 		if err != nil {
 			return err
@@ -116,11 +126,17 @@ func (c *config) setIDs(f *runFlags) error {
 	}
 	w := whoIs()
 	c.rootless.who = w
-	if !w.root {
-		if err := c.userIDs(&w, given); err != nil {
+	switch {
+	case !w.root:
+		if err := c.userIDs(&w, given, auto); err != nil {
 			return err
 		}
-	} else {
+	case auto:
+		if err := c.autoIDs(); err != nil {
+			return err
+		}
+		c.gidMaps = c.maps
+	default:
 		if c.maps = given; given == nil {
 			c.maps = defaultMaps()
 		}
@@ -143,7 +159,21 @@ func (c *config) setIDs(f *runFlags) error {
 // read and change what is theirs. The default range has no reason to be anybody's, and that is
 // an error; who gives a range is told.
 func (c *config) checkOwners(standard bool) error {
-	who := ""
+	who := c.owner()
+	switch {
+	case who == "":
+		return nil
+	case standard:
+		return fault(func() error {
+			return fmt.Errorf("the container's ids, %s of this host, are somebody's: %s, and the command could read and change what is theirs; choose others: --map=auto, or for instance --map=0:2000000:2000", hostRange(c.maps), who)
+		})
+	}
+	c.remarks = add(c.remarks, text("--map: these ids are somebody's on this host: ", who, ", and the command can read and change what is theirs"))
+	return nil
+}
+
+// owner returns whose ids of this host the container has, or "".
+func (c *config) owner() (who string) {
 	for _, file := range [...]string{"/passwd", "/subuid"} {
 		content, _ := readFile(text(hostEtc, file)) // a host without it has no such accounts
 		for rest := content; rest != "" && who == ""; {
@@ -169,16 +199,7 @@ func (c *config) checkOwners(standard bool) error {
 			}
 		}
 	}
-	switch {
-	case who == "":
-		return nil
-	case standard:
-		return fault(func() error {
-			return fmt.Errorf("the container's ids, %s of this host, are somebody's: %s, and the command could read and change what is theirs; choose others, for instance --map=0:2000000:2000", hostRange(c.maps), who)
-		})
-	}
-	c.remarks = add(c.remarks, text("--map: these ids are somebody's on this host: ", who, ", and the command can read and change what is theirs"))
-	return nil
+	return who
 }
 
 // hostRange is the first range of the host's ids, for a person.

@@ -62,6 +62,15 @@ func run(f *runFlags) (status int, done bool) {
 	if err == nil {
 		err = l.carryOut()
 	}
+	for picks := 1; err == idsTaken && !early; picks++ {
+		if picks == mostPicks {
+			err = noFreeRange()
+			break
+		}
+		if l, err = newLaunch(f); err == nil {
+			err = l.carryOut()
+		}
+	}
 	switch {
 	case err != nil && early:
 		return 0, false
@@ -210,6 +219,9 @@ func (l *launch) prepare() error {
 		l.closing = add(l.closing, fd)
 	}
 	l.ledger = newLedger(c.rootless.who)
+	if err := l.ledger.takeIDs(c.ids); err != nil {
+		return err
+	}
 	if !c.root.host {
 		if err := l.ledger.useTree(fd, c.root.dir); err != nil {
 			return err

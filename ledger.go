@@ -4,13 +4,14 @@
 //
 // A launcher that is killed cannot clean up; a later run does it, and for that it must find
 // out what was made, and that nobody uses it any more. A file with a lock on it says both:
-// the lock goes with the process that holds it. There are two kinds, in a directory that
-// only this user can write:
+// the lock goes with the process that holds it. There are three kinds, in a directory
+// that only this user can write:
 //
 //   - A run that makes a resource group has a note of its own, PID-TIME, which it holds
 //     locked: the group's directories. A note whose lock can be had is a dead run's.
 //   - A root directory in which runs have made mount points has one, tree-DEV-INO
 //     (mountpoints.go), with a shared lock of each run that uses them.
+//   - A range of ids that is one container's alone has one, ids-FIRST (idranges.go).
 //
 // A run opens its own, and at its end tries the locks of mostNotes others, from where the
 // last run stopped. So what it costs does not depend on how many others run. It is as
@@ -42,6 +43,9 @@ type ledger struct {
 	groups   []string
 	leaf     string
 	home     string
+
+	idsNote int // the lock on a range of ids, or 0 (idranges.go)
+	idsName string
 
 	tree treeUse
 }
@@ -238,6 +242,7 @@ func records(fd int) (out []string, e syscall.Errno) {
 // some of what dead ones have left. The error is the first that it met.
 func (l *ledger) close() error {
 	first := l.closeOwn()
+	l.giveIDs()
 	if err := l.leaveTree(); err != nil && first == nil {
 		first = err
 	}
@@ -343,9 +348,12 @@ func (l *ledger) try(name string) {
 	if e != 0 {
 		return
 	}
-	if hasPrefix(name, treePrefix) {
+	switch {
+	case hasPrefix(name, treePrefix):
 		l.undoTree(fd, name, -1, "")
-	} else {
+	case hasPrefix(name, idsPrefix):
+		sysUnlinkat(l.dir, name, 0)
+	default:
 		l.undoRun(fd, name)
 	}
 	sysClose(fd)

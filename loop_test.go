@@ -203,7 +203,7 @@ func TestLoopInOtherBuilds(t *testing.T) {
 		loop  bool // the loop is made of the same calls
 	}{
 		{"release", nil, releaseFlags, false, false}, // no symbols to look at: hence the next
-		{"release with symbols", nil, []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=4"}, false, true},
+		{"release with symbols", nil, []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1"}, false, true},
 		// Without optimisation an index is checked even if it cannot fail: the call is
 		// there and not made. What this shows is that the stack suffices.
 		{"no optimisation", nil, []string{"-gcflags=-N -l"}, false, false},

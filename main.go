@@ -47,6 +47,7 @@
 //	idmaps.go          11: maps of ids
 //	rootless.go        11: the same for a user who is not root
 //	subids.go          11: which ids of the host a user may have
+//	idranges.go        11: --map=auto
 //	newuidmap.go       11: what other processes than the launcher must do
 //	hostobstacles.go   11: hosts that forbid user namespaces
 //	rootdir.go         10, 16: what is where, and what is missing there

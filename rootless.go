@@ -53,8 +53,8 @@ type rootless struct {
 	lacks    *lack     // why there is a single id
 }
 
-// userIDs is setIDs for a user who is not root: given are the --maps.
-func (c *config) userIDs(w *caller, given []idMap) error {
+// userIDs is setIDs for a user who is not root: given are the --maps, and auto is --map=auto.
+func (c *config) userIDs(w *caller, given []idMap, auto bool) error {
 	c.rootless = rootless{on: true, who: *w}
 	r := &c.rootless
 	self := [1]idMap{{outside: uint32(w.uid), count: 1}}
@@ -77,6 +77,19 @@ func (c *config) userIDs(w *caller, given []idMap) error {
 		if err := r.allowed(c.maps, c.gidMaps, &g); err != nil {
 			return err
 		}
+	case auto && w.maps:
+		if err := c.autoIDs(); err != nil {
+			return err
+		}
+		c.gidMaps = c.maps
+	case auto:
+		space, err := grantedSpace(&g)
+		if err != nil {
+			return err
+		}
+		c.ids = space.pick()
+		c.maps = c.ids.maps()
+		c.gidMaps = c.maps
 	case w.maps:
 		c.maps = defaultMaps()
 		c.gidMaps = c.maps

@@ -16,7 +16,7 @@ import (
 )
 
 // earlyFlags build the program as make does, but with symbols.
-var earlyFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=4 -E main.entry"}
+var earlyFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1 -E main.entry"}
 
 // harmless are the functions of the runtime that the compiler calls by itself and that
 // work before it has started: they use registers and the stack only. What begins with

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+)
+
+// A range that another run holds is not taken, one that a dead run has left is removed first,
+// and one that was given back can be had.
+func TestTakeIDs(t *testing.T) {
+	dir := t.TempDir()
+	a, b := notesIn(t, dir), notesIn(t, dir)
+	r := idRange{rootsSpace.first, rootsSpace.size}
+	if err := a.takeIDs(r); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.takeIDs(r); err != idsTaken {
+		t.Errorf("a range was taken twice: %v", err)
+	}
+	if err := b.takeIDs(idRange{r.first + r.count, r.count}); err != nil {
+		t.Errorf("the range beside it: %v", err)
+	}
+	a.giveIDs()
+	b.giveIDs()
+	if files := left(t, dir); len(files) != 0 {
+		t.Errorf("left: %q", files)
+	}
+	if err := a.takeIDs(r); err != nil {
+		t.Errorf("given back, and not to be had: %v", err)
+	}
+	// The launcher dies: the lock goes, the file stays.
+	sysClose(a.idsNote)
+	a.idsNote = 0
+	if err := b.takeIDs(r); err != idsTaken {
+		t.Errorf("a dead run's range was taken at once: %v", err)
+	}
+	if err := b.takeIDs(r); err != nil {
+		t.Errorf("a dead run's range is never to be had: %v", err)
+	}
+	b.giveIDs()
+}
+
+func TestPickedRanges(t *testing.T) {
+	seen := map[uint32]bool{}
+	for range 1000 {
+		r := rootsSpace.pick()
+		if r.first < 1879048192 || uint64(r.first)+uint64(r.count) > 2147352576 || (r.first-1879048192)%65536 != 0 || r.count != 65536 {
+			t.Fatalf("%+v", r)
+		}
+		seen[r.first] = true
+	}
+	if len(seen) < 700 { // of 4094; 888 are to be expected
+		t.Errorf("%d different ranges in 1000", len(seen))
+	}
+}
+
+// Ranges of a user's lie in what both files grant, and do not overlap.
+func TestGrantedSpace(t *testing.T) {
+	for _, c := range []struct {
+		uids, gids []idMap
+		want       string
+	}{
+		{list(idMap{0, 100000, 65536}), list(idMap{0, 100000, 65536}), "{100000 2001 32}"},
+		{list(idMap{0, 100000, 65536}), list(idMap{0, 150000, 65536}), "{150000 2001 7}"},
+		{list(idMap{0, 1000, 10}, idMap{0, 100000, 2001}), list(idMap{0, 100000, 2001}), "{100000 2001 1}"},
+		{list(idMap{0, 100000, 2000}), list(idMap{0, 100000, 2000}), ""},
+		{list(idMap{0, 100000, 65536}), list(idMap{0, 200000, 65536}), ""},
+		{nil, nil, ""},
+	} {
+		s, err := grantedSpace(&grants{uids: c.uids, gids: c.gids})
+		got := fmt.Sprint(s)
+		if err != nil {
+			got = ""
+		}
+		if got != c.want {
+			t.Errorf("%v and %v: %q, %v; want %q", c.uids, c.gids, got, err, c.want)
+		}
+	}
+}
