@@ -9,12 +9,7 @@ import (
 	"strings"
 )
 
-type planCmd struct {
-	runFlags
-	Explain bool `group:"print" help:"Say why each call is made."`
-	Chapter int  `placeholder:"N" group:"print" help:"Only the calls of the tutorial's step N, 7 to 16."`
-	JSON    bool `name:"json" group:"print" help:"One JSON object for each call, in an array."`
-}
+type planCmd struct{ planFlags }
 
 func (planCmd) Help() string {
 	return `The calls are in strace's notation and in order; the number is the one that an error of run quotes. 'host' marks what the launcher does from outside; everything else is done by the container's own first process, the init that it becomes, and the command's process. Names in capitals are descriptors and values that are known only when it runs.
@@ -26,7 +21,7 @@ Examples:
   tincan run -d -m /srv/debian -- true    the same calls, as they are made`
 }
 
-func (p *planCmd) print(w io.Writer) error {
+func (p *planFlags) print(w io.Writer) error {
 	if p.Step {
 		return fmt.Errorf("--step: for run only; plan makes no calls")
 	}
