@@ -69,9 +69,14 @@ func mountSetattr(target string, at int, set uint64) *step {
 // openPlace is openat2(2) of a place in the file system, which it keeps. A symlink anywhere on
 // the way is an error: what was looked at had none, so somebody has put it there since.
 func openPlace(file string) *step {
-	how := keep(unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
-	return call("openat2", unix.SYS_OPENAT2, atCwd(), cstring(file), mem(unsafe.Pointer(how), "{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_SYMLINKS}"), num(unsafe.Sizeof(*how)), no, no).
-		placing().hinted(hintOpenPlace)
+	return openPath(file, unix.RESOLVE_NO_SYMLINKS, "RESOLVE_NO_SYMLINKS").placing().hinted(hintOpenPlace)
+}
+
+// openPath is openat2(2) with O_PATH. resolve says which links are an error.
+func openPath(file string, resolve uint64, name string) *step {
+	how := keep(unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve})
+	return call("openat2", unix.SYS_OPENAT2, atCwd(), cstring(file),
+		mem(unsafe.Pointer(how), text("{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=", name, "}")), num(unsafe.Sizeof(*how)), no, no)
 }
 
 // openTree is open_tree(2): a copy of what is mounted at a place, attached nowhere, which it

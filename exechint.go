@@ -9,10 +9,7 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -23,7 +20,7 @@ import (
 // execStatus is the exit status for a command that could not be executed: 127 if it
 // is not there, 126 if it is.
 func (c *config) execStatus(file string, e syscall.Errno) int {
-	if e == unix.ENOENT && c.interpreterOf(file) == "" {
+	if i, _ := c.interpreterOf(file); e == unix.ENOENT && i == "" {
 		return 127
 	}
 	return 126
@@ -45,13 +42,15 @@ func ownCommand(name string) string {
 func (c *config) hintExec(file string, e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT:
-		if i := c.interpreterOf(file); i != "" {
+		if i, _ := c.interpreterOf(file); i != "" {
 			return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
 		}
 		if !strings.Contains(c.argv[0], "/") {
 			return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
 		}
 		return file + ": no such file in the container"
+	case unix.ELOOP:
+		return file + ": leads through a link of /proc to a file that is not the container's, as /proc/self/exe does to tincan's own, or through too many symlinks"
 	case unix.ENOEXEC:
 		return file + ": neither a program for this machine nor a script with a #! line; a script without one needs its shell named: sh " + file
 	case unix.EACCES:
@@ -68,8 +67,8 @@ func (c *config) hintExec(file string, e syscall.Errno) string {
 
 // noExec tells whether the file is on a mount whose programs are not to be executed.
 func (c *config) noExec(file string) bool {
-	fd, err := c.openInside(file, unix.O_PATH)
-	if err != nil {
+	fd, e := c.openInside(file, unix.O_PATH)
+	if e != 0 {
 		return false
 	}
 	defer unix.Close(fd)
@@ -80,8 +79,8 @@ func (c *config) noExec(file string) bool {
 // statInside looks a file up in the root directory or below an -a, as the container
 // would; nil if it cannot be found there.
 func (c *config) statInside(file string) *unix.Stat_t {
-	fd, err := c.openInside(file, unix.O_PATH)
-	if err != nil {
+	fd, e := c.openInside(file, unix.O_PATH)
+	if e != 0 {
 		return nil
 	}
 	defer unix.Close(fd)
@@ -90,87 +89,4 @@ func (c *config) statInside(file string) *unix.Stat_t {
 		return nil
 	}
 	return &st
-}
-
-func (c *config) openInside(file string, flags int) (int, error) {
-	flags |= unix.O_CLOEXEC
-	if flags&unix.O_PATH == 0 {
-		flags |= unix.O_NONBLOCK // whatever is there, opening it does not wait
-	}
-	how := &unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-	clean := path.Join("/", c.workdir, file)
-	if path.IsAbs(file) {
-		clean = path.Clean(file)
-	}
-	for i := len(c.adds) - 1; i >= 0; i-- {
-		rest, ok := below(clean, c.adds[i].target)
-		if !ok || c.adds[i].tmpfs {
-			continue
-		}
-		if rest == "" {
-			return unix.Open(c.adds[i].source, flags, 0)
-		}
-		dir, err := unix.Open(c.adds[i].source, unix.O_PATH|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return -1, err
-		}
-		defer unix.Close(dir)
-		return unix.Openat2(dir, rest, how)
-	}
-	dir, err := unix.Open(c.root.dir, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(dir)
-	return unix.Openat2(dir, clean, how)
-}
-
-// interpreterOf gives the interpreter that an existing program or script names, or
-// "" if the file is not there or names none.
-func (c *config) interpreterOf(file string) string {
-	fd, err := c.openInside(file, unix.O_RDONLY)
-	if err != nil {
-		return ""
-	}
-	f := os.NewFile(uintptr(fd), file)
-	defer f.Close()
-	var start [256]byte
-	n, _ := io.ReadFull(f, start[:])
-	if line, ok := strings.CutPrefix(string(start[:n]), "#!"); ok {
-		line, _, _ = strings.Cut(line, "\n")
-		if words := strings.Fields(line); len(words) > 0 {
-			return words[0]
-		}
-		return ""
-	}
-	return elfInterpreter(f, start[:n])
-}
-
-// elfInterpreter reads a 64-bit program's PT_INTERP: elf(5). start is the file's
-// beginning, with the header.
-func elfInterpreter(f io.ReaderAt, start []byte) string {
-	const (
-		ptInterp = 3
-		elfHead  = 64 // bytes of the header
-		progHead = 56 // bytes of a program header
-	)
-	le := binary.LittleEndian
-	if len(start) < elfHead || string(start[:6]) != "\x7fELF\x02\x01" {
-		return ""
-	}
-	offset, number := le.Uint64(start[32:]), int(le.Uint16(start[56:]))
-	for i := range min(number, 64) {
-		var p [progHead]byte
-		if _, err := f.ReadAt(p[:], int64(offset)+int64(i*progHead)); err != nil {
-			return ""
-		}
-		if size := le.Uint64(p[32:]); le.Uint32(p[:]) == ptInterp && size < unix.PathMax {
-			b := make([]byte, size)
-			if _, err := f.ReadAt(b, int64(le.Uint64(p[8:]))); err != nil {
-				return ""
-			}
-			return strings.TrimRight(string(b), "\x00")
-		}
-	}
-	return ""
 }

@@ -86,8 +86,12 @@ func (l *launch) stepFailed(r report) error {
 		}
 		e := l.stepError(s, errno)
 		switch {
-		case s.kind == executes:
-			file := gostring(s.args[0].p)
+		case s.kind == executes || s.kind == opensProgram && errno != unix.ENOSYS && errno != unix.EPERM:
+			at := 0
+			if s.kind == opensProgram {
+				at = 1 // behind AT_FDCWD
+			}
+			file := gostring(s.args[at].p)
 			e.hint = l.c.hintExec(file, errno)
 			return &exitError{l.c.execStatus(file, errno), e}
 		case s.kind == changesDir:

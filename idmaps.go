@@ -202,9 +202,10 @@ func (c *config) owner() (who string) {
 	return who
 }
 
-// hostRange is the first range of the host's ids, for a person.
+// hostRange is the host's ids of a map, for a person. Those of the default map are in one piece.
 func hostRange(maps []idMap) string {
-	return fmt.Sprintf("%d to %d", maps[0].outside, uint64(maps[0].outside)+uint64(maps[0].count)-1)
+	last := maps[len(maps)-1]
+	return fmt.Sprintf("%d to %d", maps[0].outside, uint64(last.outside)+uint64(last.count)-1)
 }
 
 func (c *config) notMapped(flag string, id int, maps []idMap) error {

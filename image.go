@@ -7,7 +7,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -162,7 +161,7 @@ func (m *image) checkInit() error {
 	}
 	start := &firstBytes{room: 4096}
 	e.body(start)
-	if i := elfInterpreter(bytes.NewReader(start.b), start.b); i != "" && m.entries[strings.TrimPrefix(i, "/")] == nil {
+	if i := elfInterpreter(-1, start.b); i != "" && m.entries[strings.TrimPrefix(i, "/")] == nil {
 		return fmt.Errorf("a program that needs %s, which is not in the image; one that is linked statically needs nothing", i)
 	}
 	return nil

@@ -153,7 +153,7 @@ func (m *machine) direct(argv []string) int {
 			return m.await(pid)
 		}
 		e := errnoOf(err)
-		if e == unix.ENOENT && c.interpreterOf(file) == "" && file != files[len(files)-1] {
+		if i, _ := c.interpreterOf(file); e == unix.ENOENT && i == "" && file != files[len(files)-1] {
 			continue
 		}
 		m.fail(&callError{call: fmt.Sprintf("execve(%s, %s, ENVP)", quote(file), vectorText(argv)), err: e, hint: hintDirect(c, file, e)})
@@ -164,7 +164,7 @@ func (m *machine) direct(argv []string) int {
 
 // hintDirect says what to do about a command that could not be executed.
 func hintDirect(c *config, file string, e syscall.Errno) string {
-	switch i := c.interpreterOf(file); {
+	switch i, _ := c.interpreterOf(file); {
 	case e == unix.ENOENT && i != "":
 		return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nput it into the image: tincan initramfs --add %s:%s", file, i, i, i)
 	case e == unix.ENOENT:

@@ -94,6 +94,7 @@
 //	rlimit.go          14: the limits of a process
 //	stats.go           14: what was used, and which limits were hit
 //	command.go         15: the command
+//	program.go         15: its file and its interpreters
 //	exechint.go        15: why execve refused it
 //
 // The run:

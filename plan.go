@@ -74,6 +74,7 @@ const (
 	pivots                    // pivot_root(2): what comes before it is on the host's side
 	changesDir                // chdir(2) to --workdir
 	tellsLauncher             // a write that the launcher waits for
+	opensProgram              // openat2(2) of the command's file, or of an interpreter
 	executes                  // execve(2) of the command
 
 	// Of the host's.

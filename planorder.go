@@ -34,6 +34,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p = p.with(14, command, rlimits(c.rlimits))
 	p = p.with(15, command, lastSteps(c, d))
 	p = p.with(12, command, appArmorLast(c.apparmor))
+	p = p.with(15, command, checkPrograms(candidates(c.argv[0], c.env), y.interpreters, c.passFDs))
 	p = p.with(13, command, filter(c, d))
 	p = p.with(15, command, execute(c.argv, c.env))
 	return p.with(14, after, leave(&c.group, y.toMake, y.root.dir))

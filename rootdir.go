@@ -43,6 +43,8 @@ type layout struct {
 	toMake    []mountPoint // in the root directory, by the launcher
 	private   []privateDir
 	adds      []addedPath
+
+	interpreters []string // of the command's file (program.go)
 }
 
 // rootEntry is an entry of the root directory of an assembled root.
@@ -192,6 +194,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 	if err := y.decideRoot(c.readOnly); err != nil {
 		return nil, err
 	}
+	y.interpreters = c.interpreters(candidates(c.argv[0], c.env))
 	return y, nil
 }
 

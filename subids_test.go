@@ -174,7 +174,7 @@ func TestRootsMaps(t *testing.T) {
 	defer func() { asCaller = was }()
 	asCaller = &caller{root: true}
 	c := &config{}
-	if err := c.setIDs(&runFlags{UID: 5}); err != nil || !slices.Equal(c.maps, []idMap{{0, 10000, 2000}}) || c.hostUID != 10005 || c.rootless.on {
+	if err := c.setIDs(&runFlags{UID: 5}); err != nil || !slices.Equal(c.maps, []idMap{{0, 10000, 2000}, {65534, 12000, 1}}) || c.hostUID != 10005 || c.rootless.on {
 		t.Errorf("%v %+v", err, c)
 	}
 }

@@ -226,7 +226,7 @@ func TestDefect18BareWorld(t *testing.T) {
 	}
 	got := ok(t, "-m", dir, "-u", "7", "--gid=9", "--", "sh", "-c",
 		`id -u; id -g; id -G; ls /proc/self/stat /sys/kernel >/dev/null && echo proc and sys; echo x >/dev/null; echo y >/tmp/f; cat /tmp/f; head -c2 /dev/zero | wc -c; ls /dev/pts/ptmx /dev/shm -d; cat /proc/self/uid_map`)
-	ids := map[string][][3]int{"": {{0, 10000, 2000}}, "single": {{7, 7, 1}}, "ranges": grantedMap(t)}[asUser]
+	ids := map[string][][3]int{"": {{0, 10000, 2000}, {65534, 12000, 1}}, "single": {{7, 7, 1}}, "ranges": grantedMap(t)}[asUser]
 	if want := "7\n9\n9\nproc and sys\ny\n2\n/dev/pts/ptmx\n/dev/shm\n" + idMapText(ids); got != want {
 		t.Errorf("%q\nwant %q", got, want)
 	}

@@ -5,10 +5,12 @@ package test
 
 import (
 	"bufio"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -548,6 +550,7 @@ func TestHole34IdsOfSomebody(t *testing.T) {
 	for _, c := range []struct{ file, line, want string }{
 		{"passwd", "joe:x:10000:10000::/home/joe:/bin/sh", "joe (/etc/passwd: 10000)"},
 		{"passwd", "ann:x:11999:11999::/home/ann:/bin/sh", "ann (/etc/passwd: 11999)"},
+		{"passwd", "sue:x:12000:12000::/home/sue:/bin/sh", "sue (/etc/passwd: 12000)"},
 		{"subuid", "eve:5000:5001", "eve (/etc/subuid: 5000)"},
 	} {
 		if c.file == "subuid" && !exists("/etc/subuid") {
@@ -561,7 +564,7 @@ func TestHole34IdsOfSomebody(t *testing.T) {
 			t.Errorf("%s: asked for: %v", c.line, r)
 		}
 	}
-	for _, line := range []string{"joe:x:9999:10000::/:/bin/sh", "joe:x:12000:12000::/:/bin/sh", "joe:x::::", "joe"} {
+	for _, line := range []string{"joe:x:9999:10000::/:/bin/sh", "joe:x:12001:12001::/:/bin/sh", "joe:x::::", "joe"} {
 		if r := (job{before: etc("passwd", line), args: []string{"-m", dir, "--", "echo", "ran"}}).run(t); r.status != 0 || r.err != "" {
 			t.Errorf("%s: %v", line, r)
 		}
@@ -712,4 +715,74 @@ func TestHole33OutlivesItsLauncher(t *testing.T) {
 	if r := tincan(t, "--no-init", "-m", dir, "--", "sh", "-c", "exit 7"); r.status != 7 {
 		t.Error(r)
 	}
+}
+
+// Until execve the process is tincan, and /proc/self/exe its file: no way of executing a command
+// leads there. Each of these ran tincan inside in 0.1.0.
+func TestHole39OwnFileInside(t *testing.T) {
+	dir := tree(t)
+	os.Symlink("/proc/self/exe", dir+"/bin/to-exe")
+	os.Symlink("to-exe", dir+"/bin/second")
+	for name, first := range map[string]string{
+		"script": "/proc/self/exe", "argument": "/proc/self/exe --", "behind-a-link": "/bin/to-exe", "thread": "/proc/thread-self/exe",
+		"dots": "/proc/1/../self/./exe", "two": "/bin/script", "blanks": " \t/proc/self/exe\t x",
+	} {
+		write(t, dir+"/bin/"+name, "#!"+first+"\n")
+		os.Chmod(dir+"/bin/"+name, 0o755)
+	}
+	loaded := elfWithInterpreter("/proc/self/exe")
+	write(t, dir+"/bin/loaded", string(loaded))
+	os.Chmod(dir+"/bin/loaded", 0o755)
+	noLeaks(t, dir)
+	for _, command := range []string{
+		"/proc/self/exe", "/proc/thread-self/exe", "/bin/to-exe", "/bin/second", "to-exe", "second",
+		"/bin/script", "/bin/argument", "/bin/behind-a-link", "/bin/thread", "/bin/dots", "/bin/two", "/bin/blanks", "script", "/bin/loaded",
+	} {
+		for _, more := range [][]string{nil, {"--no-init"}, {"--seccomp=none"}} {
+			r := tincan(t, append(append([]string{"-m", dir}, more...), "--", command, "--version")...)
+			wantFailure(t, r, 126, "RESOLVE_NO_MAGICLINKS", "ELOOP")
+		}
+	}
+	// The init is closed to the command, and what is given is not taken away.
+	wantFailure(t, tincan(t, "-m", dir, "--", "/proc/1/exe"), 126, "EACCES")
+	busybox, err := os.Open("/bin/busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busybox.Close()
+	for _, name := range []string{"/proc/self/fd/3", "/dev/fd/3"} {
+		if r := (job{files: []*os.File{busybox}, args: []string{"-m", dir, "--pass-fd=3", "--", name, "echo", "ran"}}).run(t); r.status != 0 && !strings.Contains(r.err+r.out, "applet not found") {
+			t.Errorf("--pass-fd=3 -- %s: %v", name, r)
+		}
+	}
+	if r := (job{in: busybox, args: []string{"-m", dir, "--", "/dev/stdin"}}).run(t); r.status == 126 {
+		t.Errorf("a program as standard input: %v", r)
+	}
+}
+
+// elfWithInterpreter is the beginning of a program that is linked dynamically.
+func elfWithInterpreter(name string) []byte {
+	b := make([]byte, 4096)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le := binary.LittleEndian
+	machine := map[string]uint16{"amd64": 62, "arm64": 183, "riscv64": 243}[runtime.GOARCH]
+	le.PutUint16(b[16:], 2) // ET_EXEC
+	le.PutUint16(b[18:], machine)
+	le.PutUint32(b[20:], 1)
+	le.PutUint64(b[24:], 0x10000)
+	le.PutUint64(b[32:], 64)
+	le.PutUint16(b[52:], 64)
+	le.PutUint16(b[54:], 56)
+	le.PutUint16(b[56:], 2)
+	header := func(at int, kind, flags uint32, offset, addr, size uint64) {
+		le.PutUint32(b[at:], kind)
+		le.PutUint32(b[at+4:], flags)
+		for i, v := range []uint64{offset, addr, addr, size, size, 4096} {
+			le.PutUint64(b[at+8+8*i:], v)
+		}
+	}
+	header(64, 3, 4, 2048, 0x10800, uint64(len(name)+1)) // PT_INTERP, behind the first 1024 bytes
+	header(120, 1, 5, 0, 0x10000, 4096)                  // PT_LOAD
+	copy(b[2048:], name)
+	return b
 }

@@ -1,0 +1,186 @@
+// Chapter 15: the program's file and its interpreters, before it is executed.
+//
+// execve(2) "Interpreter scripts", elf(5) PT_INTERP, openat2(2) RESOLVE_NO_MAGICLINKS, proc_pid_exe(5).
+//
+// Until execve the command's process is tincan, so /proc/self/exe leads to tincan's own file,
+// on the host. A command of that name, a symlink to it in somebody's root directory, a script
+// or a program that names it as its interpreter would all run the launcher's file inside. The
+// kernel opens them itself, so each is opened before, in the same way but for links of that kind.
+// Which interpreters there are the launcher finds out, by a look into the file.
+//
+// Differs from the tutorial: there, /proc/self/exe is the launcher.
+
+package main
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mostInterpreters is how many the kernel goes through: each may name another.
+const mostInterpreters = 5
+
+// openInside opens a file as the container would see it: in the root directory, or below an
+// -a. What is there is not waited for.
+func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
+	if flags&unix.O_PATH == 0 {
+		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
+	}
+	const within = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
+	name := file
+	if !hasPrefix(file, "/") {
+		name = text(withoutEnd(c.workdir, "/"), "/", file)
+	}
+	name = cleanPath(name)
+	for i := len(c.adds) - 1; i >= 0; i-- {
+		a := &c.adds[i]
+		rest, is := below(name, a.target)
+		if !is || a.tmpfs {
+			continue
+		}
+		if rest == "" {
+			return sysOpen(a.source, int(flags), 0)
+		}
+		dir, e := sysOpen(a.source, unix.O_PATH, 0)
+		if e != 0 {
+			return -1, e
+		}
+		fd, e := sysOpenat2(dir, rest, flags, within)
+		sysClose(dir)
+		return fd, e
+	}
+	dir := c.root.fd
+	if dir == 0 {
+		var e syscall.Errno
+		if dir, e = sysOpen(c.root.dir, unix.O_PATH|unix.O_DIRECTORY, 0); e != 0 {
+			return -1, e
+		}
+	}
+	fd, e := sysOpenat2(dir, name, flags, within)
+	if c.root.fd == 0 {
+		sysClose(dir)
+	}
+	return fd, e
+}
+
+// interpreterOf returns the interpreter that an existing program or script names, or "".
+// readable is false for a file that is not there, or not to be read by the launcher.
+func (c *config) interpreterOf(file string) (name string, readable bool) {
+	fd, e := c.openInside(file, unix.O_RDONLY)
+	if e != 0 {
+		return "", false
+	}
+	name = interpreterIn(fd)
+	sysClose(fd)
+	return name, true
+}
+
+// interpreterIn reads the interpreter's name from an open file.
+func interpreterIn(fd int) string {
+	start := space(1024) // most programs have it all here
+	n, e := sysPread(fd, start, 0)
+	if e != 0 {
+		return ""
+	}
+	line, script := cutPrefix(stringOf(start[:n]), "#!")
+	if !script {
+		return elfInterpreter(fd, start[:n])
+	}
+	line, _ = nextLine(line)
+	word, _ := field(line)
+	return word
+}
+
+// elfInterpreter reads a 64-bit program's PT_INTERP. start is the beginning of the file fd; fd is
+// -1 if that is all there is to look at.
+func elfInterpreter(fd int, start []byte) string {
+	const (
+		ptInterp = 3
+		elfHead  = 64 // bytes of the header
+		progHead = 56 // bytes of a program header
+	)
+	if len(start) < elfHead || !hasPrefix(stringOf(start), "\x7fELF\x02\x01") {
+		return ""
+	}
+	offset, headers := *(*uint64)(unsafe.Pointer(&start[32])), min(int(start[56])+int(start[57])<<8, 64)
+	for i := 0; i < headers; i++ {
+		h := space(progHead)
+		at := int(offset) + i*progHead
+		if at >= 0 && at <= len(start)-progHead {
+			h = start[at : at+progHead]
+		} else if n, e := sysPread(fd, h, at); e != 0 || n < progHead {
+			return ""
+		}
+		size, at := int(*(*uint64)(unsafe.Pointer(&h[32]))), int(*(*uint64)(unsafe.Pointer(&h[8])))
+		if *(*uint32)(unsafe.Pointer(&h[0])) != ptInterp {
+			continue
+		}
+		if size <= 0 || size >= unix.PathMax || at < 0 {
+			return ""
+		}
+		b := space(size)
+		if at <= len(start) && size <= len(start)-at {
+			b = start[at : at+size]
+		} else if n, e := sysPread(fd, b, at); e != 0 || n < size {
+			return ""
+		}
+		name, _, _ := cut(stringOf(b), "\x00")
+		return name
+	}
+	return ""
+}
+
+// interpreters are the files that the kernel goes through when it executes the command: the
+// interpreter of the first candidate that is there, that one's, and so on.
+func (c *config) interpreters(files []string) (found []string) {
+	for _, f := range files {
+		next, readable := c.interpreterOf(f)
+		for next != "" && len(found) < mostInterpreters {
+			found = add(found, next)
+			next, _ = c.interpreterOf(next)
+		}
+		if readable {
+			break
+		}
+	}
+	return found
+}
+
+// passedOn reports whether the file is a descriptor that the caller means to pass on, which is
+// reached by such a link.
+func passedOn(file string, passFDs []int) bool {
+	if file == "/dev/stdin" {
+		return true
+	}
+	n, is := cutPrefix(file, "/proc/self/fd/")
+	if !is {
+		n, is = cutPrefix(file, "/dev/fd/")
+	}
+	n, inside, _ := cut(n, "/") // or a program below a directory
+	fd, valid := number(n)
+	if !is || !valid {
+		return false
+	}
+	for _, p := range passFDs {
+		if p == int(fd) {
+			return true
+		}
+	}
+	return fd <= 2 && inside == ""
+}
+
+// checkPrograms opens what execve will open, and refuses links of /proc that lead to a file
+// rather than to a name.
+func checkPrograms(files, interpreters []string, passFDs []int) (steps []*step) {
+	for i, f := range addAll(addAll(nil, files), interpreters) {
+		if i < len(files) && passedOn(f, passFDs) {
+			continue
+		}
+		s := openPath(f, unix.RESOLVE_NO_MAGICLINKS, "RESOLVE_NO_MAGICLINKS").hinted(hintMountCalls).as(opensProgram).because("no program is reached by a link like /proc/self/exe, which is tincan's own file until execve")
+		s.may = unix.ENOENT // execve will say it
+		steps = add(steps, s)
+	}
+	return steps
+}
