@@ -120,6 +120,7 @@ func TestDependencies(t *testing.T) {
 	}
 	allowed := map[string]bool{
 		"tincan":                     true,
+		"github.com/alecthomas/kong": true,
 		"golang.org/x/net":           true,
 		"golang.org/x/sys":           true,
 	}

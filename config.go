@@ -12,11 +12,7 @@
 
 package main
 
-import (
-	"errors"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // config is a container to be: what the user asked for, made definite.
 type config struct {
@@ -59,16 +55,10 @@ type config struct {
 // newConfig turns flags into a config. It makes nothing, and is the same for `run` and
 // `plan`.
 func newConfig(f *runFlags) (*config, error) {
-	c := keep(config{mask: keep(uint64(0)), init: f.Init, readOnly: f.Ro, console: consolePath()})
+	c := keep(config{mask: keep(uint64(0)), init: f.Init, net: f.Net, readOnly: f.Ro, console: consolePath()})
 	err := checkDescriptors()
-	if err == nil && (f.User != nil || f.Caps != "" || f.StatusFD != nil || f.Quiet) {
-		err = fault(func() error { return errors.New("-u NAME, --caps, --status-fd, -q: not in this version yet") })
-	}
 	if err == nil {
 		err = c.setCommand(f)
-	}
-	if err == nil {
-		err = c.setNet(f)
 	}
 	if err == nil {
 		err = c.setHostname(f)

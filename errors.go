@@ -133,19 +133,13 @@ func errnoOf(err error) syscall.Errno {
 	return e
 }
 
-// exitError is a failure with an exit status of its own. Without an error inside, what there is
-// to say has been printed.
+// exitError is a run that failed with an exit status other than 125.
 type exitError struct {
 	status int
 	err    error
 }
 
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
+func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
 // Exit statuses of tincan's own (cli.md); they are those of timeout(1) and env(1).

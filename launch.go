@@ -95,8 +95,8 @@ func runEarly(args []string) (status int, done bool) {
 		}
 		args = args[1:]
 	}
-	f, err := readFlags(args, ofAll)
-	if err != nil || f.Debug || f.Step || f.SeccompLog || f.StatusFD != nil {
+	f := readFlags(args)
+	if f == nil || f.Debug || f.Step || f.SeccompLog {
 		return 0, false
 	}
 	return run(f)

@@ -29,8 +29,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// initCmd is `tincan init`. As PID 1 the words are read by parseInit; this is for
-// --help.
+// initCmd is `tincan init`. As PID 1 the words are read by parseInit; kong reads them
+// for --help, and where the process is not PID 1.
 type initCmd struct {
 	NoContainer bool     `help:"Run the command itself, without a container around it."`
 	Poweroff    string   `default:"always" enum:"never,always,on-success" placeholder:"never|always|on-success" help:"What to do at the end (${default})."`

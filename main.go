@@ -42,9 +42,6 @@
 // The chapters:
 //
 //	flags.go           1-4: the flags of run
-//	flagwords.go       1-4: what is said of a wrong command line
-//	flagfile.go        1-4: --config and --env-file
-//	flagreader.go      1-4: the command line of run and plan
 //	config.go          1-6: what was asked for, made definite
 //	ns.go              7-9, 11: socket pair, namespaces, hostname, ids
 //	idmaps.go          11: maps of ids
@@ -111,7 +108,6 @@
 //
 // The commands:
 //
-//	options.go         1-4: the flags of the other commands, and --help
 //	main.go            1-4: the command line
 //	planprint.go       tincan plan
 //	seccompcmd.go      tincan seccomp
@@ -131,9 +127,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
-	"unsafe"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
 )
 
 // version is set by the Makefile.
@@ -150,31 +147,27 @@ func main() {
 	os.Exit(tincan(os.Args[1:]))
 }
 
-// subcommands are tincan's own, in the order of --help.
-func subcommands() []subcommand {
-	var (
-		check     checkCmd
-		show      seccompShow
-		compile   seccompCompile
-		eval      seccompEval
-		initramfs initramfsCmd
-		first     initCmd
-	)
-	return []subcommand{
-		{"run", "Run a command in a new container (the default: 'run' may be left out).", &runCmd{}, nil},
-		{"plan", "Print every system call that run would make, in order, and make none.", &planCmd{}, nil},
-		{"check", "Say what this host supports, what is missing, and how to get it.", &check, func() error { return check.print(os.Stdout) }},
-		{"seccomp show", "Print a filter: its rules, its BPF, its size, and what it leaves open.", &show, func() error { return show.show(os.Stdout) }},
-		{"seccomp compile", "Write a filter as raw struct sock_filter, as bwrap --seccomp takes it.", &compile, func() error { return compile.compile(os.Stdout, os.Stderr) }},
-		{"seccomp eval", "Print what a filter does with a call: ALLOW, ERRNO(1), KILL_PROCESS...", &eval, func() error { return eval.eval(os.Stdout) }},
-		{"initramfs", "Write an initramfs with tincan as its /init, and the files given.", &initramfs, initramfs.write},
-		{"init", "Do the duties of a machine's PID 1 (automatic as PID 1).", &first, notFirst},
-	}
+// cli is the command line.
+type cli struct {
+	Run     runCmd     `cmd:"" help:"Run a command in a new container (the default: 'run' may be left out)."`
+	Plan    planCmd    `cmd:"" help:"Print every system call that run would make, in order, and make none."`
+	Seccomp seccompCmd `cmd:"" help:"Look at a system call filter, compile it, or ask it."`
+	Check   checkCmd   `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
+
+	Initramfs initramfsCmd `cmd:"" help:"Write an initramfs with tincan as its /init, and the files given."`
+	Init      initCmd      `cmd:"" help:"Do the duties of a machine's PID 1 (automatic as PID 1)."`
+
+	Version kong.VersionFlag `help:"Print the version."`
 }
 
-// notFirst is tincan init where it is not process 1.
-func notFirst() error {
-	return fmt.Errorf("init: this is process %d, and no machine's PID 1: for rdinit= or init= on the kernel's command line, or for exec at the end of a script that is /init", os.Getpid())
+// flagGroups are the headings in --help.
+var flagGroups = []kong.Group{
+	{Key: "root", Title: "What it sees:"},
+	{Key: "command", Title: "What runs:"},
+	{Key: "power", Title: "What it may do:"},
+	{Key: "limits", Title: "How much it may use:"},
+	{Key: "look", Title: "Watching it start:"},
+	{Key: "print", Title: "What is printed:"},
 }
 
 type runCmd struct {
@@ -195,41 +188,63 @@ Examples:
 // tincan is the whole program. It returns the exit status.
 func tincan(args []string) int {
 	args = withDefaultCommand(args)
-	var f *runFlags
-	var err error
-	switch args[0] {
-	case "run":
-		if f, err = readFlags(args[1:], ofAll); err == nil {
+	if args[0] == "run" {
+		if f := readFlags(args[1:]); f != nil {
 			status, _ := run(f)
 			return status
 		}
-	case "plan":
-		if f, err = readFlags(args[1:], ofPlan); err == nil {
-			err = (*planFlags)(unsafe.Pointer(f)).print(os.Stdout)
-		}
-	case "help":
-		if len(args) > 1 && !namesCommand(args[1:]) {
-			err = fmt.Errorf("help %s: tincan has no such command: it has %s", args[1], strings.Join(commandNames[:], ", "))
-			break
-		}
-		err = runOwn(subcommands(), append(slices.Clone(args[1:]), "--help"), os.Stdout)
-	case "version":
-		if len(args) > 1 {
-			err = fmt.Errorf("version %s: nothing stands behind tincan version", args[1])
-			break
-		}
-		err = printVersion(os.Stdout)
-	default:
-		err = runOwn(subcommands(), args, os.Stdout)
 	}
-	var wanted *helpWanted
-	if errors.As(err, &wanted) {
-		err = runOwn(subcommands(), []string{args[0], wanted.flag}, os.Stdout)
+	var c cli
+	parser, err := kong.New(&c, options()...)
+	if err != nil {
+		return failed(err)
+	}
+	ctx, err := parser.Parse(args)
+	if err == nil {
+		err = errors.Join(c.Run.unchanged(args), c.Plan.unchanged(args))
+	}
+	if err != nil {
+		return failed(explainUsage(err))
+	}
+	switch strings.Fields(ctx.Command())[0] {
+	case "run":
+		status, _ := run(&c.Run.runFlags)
+		return status
+	case "plan":
+		err = c.Plan.print(os.Stdout)
+	case "check":
+		return c.Check.print(os.Stdout)
+	case "seccomp":
+		err = ctx.Run()
+	case "initramfs":
+		err = c.Initramfs.write()
+	case "init":
+		err = fmt.Errorf("init: this is process %d, and no machine's PID 1: for rdinit= or init= on the kernel's command line, or for exec at the end of a script that is /init", os.Getpid())
 	}
 	if err != nil {
 		return failed(err)
 	}
 	return 0
+}
+
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("tincan"),
+		kong.Description("Run a command in a container made of plain Linux system calls, or list the calls first.\n\n" +
+			"Without a command's name, 'run' is meant: tincan -- COMMAND. Try: tincan -- sh"),
+		kong.Exit(exit),
+		kong.Vars{"version": "tincan " + version},
+		kong.ExplicitGroups(flagGroups),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	}
+}
+
+// exit is what kong ends with after --help and --version.
+func exit(status int) {
+	if theMachine != nil {
+		theMachine.end(status)
+	}
+	os.Exit(status)
 }
 
 // withDefaultCommand puts `run` in front where no command is named.
@@ -240,20 +255,50 @@ func withDefaultCommand(args []string) []string {
 	return append([]string{"run"}, args...)
 }
 
-// commandNames are tincan's own commands.
-var commandNames = [...]string{"run", "plan", "check", "seccomp", "initramfs", "init", "help", "version"}
-
 // namesCommand reports whether the first word is a command of tincan's own.
 func namesCommand(args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	for _, name := range commandNames {
-		if args[0] == name {
-			return true
+	switch args[0] {
+	case "run", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
+		return true
+	}
+	return false
+}
+
+// AfterApply is called by kong once the flags are set. It passes the -- before
+// COMMAND through with the rest, and that is not wanted.
+func (f *runFlags) AfterApply() error {
+	if len(f.Args) > 0 && f.Args[0] == "--" {
+		f.Args = f.Args[1:]
+	}
+	return nil
+}
+
+// unchanged puts the command back as it was given. kong passes every word through JSON,
+// which has no way to say what is not UTF-8, and names of files may be anything.
+func (f *runFlags) unchanged(args []string) error {
+	if len(f.Args) == 0 {
+		return nil
+	}
+	first := len(args) - len(f.Args)
+	copy(f.Args, args[first:])
+	for _, a := range args[:first] {
+		if !utf8.ValidString(a) {
+			return fmt.Errorf("%s: not UTF-8; in one letter's flags, and beside --help and the like, such a value cannot be told: write --FLAG=VALUE", quote(a))
 		}
 	}
-	return args[0] == "--help" || args[0] == "-h" || args[0] == "--version"
+	return nil
+}
+
+// explainUsage adds to kong's message where to look.
+func explainUsage(err error) error {
+	var p *kong.ParseError
+	if errors.As(err, &p) {
+		return errors.New(err.Error() + "; see tincan --help")
+	}
+	return err
 }
 
 // failed says why and gives the status: tincan's own, or that of a command that
@@ -261,9 +306,7 @@ func namesCommand(args []string) bool {
 //
 //tincan:runtime
 func failed(err error) int {
-	if err.Error() != "" {
-		say("%v", err)
-	}
+	say("%v", err)
 	if theMachine != nil {
 		theMachine.failure = err.Error()
 	}

@@ -75,16 +75,6 @@ func randomHostname() string {
 	return text(adjectives[b[0]%16], "-", nouns[b[0]>>4%8], "-", decimal(int(b[1])))
 }
 
-// setNet reads --net.
-func (c *config) setNet(f *runFlags) error {
-	if c.net = f.Net; c.net != "none" && c.net != "host" {
-		return fault(func() error {
-			return fmt.Errorf("--net=%s: none, which is a network of its own with the loopback, or host, which is this host's", f.Net)
-		})
-	}
-	return nil
-}
-
 // setHostname reads --hostname. The name is a directory of cgroupfs as well, and is passed
 // to sethostname(2), which takes 64 bytes.
 func (c *config) setHostname(f *runFlags) error {

@@ -9,7 +9,12 @@ import (
 	"strings"
 )
 
-type planCmd struct{ planFlags }
+type planCmd struct {
+	runFlags
+	Explain bool `group:"print" help:"Say why each call is made."`
+	Chapter int  `placeholder:"N" group:"print" help:"Only the calls of the tutorial's step N, 7 to 16."`
+	JSON    bool `name:"json" group:"print" help:"One JSON object for each call, in an array."`
+}
 
 func (planCmd) Help() string {
 	return `The calls are in strace's notation and in order; the number is the one that an error of run quotes. 'host' marks what the launcher does from outside; everything else is done by the container's own first process, the init that it becomes, and the command's process. Names in capitals are descriptors and values that are known only when it runs.
@@ -21,7 +26,7 @@ Examples:
   tincan run -d -m /srv/debian -- true    the same calls, as they are made`
 }
 
-func (p *planFlags) print(w io.Writer) error {
+func (p *planCmd) print(w io.Writer) error {
 	if p.Step {
 		return fmt.Errorf("--step: for run only; plan makes no calls")
 	}

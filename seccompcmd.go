@@ -6,12 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+type seccompCmd struct {
+	Show    seccompShow    `cmd:"" help:"Print a filter: its rules, its BPF, its size, and what it leaves open."`
+	Compile seccompCompile `cmd:"" help:"Write a filter as raw struct sock_filter, as bwrap --seccomp takes it."`
+	Eval    seccompEval    `cmd:"" help:"Print what a filter does with a call: ALLOW, ERRNO(1), KILL_PROCESS..."`
+}
 
 // profileFor are the flags that all three share.
 type profileFor struct {
@@ -54,6 +61,9 @@ type seccompShow struct {
 	Profile string `arg:"" optional:"" default:"default" help:"default, tutorial, none, or a profile's file."`
 	profileFor
 }
+
+// Run is kong's.
+func (c *seccompShow) Run() error { return c.show(os.Stdout) }
 
 func (c *seccompShow) show(out io.Writer) error {
 	p, warnings, a, err := c.read(c.Profile)
@@ -122,6 +132,9 @@ type seccompCompile struct {
 	profileFor
 }
 
+// Run is kong's.
+func (c *seccompCompile) Run() error { return c.compile(os.Stdout, os.Stderr) }
+
 func (c *seccompCompile) compile(out, errs io.Writer) error {
 	p, warnings, _, err := c.read(c.Profile)
 	if err != nil {
@@ -163,6 +176,9 @@ type seccompEval struct {
 	Args    []string `arg:"" optional:"" help:"Its arguments: numbers, also 0x and 0 for octal; missing ones are 0."`
 	profileFor
 }
+
+// Run is kong's.
+func (c *seccompEval) Run() error { return c.eval(os.Stdout) }
 
 func (c *seccompEval) eval(out io.Writer) error {
 	p, _, a, err := c.read(c.Profile)
