@@ -141,7 +141,13 @@ func (c *config) setEnv(f *runFlags) error {
 
 // setWorkdir reads --workdir.
 func (c *config) setWorkdir(f *runFlags) error {
-	c.workdir = f.Workdir
+	if c.workdir = f.Workdir; f.Workdir == "/" && f.Here != "" {
+		for i := range c.adds {
+			if c.adds[i].here {
+				c.workdir = c.adds[i].target
+			}
+		}
+	}
 	if !hasPrefix(c.workdir, "/") {
 		return fault(func() error {
 			return fmt.Errorf("--workdir=%s: not an absolute path of the container: it begins with /", f.Workdir)

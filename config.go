@@ -20,6 +20,7 @@ type config struct {
 	root     root
 	readOnly bool
 	adds     []addedPath
+	idmaps   []idmapping
 	console  string // the terminal's path, if there is one
 
 	// What runs.
@@ -95,6 +96,9 @@ func newConfig(f *runFlags) (*config, error) {
 	}
 	if err == nil {
 		err = c.setSeccomp(f)
+	}
+	if err == nil {
+		err = c.checkSetID(f)
 	}
 	if err != nil {
 		c.close()

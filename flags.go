@@ -11,13 +11,17 @@
 package main
 
 import (
+	"errors"
 	"unsafe"
+
+	"github.com/alecthomas/kong"
 )
 
 // runFlags are the flags of run, and of everything that runs or plans.
 type runFlags struct {
 	Mount *string  `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home and /root."`
-	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name)."`
+	Add   []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro][:idmap]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name). With :idmap its owner is the command's user inside, and what the command makes there is the owner's."`
+	Here  hereFlag `group:"root" help:"The current directory at its own path, and the command starts in it. It can be written, also by root's container (as with :idmap); --here=ro: only read."`
 	Ro    bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
 	Tmpfs []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`
 
@@ -59,6 +63,25 @@ type runFlags struct {
 	Args []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its arguments."`
 }
 
+// hereFlag is --here[=ro]: "" where it is not given, "rw" without a value.
+type hereFlag string
+
+// IsBool reports that the flag does without a value.
+func (*hereFlag) IsBool() bool { return true }
+
+// Decode is called by kong.
+func (h *hereFlag) Decode(ctx *kong.DecodeContext) error {
+	if *h = "rw"; ctx.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	value := ""
+	err := ctx.Scan.PopValueInto("ro", &value)
+	if *h = hereFlag(value); value == "" && err == nil {
+		err = errors.New("an empty value: --here, or --here=ro")
+	}
+	return err
+}
+
 // valueKind is the type of a flag's field.
 type valueKind uint8
 
@@ -71,6 +94,7 @@ const (
 	isNumber                       // int
 	isGivenNumber                  // *int
 	isNumbers                      // []int
+	isHere                         // hereFlag
 )
 
 // flagTable lists the names of run's flags, without their dashes, and where in runFlags
@@ -84,6 +108,7 @@ var flagTable = [...]struct {
 	{"mount", isGiven, unsafe.Offsetof(runFlags{}.Mount)},
 	{"a", isList, unsafe.Offsetof(runFlags{}.Add)},
 	{"add", isList, unsafe.Offsetof(runFlags{}.Add)},
+	{"here", isHere, unsafe.Offsetof(runFlags{}.Here)},
 	{"ro", isSet, unsafe.Offsetof(runFlags{}.Ro)},
 	{"tmpfs", isList, unsafe.Offsetof(runFlags{}.Tmpfs)},
 	{"c", isGiven, unsafe.Offsetof(runFlags{}.Command)},
@@ -165,6 +190,14 @@ func readFlags(args []string) *runFlags {
 				return nil
 			}
 			*(*bool)(to) = kind == isSet
+			continue
+		case kind == isHere:
+			if *(*hereFlag)(to) = "rw"; given {
+				*(*hereFlag)(to) = hereFlag(value)
+			}
+			if given && value == "" {
+				return nil
+			}
 			continue
 		case !given && (len(args) == 0 || hasPrefix(args[0], "-")):
 			return nil

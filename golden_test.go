@@ -100,6 +100,16 @@ func goldenSets(t *testing.T) []goldenSet {
 		{"apparmor-file", "--apparmor=boxed, before Linux 6.8", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
 		}, func(c *config, _ *fds) { c.apparmor = appArmor{profile: "boxed"} }, 0, false, admin},
+		{"idmapped", "directories of other users, :idmap", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
+			f.Add = []string{at("src") + ":/tmp/one:idmap", at("src/sub") + ":/tmp/two:ro:idmap"}
+		}, func(c *config, _ *fds) {
+			for i, uid := range []uint32{1000, 1001} {
+				owner := []idMap{{uid, 10000, 1}}
+				c.adds[i].idmap, c.adds[i].owner = i+1, owner
+				c.idmaps = append(c.idmaps[:i], idmapping{owner, []idMap{{100, 10000, 1}}})
+			}
+		}, 0, false, admin},
 		{"rootless-single", "not root, with no id but one's own: tincan -m ROOT -u 7 -- id", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup, f.UID = new(at("full")), []string{"id"}, true, 7
 		}, nil, 0, false, caller{uid: 2000, gid: 2000}},

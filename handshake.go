@@ -94,6 +94,8 @@ func (l *launch) stepFailed(r report) error {
 			file := gostring(s.args[at].p)
 			e.hint = l.c.hintExec(file, errno)
 			return &exitError{l.c.execStatus(file, errno), e}
+		case s.kind == mapsIDs:
+			e.hint = l.c.hintIdmap(s, errno)
 		case s.kind == changesDir:
 			e.hint = l.c.hintWorkdir(errno)
 		case l.c.rootless.on && s.chapter < 11 && s.advice(errno) == "": // namespaces, hostname, mounts

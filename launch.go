@@ -303,6 +303,8 @@ func (l *launch) chapterDo(s *step) error {
 		return l.makeGroup()
 	case makesPoint:
 		return l.ledger.makePoint(l.y, s.file, s.dir)
+	case makesIdmap:
+		return l.makeIdmap(s)
 	case spawns:
 		return l.startHelper(s)
 	case mapsInner:

@@ -47,6 +47,13 @@ func (l *launch) open() error {
 			l.fds.group = add(l.fds.group, n)
 		}
 	}
+	for range l.c.idmaps {
+		n, err := l.reserve()
+		if err != nil {
+			return err
+		}
+		l.fds.idmaps = add(l.fds.idmaps, n)
+	}
 	if l.c.listens() {
 		n, err := l.reserve()
 		if err != nil {

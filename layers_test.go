@@ -29,6 +29,7 @@ var upward = map[string][]string{
 	"cgroupdelegate.go": {"launch.go"},
 	"cgroupdirs.go":     {"launch.go"},
 	"mountverify.go":    {"launch.go"},
+	"mountidmap.go":     {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.
 	"seccompstep.go": {"seccomplog.go"},

@@ -55,6 +55,7 @@
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev
 //	hidehomes.go       10: what of a user's own the host's tree does not show
+//	mountidmap.go      16: idmapped mounts
 //	mountadd.go        16: added paths
 //	mountpoints.go     10, 16: mount points that are made and removed
 //	mountverify.go     10: is everything where it should be?
@@ -182,7 +183,7 @@ Examples:
   tincan -- bash                          a shell on this host's own tree, read-only
   tincan -m /srv/debian -- apt list       a command in a root directory
   tincan -m /srv/empty -a /lib:/lib -a /lib64:/lib64 -a /bin/sh:/bin/sh:ro -- /bin/sh
-  tincan --memory=64M --timeout=10s -- ./untrusted`
+  tincan --here --memory=64M --timeout=10s -- ./untrusted      a program of the current directory`
 }
 
 // tincan is the whole program. It returns the exit status.

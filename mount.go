@@ -32,7 +32,7 @@ const (
 )
 
 // mounts is step 10, with step 16 at the place where the host is still in reach.
-func mounts(c *config, y *layout) []*step {
+func mounts(c *config, y *layout, d *fds) []*step {
 	owner := c.tmpfsOwner()
 	steps := list(mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
 		because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate))
@@ -44,7 +44,7 @@ func mounts(c *config, y *layout) []*step {
 	steps = addAll(steps, private(y.private, owner))
 	steps = addAll(steps, devices(c))
 	steps = addAll(steps, sysfs(c))
-	for _, s := range added(y.adds, owner) {
+	for _, s := range added(y.adds, owner, d) {
 		s.chapter = 16
 		steps = add(steps, s)
 	}
@@ -152,21 +152,29 @@ func rootAttributes(readOnly bool) uint64 {
 // bind mounts a file or directory of the host, and what is mounted below it. It is eight
 // calls, so that no name is resolved twice and no symlink is followed that somebody puts in
 // the way: the source is opened, its mount is copied, the copy gets its attributes while it is
-// nowhere, the place is opened, and the copy is put there.
-func bind(source, target string, attr uint64, why string) []*step {
+// nowhere, the place is opened, and the copy is put there. idmap is a ninth, or nil.
+func bind(source, target string, attr uint64, idmap *step, why string) []*step {
+	if idmap != nil {
+		attr |= unix.MOUNT_ATTR_IDMAP
+	}
 	moved := moveMount("").because("and so there is no moment at which it is there without them")
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: target, attr: attr})
-	return list(
+	steps := list(
 		openPlace(hostPath(source)).because(why),
 		openTree("", true).because("a copy of the mount, attached nowhere"),
 		closeFD(keptPlace()),
-		treeSetattr(attr).because("its attributes"),
+		treeSetattr(attr&^unix.MOUNT_ATTR_IDMAP).because("its attributes"),
+	)
+	if idmap != nil {
+		steps = add(steps, idmap)
+	}
+	return addAll(steps, list(
 		openPlace(target).because("its place in the container"),
 		moved,
 		closeFD(keptPlace()),
 		closeFD(keptTree()),
-	)
+	))
 }
 
 // hostPath is an absolute path of the host, relative to the host's /proc.
@@ -236,7 +244,7 @@ func sysfs(c *config) []*step {
 // own the network namespace, since sysfs lists the network's interfaces. The host's groups
 // in it are covered.
 func hostSys(groupVersion int) []*step {
-	steps := bind("/sys", "/sys", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
+	steps := bind("/sys", "/sys", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC, nil,
 		"programs look here for processors and devices; the host's own, since the network is the host's")
 	if groupVersion != 2 {
 		steps = add(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).

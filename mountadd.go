@@ -26,16 +26,27 @@ type addedPath struct {
 	text     string // the flag as given
 	source   string // -a: absolute, symlinks resolved
 	readOnly bool
-	device   bool   // the source is a device node: it shall work
+	device   bool // the source is a device node: it shall work
+	here     bool // --here
+	idmap    int  // which user namespace it is mounted with, from 1 (mountidmap.go), and then
+	owner    []idMap
+	system   bool   // root or a user of the system's is the owner
 	tmpfs    bool   // --tmpfs, and then
 	size     string // bytes, or empty for the kernel's default: half the memory
 }
 
-// setAdds reads -a and --tmpfs.
+// setAdds reads -a, --here and --tmpfs.
 func (c *config) setAdds(f *runFlags) error {
 	var all []addedPath
+	if f.Here != "" {
+		a, err := c.hereAdd(f)
+		if err != nil {
+			return err
+		}
+		all = add(all, a)
+	}
 	for _, s := range f.Add {
-		a, err := parseAdd(s)
+		a, err := c.parseAdd(s)
 		if err != nil {
 			return err
 		}
@@ -70,8 +81,8 @@ func slashes(p string) int {
 	return n
 }
 
-// parseAdd reads HOST:CONTAINER[:ro]; `\:` is a colon of a name.
-func parseAdd(s string) (a addedPath, err error) {
+// parseAdd reads HOST:CONTAINER[:ro][:idmap]; `\:` is a colon of a name.
+func (c *config) parseAdd(s string) (a addedPath, err error) {
 	a.text = text("-a ", s)
 	parts := splitColons(s)
 	switch {
@@ -79,12 +90,19 @@ func parseAdd(s string) (a addedPath, err error) {
 		return a, fault(func() error {
 			return fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance %s:%s (a colon in a name is written \\:)", s, s, s)
 		})
-	case len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw"):
-		a.readOnly = parts[2] == "ro"
-	case len(parts) > 2:
-		return a, fault(func() error {
-			return fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) can stand there (a colon in a name is written \\:)", s, parts[2])
-		})
+	}
+	mode, mapped := false, false
+	for _, word := range parts[2:] {
+		switch {
+		case !mode && (word == "ro" || word == "rw"):
+			mode, a.readOnly = true, word == "ro"
+		case !mapped && word == "idmap":
+			mapped = true
+		default:
+			return a, fault(func() error {
+				return fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) and idmap can stand there, each once (a colon in a name is written \\:)", s, word)
+			})
+		}
 	}
 	if parts[0] == "" {
 		return a, fault(func() error { return fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s) })
@@ -104,7 +122,10 @@ func parseAdd(s string) (a addedPath, err error) {
 	if a.target, err = parseTarget(parts[1]); err != nil {
 		return a, fault(func() error { return fmt.Errorf("-a %s: %w", s, err) })
 	}
-	return a, nil
+	if mapped {
+		err = c.mapOwner(&a, &st)
+	}
+	return a, err
 }
 
 // noPath returns the error for a path that cannot be resolved: it names the part that is
@@ -201,7 +222,7 @@ func splitColons(s string) []string {
 }
 
 // added is step 16. Its mount points are made in the tmpfs that they stand in, if any.
-func added(adds []addedPath, owner tmpfsOwner) []*step {
+func added(adds []addedPath, owner tmpfsOwner, d *fds) []*step {
 	var steps []*step
 	for i := range adds {
 		a := &adds[i]
@@ -217,7 +238,11 @@ func added(adds []addedPath, owner tmpfsOwner) []*step {
 		if a.readOnly {
 			attr |= unix.MOUNT_ATTR_RDONLY
 		}
-		steps = addAll(steps, bind(a.source, a.target, attr, a.text))
+		idmap := (*step)(nil)
+		if a.idmap > 0 {
+			idmap = treeIdmap(d, a.idmap, a.source, a.owner)
+		}
+		steps = addAll(steps, bind(a.source, a.target, attr, idmap, a.text))
 	}
 	return steps
 }

@@ -54,7 +54,7 @@ func mountOptions(attr uint64) string {
 	for _, o := range [...]struct {
 		bit  uint64
 		name string
-	}{{unix.MS_RDONLY, "ro "}, {unix.MS_NOSUID, "nosuid "}, {unix.MS_NODEV, "nodev "}, {unix.MS_NOEXEC, "noexec "}} {
+	}{{unix.MS_RDONLY, "ro "}, {unix.MS_NOSUID, "nosuid "}, {unix.MS_NODEV, "nodev "}, {unix.MS_NOEXEC, "noexec "}, {unix.MOUNT_ATTR_IDMAP, "idmapped "}} {
 		if attr&o.bit != 0 {
 			s = text(s, o.name)
 		}

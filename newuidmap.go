@@ -33,14 +33,14 @@ type copied struct {
 	reports    int // the reading end of its pipe
 }
 
-// startCopy starts one. A copy that is to become a program ends with execve, any other
+// startCopy starts one, in new namespaces if there are kinds. A copy that is to become a program ends with execve, any other
 // with exit_group.
-func (l *launch) startCopy(steps []*step, mask *uint64) (*copied, error) {
+func (l *launch) startCopy(kinds uintptr, steps []*step, mask *uint64) (*copied, error) {
 	pipe, e := sysPipe(0)
 	if e != 0 {
 		return nil, failedCall("pipe2", "", "O_CLOEXEC", e)
 	}
-	pid, pidfd, e := startChild(0, keep(childPlan{setup: steps, report: uintptr(pipe[1])}), -1, mask, &l.signals)
+	pid, pidfd, e := startChild(kinds, keep(childPlan{setup: steps, report: uintptr(pipe[1])}), -1, mask, &l.signals)
 	sysClose(pipe[1])
 	if e != 0 {
 		sysClose(pipe[0])
@@ -94,7 +94,7 @@ func (l *launch) startHelper(s *step) error {
 	}
 	steps = add(steps, sigmask(mask))
 	steps = add(steps, execve(s.file, cstrings(argv), cstrings(callerEnv())))
-	p, err := l.startCopy(steps, mask)
+	p, err := l.startCopy(0, steps, mask)
 	if err != nil {
 		sysClose(says)
 		return err
@@ -291,7 +291,7 @@ func (l *launch) writeInnerMaps() error {
 	steps = addAll(steps, writeMap(text(dir, "uid_map"), mapLines(identity(l.c.maps))))
 	steps = addAll(steps, writeMap(text(dir, "gid_map"), mapLines(identity(l.c.gidMaps))))
 	steps = add(steps, call("exit_group", unix.SYS_EXIT_GROUP, num(0), no, no, no, no, no))
-	p, err := l.startCopy(steps, one[uint64]())
+	p, err := l.startCopy(0, steps, one[uint64]())
 	sysClose(outer)
 	if err != nil {
 		return err

@@ -76,12 +76,14 @@ const (
 	tellsLauncher             // a write that the launcher waits for
 	opensProgram              // openat2(2) of the command's file, or of an interpreter
 	executes                  // execve(2) of the command
+	mapsIDs                   // mount_setattr(2) with a user namespace (mountidmap.go)
 
 	// Of the host's.
 	writesFile   // the text args[1] to a file
 	makesLeaf    // the launcher's own group (cgroupdelegate.go)
 	makesGroup   // the group's directories
 	makesPoint   // a missing mount point (mountpoints.go)
+	makesIdmap   // a user namespace for idmapped mounts (mountidmap.go)
 	clones       // clone3(2): the container's first process
 	watches      // clone(2): a monitor for it, if it has no init
 	spawns       // newuidmap or newgidmap (newuidmap.go)
@@ -138,9 +140,9 @@ type deed struct {
 	file       string  // in where; of spawns, the program; of makesPoint, its place in the container
 	optional   bool    // a write of a default to a file that some kernels do not have
 	dir        bool    // of makesPoint: a directory, else a file
-	maps       []idMap // of spawns, and mapFile which of the two: uid_map or gid_map
+	maps       []idMap // of spawns, and mapFile which of the two: uid_map or gid_map; of mapsIDs, the owner
 	mapFile    string
-	attr       uint64 // of a move_mount, whose file is the place in the container
+	attr       uint64 // of a move_mount, whose file is the place in the container; of makesIdmap, which one
 }
 
 func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
@@ -298,4 +300,5 @@ type fds struct {
 	outs          [3]int
 	listener      int   // where the child puts the filter's listener (--seccomp-log)
 	group         []int // the file tasks of each version 1 group
+	idmaps        []int // the user namespaces of idmapped mounts
 }

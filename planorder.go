@@ -15,6 +15,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p := plan(grow([]*step(nil), 220))
 	p = p.with(14, host, resources(&c.group))
 	p = p.with(10, host, mountPoints(y))
+	p = p.with(16, host, holders(c))
 	p = p.with(8, host, cloneStep(c))
 	p = p.with(7, child, beginning(d))
 	p = p.with(11, child, outerNamespace(c, d)) // not for root: see rootless.go
@@ -23,7 +24,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p = p.with(8, child, sessionKeyring())
 	p = p.with(9, child, hostname(c.hostname))
 	p = p.with(8, child, loopback(c.net))
-	p = p.with(10, child, mounts(c, y))
+	p = p.with(10, child, mounts(c, y, d))
 	p = p.with(11, child, userns(c, d))
 	p = p.with(12, child, bounding(c.keep, c.lastCap))
 	p = p.with(11, child, ids(c, d))

@@ -40,9 +40,9 @@ func TestAdds(t *testing.T) {
 		{"/dev/null:/dev/zero", "/dev/null", "/dev/zero", false, false, true},
 		{dir + ":/process", dir, "/process", true, false, false}, // not below /proc
 	} {
-		a, err := parseAdd(c.in)
+		a, err := new(config).parseAdd(c.in)
 		if err != nil || a.source != c.source || a.target != c.target || a.dir != c.dir || a.readOnly != c.ro || a.device != c.device {
-			t.Errorf("parseAdd(%q) = %+v, %v", c.in, a, err)
+			t.Errorf("new(config).parseAdd(%q) = %+v, %v", c.in, a, err)
 		}
 	}
 	for in, why := range map[string]string{
@@ -67,7 +67,7 @@ func TestAdds(t *testing.T) {
 		"file:/sys/x":     "/sys is its own",
 		"file:/dev":       "/dev is its own",
 	} {
-		_, err := parseAdd(in)
+		_, err := new(config).parseAdd(in)
 		refuses(t, in, err, why)
 		if err != nil && !strings.HasPrefix(err.Error(), "-a "+in+": ") {
 			t.Errorf("%q does not name the flag", err)
@@ -112,7 +112,7 @@ func FuzzParseAdd(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		a, err := parseAdd(s)
+		a, err := new(config).parseAdd(s)
 		if err != nil {
 			return
 		}

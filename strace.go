@@ -57,8 +57,10 @@ func showClone(a arg) string {
 	return "{flags=" + flagText(a.n, cloneFlags) + ", exit_signal=SIGCHLD}"
 }
 
-func showMountAttr(a arg) string {
-	return "{attr_set=" + flagText(uintptr((*unix.MountAttr)(a.p).Attr_set), mountAttrs) + ", attr_clr=0, propagation=0 /* MS_??? */, userns_fd=0}"
+func showMountAttr(a arg) string { return mountAttrText((*unix.MountAttr)(a.p).Attr_set, "0") }
+
+func mountAttrText(set uint64, userns string) string {
+	return "{attr_set=" + flagText(uintptr(set), mountAttrs) + ", attr_clr=0, propagation=0 /* MS_??? */, userns_fd=" + userns + "}"
 }
 
 func showRlimit(a arg) string {

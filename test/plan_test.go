@@ -36,6 +36,7 @@ func TestPlanIsWhatHappens(t *testing.T) {
 		"caps":       append(m, "--cap-add=SYS_ADMIN", "--cap-drop=CHOWN", "-w", "/etc"),
 		"all caps":   append(m, "--cap-add=ALL"),
 		"no caps":    append(m, "--cap-drop=ALL"),
+		"idmapped":   append(m, idmapped(t, added)...),
 		"odd names":  append(m, "--hostname=a\"b\\c\x01é", "--tmpfs=/x y\tz"),
 		"host":       {"-a", added + ":/tmp/x"},
 		"host, path": nil,
@@ -55,6 +56,15 @@ func TestPlanIsWhatHappens(t *testing.T) {
 			comparePlan(t, nil, []string{strace}, append(flags, line...))
 		})
 	}
+}
+
+// idmapped are flags by which directories of two owners are the command's; a user has one's own.
+func idmapped(t *testing.T, added string) []string {
+	other := t.TempDir()
+	if asUser == "" {
+		os.Chown(other, 4321, 4320)
+	}
+	return []string{"-a", added + ":/a:idmap", "-a", other + ":/b:ro:idmap"}
 }
 
 // otherUser are flags by which the command is no root.
@@ -219,7 +229,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // Names that stand for a descriptor, and for what else the plan does not know.
 var (
-	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|OUT[012]|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
+	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|IDMAP2?|OUT[012]|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
 	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
 )
 
