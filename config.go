@@ -45,6 +45,7 @@ type config struct {
 	program          []unix.SockFilter // the filter, or nil
 	policy           *policy           // what it was compiled from; nil if that was beforehand
 	guarded          bool              // with the terminal's filter before it (seccompterminal.go)
+	recording        *recording        // tincan record's own filter, or nil
 	warnings         []string          // about the profile
 	remarks          []string          // said before the command runs
 

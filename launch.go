@@ -47,6 +47,7 @@ type launch struct {
 	started  int64
 	stepper  *stepper
 	refused  <-chan refusals // --seccomp-log: what the filter refused, at the end
+	recorder *recorder       // tincan record
 	term     *jobControl
 	stats    *statsFile
 

@@ -66,6 +66,7 @@
 //	seccompstep.go     13: --seccomp, and the step that installs the filter
 //	seccompterminal.go 13: a filter of our own beside every profile
 //	seccompdefault.go  13: the default filter, compiled beforehand
+//	recordfilter.go    13: the filter of tincan record
 //	policy.go          13: the model of a filter
 //	policyeval.go      13: its answer for one call
 //	compile.go         13: the compiler, to the kernel's BPF
@@ -104,6 +105,10 @@
 //	monitor.go         for a container without an init: it ends with the launcher
 //	wait.go            while the command runs, and its end
 //	seccomplog.go      --seccomp-log
+//	record.go          tincan record: what the kernel tells
+//	recordargs.go      --args
+//	recordprofile.go   the profile
+//	recordview.go      what it says
 //	stepper.go         --step
 //	sabotage.go        for tests: a step that fails
 //
@@ -111,6 +116,7 @@
 //
 //	main.go            1-4: the command line
 //	planprint.go       tincan plan
+//	recordcmd.go       tincan record
 //	seccompcmd.go      tincan seccomp
 //	check.go           tincan check
 //	checkuser.go       tincan check: who asks
@@ -151,6 +157,7 @@ func main() {
 // cli is the command line.
 type cli struct {
 	Run     runCmd     `cmd:"" help:"Run a command in a new container (the default: 'run' may be left out)."`
+	Record  recordCmd  `cmd:"" help:"Run a command, and write the system call filter that it needs."`
 	Plan    planCmd    `cmd:"" help:"Print every system call that run would make, in order, and make none."`
 	Seccomp seccompCmd `cmd:"" help:"Look at a system call filter, compile it, or ask it."`
 	Check   checkCmd   `cmd:"" help:"Say what this host supports, what is missing, and how to get it."`
@@ -169,6 +176,7 @@ var flagGroups = []kong.Group{
 	{Key: "limits", Title: "How much it may use:"},
 	{Key: "look", Title: "Watching it start:"},
 	{Key: "print", Title: "What is printed:"},
+	{Key: "record", Title: "What is recorded:"},
 }
 
 type runCmd struct {
@@ -202,7 +210,7 @@ func tincan(args []string) int {
 	}
 	ctx, err := parser.Parse(args)
 	if err == nil {
-		err = errors.Join(c.Run.unchanged(args), c.Plan.unchanged(args))
+		err = errors.Join(c.Run.unchanged(args), c.Plan.unchanged(args), c.Record.unchanged(args))
 	}
 	if err != nil {
 		return failed(explainUsage(err))
@@ -211,6 +219,8 @@ func tincan(args []string) int {
 	case "run":
 		status, _ := run(&c.Run.runFlags)
 		return status
+	case "record":
+		return c.Record.run()
 	case "plan":
 		err = c.Plan.print(os.Stdout)
 	case "check":
@@ -262,7 +272,7 @@ func namesCommand(args []string) bool {
 		return false
 	}
 	switch args[0] {
-	case "run", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
+	case "run", "record", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
 		return true
 	}
 	return false

@@ -85,6 +85,9 @@ func (l *launch) childPlan() *childPlan {
 		}
 		p.add(s)
 	}
+	if l.c.recording != nil {
+		l.c.recording.marked(p.command)
+	}
 	return p
 }
 

@@ -9,7 +9,7 @@ package main
 //
 // Why no verdict becomes weaker:
 //   - The only answer ever given is an errno. SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which a supervisor lets a call go
-//     ahead, appears nowhere; nor does a file descriptor.
+//     ahead, appears nowhere here; nor does a file descriptor. (record.go uses it, for calls that the filter allows.)
 //   - The errno comes from the policy's evaluator over the registers that the kernel hands over: there is nothing in the
 //     container's memory to change under it.
 //   - Without a listener (the launcher has died, or never fetched it) the kernel answers ENOSYS by itself: refused still.
@@ -60,12 +60,16 @@ func (l *launch) startLog() error {
 		if m.fd < 0 {
 			continue
 		}
-		done := make(chan refusals, 1)
-		l.refused = done
-		go func() {
-			calls, err := serveRefusals(m.fd, l.c.policy)
-			done <- refusals{calls, err}
-		}()
+		if l.recorder != nil {
+			l.recorder.start(m.fd, l.pidfd)
+		} else {
+			done := make(chan refusals, 1)
+			l.refused = done
+			go func() {
+				calls, err := serveRefusals(m.fd, l.c.policy)
+				done <- refusals{calls, err}
+			}()
+		}
 		if _, err := unix.Write(l.parent, []byte{1}); err != nil {
 			return &callError{call: "write(PARENT)", err: err}
 		}
@@ -127,14 +131,22 @@ func serveRefusals(fd int, p *policy) ([]refusedCall, error) {
 	return report, err
 }
 
-func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
-	// "the sizes of the structures may change": the kernel writes as much as its own have, seldom more than ours.
+// notifBuffers returns room for a notification and an answer. "The sizes of the structures may change": the kernel writes
+// as much as its own have, seldom more than ours.
+func notifBuffers() (notif, resp []uint64, err error) {
 	var sizes struct{ notif, resp, data uint16 }
 	if _, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&sizes))); e != 0 {
-		return fmt.Errorf("seccomp(SECCOMP_GET_NOTIF_SIZES, 0, ...) = %w", e)
+		return nil, nil, fmt.Errorf("seccomp(SECCOMP_GET_NOTIF_SIZES, 0, ...) = %w", e)
 	}
-	notif := make([]uint64, max(int(sizes.notif), int(unsafe.Sizeof(seccompNotif{})))/8+1)
-	resp := make([]uint64, max(int(sizes.resp), int(unsafe.Sizeof(seccompNotifResp{})))/8+1)
+	notif = make([]uint64, max(int(sizes.notif), int(unsafe.Sizeof(seccompNotif{})))/8+1)
+	return notif, make([]uint64, max(int(sizes.resp), int(unsafe.Sizeof(seccompNotifResp{})))/8+1), nil
+}
+
+func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
+	notif, resp, err := notifBuffers()
+	if err != nil {
+		return err
+	}
 	for {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if _, err := unix.Poll(poll, -1); err == unix.EINTR {

@@ -152,8 +152,8 @@ func nativeAudit() uint32 {
 	return 0
 }
 
-// listens reports whether the filter has a listener: --seccomp-log.
-func (c *config) listens() bool { return c.policy != nil && c.policy.notify }
+// listens reports whether a filter has a listener: that of --seccomp-log, or that of record.
+func (c *config) listens() bool { return c.recording != nil || c.policy != nil && c.policy.notify }
 
 // checkListener makes sure that the filter lets the calls through that come between it and
 // execve: a refusal there would wait for a listener that nobody has yet.
@@ -173,19 +173,22 @@ func (p *policy) checkListener() error {
 
 // filter is step 13: nothing comes after it but execve.
 func filter(c *config, d *fds) []*step {
-	if c.program == nil {
-		return nil
-	}
 	var steps []*step
 	if c.guarded {
 		steps = add(steps, installFilter(terminalFilter(), 0).because("whatever the profile says, nobody types into the caller's terminal"))
+	}
+	if c.recording != nil {
+		steps = addAll(steps, recorderSteps(c.recording, d))
+	}
+	if c.program == nil {
+		return steps
 	}
 	with := uintptr(0)
 	if c.policy != nil {
 		with = uintptr(c.policy.flags)
 	}
 	install := installFilter(c.program, with).because("from here on the kernel asks the filter before every call")
-	if !c.listens() {
+	if c.recording != nil || !c.listens() {
 		return add(steps, install)
 	}
 	return addAll(add(steps, install.keeping()), listenerSteps(d))
@@ -206,7 +209,7 @@ func listenerSteps(d *fds) []*step {
 	socket := fd(d.child, "SOCKET")
 	return list(
 		call("dup3", unix.SYS_DUP3, kept(), fd(d.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).
-			because("--seccomp-log: the listener, where the launcher looks for it"),
+			because("the listener, where the launcher looks for it"),
 		sendDescriptor(socket, d.listener, "LISTENER").because("gives it to the launcher, who may not take it: this process is closed to everybody"),
 		readByte(socket).because("waits until the launcher has it"),
 	)

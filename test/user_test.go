@@ -243,7 +243,7 @@ func forUser(args []string) []string {
 		switch args[0] {
 		case "seccomp", "check", "initramfs", "init", "--version", "--help":
 			return args
-		case "run", "plan":
+		case "run", "plan", "record":
 			at = 1
 		}
 	}

@@ -44,6 +44,8 @@ var verbs = map[string]func(args []string){
 	"alloc":    alloc,
 	"holdkey":  holdKey,
 	"forks":    forks,
+	"sockets":  sockets,
+	"threads":  threads,
 	"argv":     func(args []string) { fmt.Printf("%q\n", args) },
 }
 

@@ -1,0 +1,285 @@
+package main
+
+// `tincan record`: what the kernel tells of the calls of a container.
+// man 2 seccomp_unotify, linux/seccomp.h, man 5 proc_pid_exe.
+//
+// The recorder's filter (recordfilter.go) has the calls of the container's processes wait until the recorder has noted
+// them. It answers each with SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which the kernel makes the call as if nothing had been
+// there. That is not a decision: --seccomp's own filter has made it, in the kernel, and it is asked for every call
+// whatever the recorder says.
+//
+// If the recorder ends, the kernel answers ENOSYS to every call that waits, so the container must not outlive it:
+// the launcher's death is the container's (ns.go, monitor.go), and a recorder that fails kills the container.
+//
+// A recording is an observation, not a proof: a path that the program did not take is not in it.
+
+import (
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A use is one call of one program.
+type use struct {
+	abi   *abi
+	nr    uint32
+	name  string
+	count int
+	lacks int      // of count, those that --diff's file does not allow
+	rule  *argRule // --args
+}
+
+// A program is an executable, and the calls that it has made.
+type program struct {
+	name string
+	uses []*use
+}
+
+// recorder is what is known of the calls, while the container runs and after.
+type recorder struct {
+	abis []*abi
+	args bool    // --args
+	diff *policy // --diff
+
+	mu       sync.Mutex // for the live view
+	live     *liveView
+	programs []*program
+
+	begun bool   // a call of the command's own was seen
+	ip    uint64 // where the calls of tincan's come from, which precede it
+
+	// The program of each thread, as long as it cannot have changed; nil for a thread of which that cannot be known.
+	threads map[uint32]*program
+
+	started bool
+	done    chan struct{}
+	err     error
+}
+
+func newRecorder() *recorder {
+	return &recorder{abis: recordedABIs(), threads: map[uint32]*program{}, done: make(chan struct{})}
+}
+
+const (
+	notifSetFlags = 0x40082104 // SECCOMP_IOCTL_NOTIF_SET_FLAGS
+	syncWakeUp    = 1          // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+	letGoOn       = 1          // SECCOMP_USER_NOTIF_FLAG_CONTINUE
+)
+
+// start serves the listener from now on. pidfd is the container's first process.
+func (r *recorder) start(listener, pidfd int) {
+	r.started = true
+	first, err := unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, 3)
+	go func() {
+		defer close(r.done)
+		defer unix.Close(listener)
+		if err == nil {
+			err = r.serve(listener)
+			defer unix.Close(first)
+		}
+		if err != nil {
+			r.err = fmt.Errorf("the recording ended before the command, and the container with it: %w", err)
+			unix.PidfdSendSignal(first, unix.SIGKILL, nil, 0)
+		}
+	}()
+}
+
+// serve notes calls until no process is left under the filter.
+func (r *recorder) serve(fd int) error {
+	notif, resp, err := notifBuffers()
+	if err != nil {
+		return err
+	}
+	// Linux 6.6: who waits for whom runs on the same processor. Older kernels do without.
+	flags := uint64(syncWakeUp)
+	unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, uintptr(flags))
+	release, _ := kernelRelease()
+	v, _ := kernelVersion(release)
+	ends := v[0] > 6 || v[0] == 6 && v[1] >= 11 // NOTIF_RECV returns when nobody is left
+	n, answer := (*seccompNotif)(unsafe.Pointer(&notif[0])), (*seccompNotifResp)(unsafe.Pointer(&resp[0]))
+	for {
+		if !ends {
+			if over, err := nobodyLeft(fd, -1); over || err != nil {
+				return err
+			}
+		}
+		clear(notif) // "the structure must be zeroed out"
+		switch e := ioctlPointer(fd, notifRecv, unsafe.Pointer(n)); e {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.ENOENT: // killed before we could ask, or nobody is left
+			if over, err := nobodyLeft(fd, 0); over || err != nil {
+				return err
+			}
+			continue
+		default:
+			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_RECV, ...) = %w", fd, e)
+		}
+		r.mu.Lock()
+		r.note(fd, n)
+		r.mu.Unlock()
+		*answer = seccompNotifResp{id: n.id, flags: letGoOn}
+		if e := ioctlPointer(fd, notifSend, unsafe.Pointer(answer)); e != 0 && e != unix.ENOENT {
+			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_SEND, {flags=SECCOMP_USER_NOTIF_FLAG_CONTINUE}) = %w", fd, e)
+		}
+	}
+}
+
+// nobodyLeft waits for a call, and reports whether there can be none any more.
+func nobodyLeft(fd, wait int) (bool, error) {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(poll, wait)
+		if err == unix.EINTR {
+			continue
+		}
+		return poll[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLHUP, err
+	}
+}
+
+// note notes a call. What is read of the caller is right only while the call waits: idValid.
+func (r *recorder) note(fd int, n *seccompNotif) {
+	if !r.begun {
+		if r.ip == 0 {
+			r.ip = n.ip
+		}
+		if n.ip == r.ip {
+			return // tincan's own: execve, which may try several directories
+		}
+		r.begun = true
+	}
+	p := r.program(fd, n)
+	u := p.use(r, uint32(n.nr), n.arch)
+	if u == nil {
+		return
+	}
+	u.count++
+	if u.rule != nil {
+		u.rule.allow(uint32(n.args[u.rule.arg]))
+	}
+	if r.diff != nil {
+		if v, _ := r.diff.eval(sysCall{u.nr, n.arch, n.args}); !v.permits() {
+			u.lacks++
+		}
+	}
+	if u.name == "execve" || u.name == "execveat" {
+		r.executes(n.pid)
+	}
+}
+
+// use finds a call among the program's.
+func (p *program) use(r *recorder, nr, arch uint32) *use {
+	for _, u := range p.uses {
+		if u.nr == nr && u.abi.audit == arch {
+			return u
+		}
+	}
+	for _, a := range r.abis {
+		if a.audit == arch && a.owns(nr) {
+			u := &use{abi: a, nr: nr, name: a.call(nr)}
+			if r.args {
+				u.rule = watch(u.name)
+			}
+			if r.live != nil && !r.hasSeen(u) {
+				r.live.show(r, u)
+			}
+			p.uses = append(p.uses, u)
+			return u
+		}
+	}
+	return nil
+}
+
+// hasSeen reports whether any program has made the call.
+func (r *recorder) hasSeen(u *use) bool {
+	for _, p := range r.programs {
+		for _, v := range p.uses {
+			if u.nr == v.nr && u.abi == v.abi {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// all are the calls of all programs together, in the order of their names.
+func (r *recorder) all() (all []*use) {
+	for _, p := range r.programs {
+		all = append(all, p.uses...)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].less(all[j]) })
+	return all
+}
+
+func (u *use) less(v *use) bool { return u.text() < v.text() }
+
+// text is the call's name, with its ABI if that is not the machine's own.
+func (u *use) text() string {
+	if u.abi == u.abi.native() {
+		return u.name
+	}
+	return u.abi.name + " " + u.name
+}
+
+// nameless reports whether the call has a number only.
+func (u *use) nameless() bool { return strings.Contains(u.name, " ") }
+
+// program is that of the thread that makes a call.
+func (r *recorder) program(fd int, n *seccompNotif) *program {
+	if p := r.threads[n.pid]; p != nil {
+		return p
+	}
+	name := programOf(n.pid)
+	valid := idValid(fd, n)
+	if !valid {
+		name = "(ended)" // the number may be another thread's by now
+	}
+	var p *program
+	for _, q := range r.programs {
+		if q.name == name {
+			p = q
+		}
+	}
+	if p == nil {
+		p = &program{name: name}
+		r.programs = append(r.programs, p)
+	}
+	if _, doubtful := r.threads[n.pid]; valid && !doubtful {
+		r.threads[n.pid] = p
+	}
+	return p
+}
+
+// executes is called when a thread is about to become another program. "All threads other than the calling thread are
+// destroyed", and it takes the first one's number (execve(2)).
+func (r *recorder) executes(thread uint32) {
+	for t, p := range r.threads {
+		if p != nil || len(r.threads) > 10000 {
+			delete(r.threads, t)
+		}
+	}
+	fd, err := unix.PidfdOpen(int(thread), 0)
+	if err == nil {
+		unix.Close(fd)
+		return // it is the first one
+	}
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
+	if _, rest, found := strings.Cut(string(status), "\nTgid:\t"); found {
+		line, _, _ := strings.Cut(rest, "\n")
+		if first, valid := number(line); valid {
+			r.threads[uint32(first)] = nil
+		}
+	}
+}
+
+// idValid reports whether the call still waits.
+func idValid(fd int, n *seccompNotif) bool {
+	id := n.id
+	return ioctlPointer(fd, notifIDValid, unsafe.Pointer(&id)) == 0
+}

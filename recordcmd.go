@@ -1,0 +1,195 @@
+package main
+
+// tincan record: run a command, and write the profile that it needs.
+
+import (
+	"errors"
+	"fmt"
+)
+
+type recordCmd struct {
+	runFlags
+	Output   string `short:"o" placeholder:"FILE" group:"record" help:"Write a profile in Docker's format, which allows what was used and what any start needs."`
+	Minimal  bool   `group:"record" help:"Only what was used: every call is watched, which is slower, and tincan itself may be unable to start a command under the profile."`
+	ArgRules bool   `name:"args" group:"record" help:"Allow only the arguments that were used, where they have few values: socket families, ioctl requests, prctl options, flags of clone."`
+	Merge    string `placeholder:"FILE" group:"record" help:"Add to what an earlier recording has in FILE."`
+	Diff     string `placeholder:"FILE" group:"record" help:"Say which calls the profile FILE does not allow, by which program."`
+	Report   bool   `group:"record" help:"Say at the end which program made which calls."`
+}
+
+func (recordCmd) Help() string {
+	return `The command runs as with 'run', under the same filter; the kernel tells of each call, and it goes on. What is written is an observation, not a proof: exercise all that the program can do, and --merge the runs.
+
+Examples:
+
+  tincan record -o profile.json -- COMMAND
+  tincan --seccomp=profile.json -- COMMAND              under exactly these calls
+  tincan record -o profile.json --merge=profile.json -- COMMAND OTHERWISE
+  tincan record --diff=profile.json -- COMMAND          what it would lack`
+}
+
+// checkOutput makes sure, before anything runs, that a file can be written. Nothing of it is left meanwhile, should tincan
+// be killed.
+func checkOutput(flag, name string) error {
+	if name == "" {
+		return nil
+	}
+	if name == "-" {
+		return fmt.Errorf("%s -: standard output is the command's: name a file", flag)
+	}
+	_, done, err := createOutput(name, 0o644)
+	if err == nil {
+		done(false)
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", flag, name, err)
+}
+
+func writeOutput(flag, name string, text []byte) error {
+	f, done, err := createOutput(name, 0o644)
+	if err == nil {
+		_, err = f.Write(text)
+		err = errors.Join(err, done(err == nil))
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", flag, name, err)
+	}
+	return nil
+}
+
+// run is `tincan record`. It returns the exit status.
+func (c *recordCmd) run() int {
+	lockThread()
+	r := newRecorder()
+	earlier := &recorded{}
+	l, err := c.prepare(r, earlier)
+	if err == nil {
+		err = l.carryOut()
+	}
+	if err != nil {
+		return failed(err)
+	}
+	l.conclude()
+	l.say()
+	if r.started {
+		<-r.done // all processes are gone, so the kernel has told it the end
+	} else {
+		r.err = errors.New("the container ended before the command started: nothing was recorded")
+	}
+	if r.err == nil {
+		r.err = c.write(r, l.c.policy, earlier)
+	}
+	if r.err != nil {
+		return failed(r.err)
+	}
+	return l.end.exitStatus()
+}
+
+// prepare checks the flags and reads the files. It makes nothing yet.
+func (c *recordCmd) prepare(r *recorder, earlier *recorded) (*launch, error) {
+	f := &c.runFlags
+	if err := checkRecording(f); err != nil {
+		return nil, err
+	}
+	if c.Merge != "" && c.Output == "" {
+		return nil, errors.New("--merge: with -o FILE only, which gets the sum of both")
+	}
+	if c.Merge != "" {
+		p, err := readRecorded(c.Merge)
+		if err != nil {
+			return nil, fmt.Errorf("--merge=%s: %w", c.Merge, err)
+		}
+		*earlier = *p
+	}
+	l, err := newLaunch(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.begin(l, r); err != nil {
+		l.c.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (c *recordCmd) begin(l *launch, r *recorder) (err error) {
+	if c.Diff != "" {
+		_, err := profileText(c.Diff)
+		if err == nil {
+			r.diff, _, err = seccompPolicy(c.Diff, l.c.keep.names(), c.SeccompStrictInts)
+		}
+		if err != nil {
+			return fmt.Errorf("--diff=%s: %w", c.Diff, err)
+		}
+	}
+	if c.Seccomp == "default" {
+		l.c.policy = recordedDefault()
+		if l.c.program, err = l.c.policy.compile(); err != nil {
+			return err
+		}
+	}
+	told := func(a *abi, nr uint32) bool { return c.Minimal || r.diff != nil && !r.diff.always(a, nr) }
+	if l.c.recording, err = newRecording(told, false); err != nil {
+		return err
+	}
+	r.args = c.ArgRules
+	if isTerminal(2) {
+		r.live = &liveView{}
+	}
+	l.recorder = r
+	return checkOutput("-o", c.Output)
+}
+
+// write writes and says what was recorded.
+func (c *recordCmd) write(r *recorder, base *policy, earlier *recorded) error {
+	r.mu.Lock() // from now on the live view is silent
+	r.live = nil
+	p := r.profile(c.Minimal, base)
+	p.merge(earlier)
+	if c.Output != "" {
+		text, err := p.json()
+		if err == nil {
+			err = writeOutput("-o", c.Output, text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, u := range r.all() {
+		if u.nameless() {
+			say("%s: it has no name here, and is not in the profile", u.text())
+		}
+	}
+	if c.Report || c.Output == "" && c.Diff == "" {
+		sayAll(r.report())
+	}
+	if c.Diff != "" {
+		sayAll(r.differences(c.Diff))
+	}
+	line := r.summary()
+	if c.Output != "" {
+		line += fmt.Sprintf("; %s has %d", c.Output, len(p.calls))
+	}
+	say("%s", line)
+	return nil
+}
+
+func sayAll(lines []string) {
+	for _, line := range lines {
+		say("%s", line)
+	}
+}
+
+// always reports whether the policy lets a call go ahead whatever its arguments.
+func (p *policy) always(a *abi, nr uint32) bool {
+	ap := p.abi(a)
+	if ap == nil {
+		return false
+	}
+	for _, r := range ap.rulesFor(nr) {
+		if !r.then.permits() || len(r.when) == 0 {
+			return r.then.permits()
+		}
+	}
+	return ap.fallback(nr).permits()
+}

@@ -1,0 +1,163 @@
+package main
+
+// The filter of `tincan record`: it refuses nothing, and tells a listener of the calls.
+// man 2 seccomp, man 2 seccomp_unotify.
+//
+// Every filter of a process is asked, and the strictest answer counts. So the filter that --seccomp asks for stays in
+// force while a recording is made: what it refuses is refused, and is not told. What it allows waits for the recorder
+// (record.go), which notes the call and lets it go on. Calls that no program can do without, and that many make by the
+// thousand, do not wait; they are assumed to be used.
+//
+// The listener's descriptor is sent to the launcher by calls that are made under this very filter. No program may pass
+// with them: the filter knows them by 128 random bits, in arguments that the kernel does not look at.
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// An assumption is a row: calls that every profile allows, whether or not they were seen.
+type assumption struct {
+	calls string
+	told  bool // the recorder is told of them all the same, and counts them
+	why   string
+}
+
+// assumed returns the calls that a profile has without --minimal. Names of one architecture only are left out for others.
+func assumed() []assumption {
+	return []assumption{
+		{"brk mmap mmap2 munmap mremap mprotect madvise", false, "memory: every allocator"},
+		{"read write close lseek _llseek fstat fstat64 newfstatat fstatat64", false, "files that are open; fstat has a second name"},
+		{"futex futex_time64 sched_yield", false, "threads that wait for each other"},
+		{"rt_sigaction rt_sigprocmask rt_sigreturn sigreturn restart_syscall", false, "signals; the kernel itself makes the last three"},
+		{"clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday time getcpu", false, "time: the vDSO answers without a call on most machines, and not on all"},
+		{"exit exit_group", false, "the end"},
+
+		{"execve", true, "tincan and runc start the command with it, under the filter"},
+		{"access faccessat open openat pread64 arch_prctl set_thread_area set_tid_address set_robust_list rseq prlimit64 ugetrlimit getrandom",
+			true, "the dynamic loaders and the C libraries, before main"},
+	}
+}
+
+// A recording is what the plan needs to know of `tincan record`.
+type recording struct {
+	program []unix.SockFilter
+	flags   uintptr    // of seccomp(2)
+	pass    [2]uintptr // the random bits
+}
+
+// recordedABIs are the ways to call this machine's kernel, its own first.
+func recordedABIs() []*abi {
+	var out []*abi
+	native, _ := abiNamed("")
+	for i := range abis {
+		if abis[i].family == native.family {
+			out = append(out, &abis[i])
+		}
+	}
+	return out
+}
+
+// recordedDefault is the policy of --seccomp=default for a recording. Its rows hold for the kernel's 32-bit programs,
+// too: --seccomp=default ends them, and then nobody could record one.
+func recordedDefault() *policy {
+	rows := append(append(tutorialWhole(), tutorialClosed()...), closedHoles()...)
+	rows = append(rows, refusal{calls: "umount", how: denied, why: "umount2 by its older name"})
+	p := &policy{name: "default"}
+	for _, a := range recordedABIs() {
+		if a.bit == 0 {
+			p.abis = append(p.abis, builtIn(a, "", rows, nil).abis...)
+		}
+	}
+	return p
+}
+
+// newRecording makes the filter. told reports whether the recorder must be told of a call that could be assumed.
+func newRecording(told func(a *abi, nr uint32) bool, executable bool) (*recording, error) {
+	var pass [2]uint64
+	for pass[0] == 0 || pass[1] == 0 {
+		var b [16]byte
+		sysRandom(b[:])
+		for i, c := range b {
+			pass[i/8] = pass[i/8]<<8 | uint64(c)
+		}
+	}
+	p := &policy{name: "record"}
+	const tell = verdict(unix.SECCOMP_RET_USER_NOTIF)
+	for i, a := range recordedABIs() {
+		rules := &abiPolicy{abi: a, otherwise: tell}
+		for _, row := range assumed() {
+			for _, name := range strings.Fields(row.calls) {
+				nr, known := a.number(name)
+				switch {
+				case !known || row.told || told(a, nr):
+					continue
+				case executable && strings.HasPrefix(name, "mmap"):
+					rules.addNumber(nr, name, rule{when: []cond{anyBit(2, unix.PROT_EXEC)}, then: tell})
+				}
+				rules.addNumber(nr, name, rule{then: allow})
+			}
+		}
+		if i == 0 {
+			for _, name := range []string{"dup3", "sendmsg", "read", "write", "seccomp"} {
+				rules.add(name, rule{when: []cond{{arg: 4, op: opEQ, value: pass[0]}, {arg: 5, op: opEQ, value: pass[1]}}, then: allow})
+			}
+		}
+		p.abis = append(p.abis, rules)
+	}
+	program, err := p.compile()
+	if err != nil {
+		return nil, err
+	}
+	r := &recording{program: program, flags: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, pass: [2]uintptr{uintptr(pass[0]), uintptr(pass[1])}}
+	// Linux 5.19: a call that the recorder knows of is not made a second time because of a signal. Without a filter
+	// seccomp(2) fails, with EFAULT if it knows the flags.
+	r.flags |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	if _, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, r.flags, 0); e != unix.EFAULT {
+		r.flags &^= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	}
+	return r, nil
+}
+
+// recorderSteps install the filter and give the launcher the listener.
+//
+//go:noinline
+//tincan:runtime
+func recorderSteps(r *recording, d *fds) []*step {
+	install := installFilter(r.program, r.flags).because("record: from here on the kernel tells the launcher of every call").hinted(hintListener).keeping()
+	return append([]*step{install}, listenerSteps(d)...)
+}
+
+func hintListener(e syscall.Errno) string {
+	if e == unix.EBUSY {
+		return "a filter around tincan has a listener already, and the kernel allows one: another tincan record or --seccomp-log, or a container manager's agent"
+	}
+	return ""
+}
+
+// marked puts the random bits into the calls between the recorder's filter and execve.
+//
+//tincan:runtime
+func (r *recording) marked(steps []*step) {
+	under := false
+	for _, s := range steps {
+		if under && s.kind != executes {
+			s.args[4].n, s.args[5].n = r.pass[0], r.pass[1]
+		}
+		under = under || s.nr == unix.SYS_SECCOMP && s.keep == first
+	}
+}
+
+// checkRecording finds what cannot be had together with record.
+func checkRecording(f *runFlags) error {
+	switch {
+	case f.SeccompLog:
+		return errors.New("--seccomp-log: not with record: a process can have one listener only")
+	case f.Step:
+		return errors.New("--step: not with record, which must answer the calls meanwhile")
+	}
+	return nil
+}

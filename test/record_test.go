@@ -1,0 +1,294 @@
+// tincan record: what is recorded, what is written, and that the container does not
+// outlive the recorder. recordprograms_test.go has the programs of every day.
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// recordedProfile is the JSON that record writes.
+type recordedProfile struct {
+	DefaultAction   string
+	DefaultErrnoRet int
+	Architectures   []string
+	Syscalls        []struct {
+		Names    []string
+		Action   string
+		ErrnoRet int
+		Args     []struct {
+			Index           int
+			Value, ValueTwo uint64
+			Op              string
+		}
+	}
+}
+
+func readProfile(t *testing.T, file string) (p recordedProfile) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(read(t, file)), &p); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return p
+}
+
+// allows reports whether the profile allows a call by name, whatever its arguments.
+func (p recordedProfile) allows(name string) bool {
+	for _, s := range p.Syscalls {
+		if s.Action == "SCMP_ACT_ALLOW" && s.Args == nil && slices.Contains(s.Names, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// record runs a command under record, and wants what run gives.
+func record(t *testing.T, file string, flags ...string) result {
+	t.Helper()
+	r := tincan(t, append([]string{"record", "-o", file}, flags...)...)
+	if r.status != 0 || !strings.Contains(r.err, " total, ") {
+		t.Fatalf("record %q: %v", flags, r)
+	}
+	return r
+}
+
+func TestRecord(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	const script = "echo $(echo one | cat) two; mkdir -p /tmp/d && ls /tmp"
+	file := filepath.Join(t.TempDir(), "p.json")
+	for _, init := range []string{"--init", "--no-init"} {
+		plain := ok(t, init, "-m", dir, "--", "sh", "-c", script)
+		r := record(t, file, init, "-m", dir, "--", "sh", "-c", script)
+		if strings.TrimSpace(r.out) != plain {
+			t.Errorf("%s: recorded %q, and otherwise %q", init, r.out, plain)
+		}
+		p := readProfile(t, file)
+		if p.DefaultAction != "SCMP_ACT_ERRNO" || len(p.Architectures) != 1 || !slices.IsSorted(p.Syscalls[0].Names) || len(p.Syscalls[0].Names) < 30 {
+			t.Errorf("%s: %+v", init, p)
+		}
+		if !p.allows("mkdir") && !p.allows("mkdirat") || p.allows("ptrace") || p.allows("sendmsg") || p.allows("seccomp") || p.allows("dup3") {
+			t.Errorf("%s: %q", init, p.Syscalls[0].Names)
+		}
+		if got := ok(t, init, "--seccomp="+file, "-m", dir, "--", "sh", "-c", script); got != plain {
+			t.Errorf("%s: under the profile %q, and otherwise %q", init, got, plain)
+		}
+		// What is not in it is refused.
+		if r := tincan(t, init, "--seccomp="+file, "-m", dir, "--", "sh", "-c", "ln -s a /tmp/l || echo refused"); r.out != "refused\n" {
+			t.Errorf("%s: %v", init, r)
+		}
+	}
+	// The same again is the same file.
+	first := read(t, file)
+	record(t, file, "-m", dir, "--", "sh", "-c", script)
+	if again := read(t, file); again != first {
+		t.Errorf("a second recording differs:\n%s\n%s", first, again)
+	}
+}
+
+// The status is the command's, and a command that does not run leaves no profile.
+func TestRecordStatus(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	file := filepath.Join(t.TempDir(), "p.json")
+	for _, mode := range []string{"--report", "--minimal", "--debug", "--seccomp=none"} {
+		r := tincan(t, "record", mode, "-o", file, "-m", dir, "--", "sh", "-c", "exit 7")
+		if r.status != 7 || !exists(file) {
+			t.Errorf("%s: %v", mode, r)
+		}
+		os.Remove(file)
+		r = tincan(t, "record", mode, "-o", file, "-m", dir, "--", "/nosuch")
+		if r.status != 127 || !strings.Contains(r.err, "/nosuch: no such file") {
+			t.Errorf("%s: no such command: %v", mode, r)
+		}
+		if left, _ := filepath.Glob(file + "*"); left != nil {
+			t.Errorf("%s: left behind: %q", mode, left)
+		}
+	}
+	r := tincan(t, "record", "--timeout=300ms", "-o", file, "-m", dir, "--", "sleep", "100")
+	if r.status != 124 || !exists(file) {
+		t.Errorf("timeout: %v", r)
+	}
+	r = tincan(t, "record", "-m", dir, "--", "sh", "-c", "kill -TERM $$")
+	if r.status != 143 || !strings.Contains(r.err, "/bin/busybox: ") {
+		t.Errorf("a signal, and without -o the report: %v", r)
+	}
+	for _, c := range [][]string{
+		{"--seccomp-log", "--", "true"},
+		{"--merge=" + file, "--", "true"},
+		{"-o", file, "--merge=" + dir, "--", "true"},
+		{"-o", file, "--merge=/nosuch", "--", "true"},
+		{"--diff=/nosuch", "--", "true"},
+		{"-o", "-", "--", "true"},
+		{"-o", dir, "--", "true"},
+		{"-o", dir + "/no/such", "--", "true"},
+	} {
+		refused(t, tincan(t, append([]string{"record", "-m", dir}, c...)...))
+	}
+}
+
+// The filter that --seccomp asks for stays in force, and calls that it refuses are not
+// recorded.
+func TestRecordKeepsTheFilter(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	flags := append([]string{"-m", dir}, attacks(t)...)
+	plain := attackResults(t, tincan(t, append(flags, "--", "/tmp/holes")...))
+	file := filepath.Join(t.TempDir(), "p.json")
+	r := tincan(t, append([]string{"record", "-o", file}, append(flags, "--", "/tmp/holes")...)...)
+	for name, what := range attackResults(t, r) {
+		if name == "i386" { // 32-bit programs may be recorded
+			continue
+		}
+		if plain[name] != what {
+			t.Errorf("%s: %q in a recording, %q without", name, what, plain[name])
+		}
+	}
+	p := readProfile(t, file)
+	for _, name := range []string{"keyctl", "clone3", "io_uring_setup", "mount", "setns", "userfaultfd"} {
+		if p.allows(name) {
+			t.Errorf("%s was refused, and is allowed by the profile", name)
+		}
+	}
+}
+
+// Whoever kills the recorder kills the container.
+func TestRecorderKilled(t *testing.T) {
+	dir := tree(t)
+	for _, init := range []string{"--init", "--no-init"} {
+		file := filepath.Join(t.TempDir(), "p.json")
+		j := start(t, job{args: []string{"record", init, "-o", file, "-m", dir, "--", "sh", "-c", "echo ready; while :; do sleep 0.01; done"}})
+		j.waitFor("ready")
+		j.signal(unix.SIGKILL)
+		if r := j.wait(); r.signal != unix.SIGKILL {
+			t.Errorf("%s: %v", init, r)
+		}
+		eventually(t, "the container has ended", func() bool { return len(processes()) == 0 })
+		if left, _ := filepath.Glob(file + "*"); left != nil {
+			t.Errorf("%s: left behind: %q", init, left)
+		}
+		ok(t, "-m", dir, "--", "true") // clears away what the one that was killed has left
+	}
+}
+
+// --merge is the sum of both runs, --diff what the file lacks, --args what was asked for.
+func TestRecordMergeDiffArgs(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	at := t.TempDir()
+	one, two, sum := at+"/one.json", at+"/two.json", at+"/sum.json"
+	record(t, one, "-m", dir, "--", "mkdir", "/tmp/a")
+	record(t, two, "-m", dir, "--", "ln", "-s", "a", "/tmp/b")
+	record(t, sum, "--merge="+one, "-m", dir, "--", "ln", "-s", "a", "/tmp/b")
+	p, q, s := readProfile(t, one), readProfile(t, two), readProfile(t, sum)
+	all := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Syscalls[0].Names), q.Syscalls[0].Names...))))
+	if !slices.Equal(all, s.Syscalls[0].Names) || len(all) == len(q.Syscalls[0].Names) {
+		t.Errorf("the sum of\n%q and\n%q is\n%q", p.Syscalls[0].Names, q.Syscalls[0].Names, s.Syscalls[0].Names)
+	}
+	record(t, sum, "--merge="+sum, "-m", dir, "--", "mkdir", "/tmp/a")
+	if again := readProfile(t, sum); !slices.Equal(again.Syscalls[0].Names, all) {
+		t.Errorf("merged again: %q", again.Syscalls[0].Names)
+	}
+	r := tincan(t, "record", "--diff="+one, "-m", dir, "--", "ln", "-s", "a", "/tmp/b")
+	if !strings.Contains(r.err, one+" does not allow symlink") || !strings.Contains(r.err, "(/bin/busybox, 1 time)") {
+		t.Errorf("--diff: %v", r)
+	}
+	if r := tincan(t, "record", "--diff="+sum, "-m", dir, "--", "ln", "-s", "a", "/tmp/b"); !strings.Contains(r.err, "allows every call of this run") {
+		t.Errorf("--diff: %v", r)
+	}
+	// Also calls that are assumed otherwise, where the file does not have them.
+	write(t, two, `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["write","lseek"],"action":"SCMP_ACT_ERRNO"}]}`)
+	if r := tincan(t, "record", "--diff="+two, "-m", dir, "--", "echo"); !strings.Contains(r.err, " does not allow write (/bin/busybox, 1 time)") || strings.Contains(r.err, "lseek") {
+		t.Errorf("--diff: %v", r)
+	}
+
+	record(t, one, append([]string{"--args", "-m", dir}, probe("sockets")...)...)
+	var families []uint64
+	for _, s := range readProfile(t, one).Syscalls {
+		for _, a := range s.Args {
+			if s.Names[0] == "socket" && a.Index == 0 && a.Op == "SCMP_CMP_MASKED_EQ" && a.Value == 0xffffffff {
+				families = append(families, a.ValueTwo)
+			}
+		}
+	}
+	if !slices.Equal(families, []uint64{unix.AF_UNIX, unix.AF_INET}) {
+		t.Errorf("families %v", families)
+	}
+	for family, want := range map[string]string{"1": "ALLOW", "2": "ALLOW", "16": "ERRNO(1)"} {
+		if got := ok(t, "seccomp", "eval", one, "socket", family); got != want {
+			t.Errorf("socket of family %s: %s, want %s", family, got, want)
+		}
+	}
+}
+
+// thirtyTwo is a program of i386's without a library: it says what is in a file.
+const thirtyTwo = `static int sys(int n, int a, int b, int c) {
+	int r;
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
+	return r;
+}
+void _start(void) {
+	char b[64];
+	int fd = sys(5, (int)"/etc/mine", 0, 0);
+	sys(4, 1, (int)b, sys(3, fd, (int)b, 64));
+	sys(1, 7, 0, 0);
+}
+`
+
+// A 32-bit program is recorded under its own architecture.
+func TestRecord32Bit(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("not for this architecture")
+	}
+	dir := tree(t)
+	write(t, dir+"/32.c", thirtyTwo)
+	if out, err := exec.Command("gcc", "-m32", "-static", "-nostdlib", "-o", dir+"/bin/32", dir+"/32.c").CombinedOutput(); err != nil {
+		skip(t, "a C compiler (apt-get install gcc): %v\n%s", err, out)
+	}
+	noLeaks(t, dir)
+	file := filepath.Join(t.TempDir(), "p.json")
+	if r := tincan(t, "-m", dir, "--seccomp=none", "--", "32"); r.status != 7 {
+		t.Skipf("this machine has no 32-bit calls: %v", r)
+	}
+	r := tincan(t, "record", "--report", "-o", file, "-m", dir, "--", "32")
+	if r.status != 7 || r.out != "the user's own\n" || !strings.Contains(r.err, "1  x86 open\n") {
+		t.Errorf("%v", r)
+	}
+	p := readProfile(t, file)
+	if !slices.Equal(p.Architectures, []string{"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}) || !p.allows("mmap2") {
+		t.Errorf("%+v", p)
+	}
+	if r := tincan(t, "--seccomp="+file, "-m", dir, "--", "32"); r.status != 7 || r.out != "the user's own\n" {
+		t.Errorf("under the profile: %v", r)
+	}
+	// As with no other profile of tincan's: a recording of 64 bits alone ends a program of 32.
+	record(t, file, "-m", dir, "--", "cat", "/etc/mine")
+	if r := tincan(t, "--seccomp="+file, "-m", dir, "--", "32"); r.status != 128+int(unix.SIGSYS) {
+		t.Errorf("under a profile without x86: %v", r)
+	}
+}
+
+// On a terminal the calls are shown as they appear, but not while a program has it for
+// itself.
+func TestRecordOnTerminal(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	x := onTerminal(t, append([]string{tincanBin}, forUser([]string{"record", "-m", dir, "--", "sh", "-c", "sleep 0.6; stty raw -echo; mkdir /tmp/a; sleep 0.6; stty -raw; ln -s a /tmp/b; sleep 0.6"})...)...)
+	x.expect(`tincan: \d+ calls so far, and new: .*execve`)
+	if shown := x.expect(`tincan: \d+ calls so far, and new: .*`); !strings.Contains(shown, "mkdir") || !strings.Contains(shown, "symlink") {
+		t.Errorf("%q", shown)
+	}
+	x.expect(`\d+ distinct calls, \d+ total, 1 program`)
+	for end := time.Now().Add(10 * time.Second); x.c.ProcessState == nil && time.Now().Before(end); {
+		x.c.Wait()
+	}
+}
