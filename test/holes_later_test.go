@@ -550,7 +550,6 @@ func TestHole34IdsOfSomebody(t *testing.T) {
 	for _, c := range []struct{ file, line, want string }{
 		{"passwd", "joe:x:10000:10000::/home/joe:/bin/sh", "joe (/etc/passwd: 10000)"},
 		{"passwd", "ann:x:11999:11999::/home/ann:/bin/sh", "ann (/etc/passwd: 11999)"},
-		{"passwd", "sue:x:12000:12000::/home/sue:/bin/sh", "sue (/etc/passwd: 12000)"},
 		{"subuid", "eve:5000:5001", "eve (/etc/subuid: 5000)"},
 	} {
 		if c.file == "subuid" && !exists("/etc/subuid") {
@@ -564,6 +563,7 @@ func TestHole34IdsOfSomebody(t *testing.T) {
 			t.Errorf("%s: asked for: %v", c.line, r)
 		}
 	}
+	refused(t, job{before: etc("passwd", "sue:x:12000:12000::/:/bin/sh"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), "sue (/etc/passwd: 12000)")
 	for _, line := range []string{"joe:x:9999:10000::/:/bin/sh", "joe:x:12001:12001::/:/bin/sh", "joe:x::::", "joe"} {
 		if r := (job{before: etc("passwd", line), args: []string{"-m", dir, "--", "echo", "ran"}}).run(t); r.status != 0 || r.err != "" {
 			t.Errorf("%s: %v", line, r)
