@@ -55,6 +55,7 @@
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev
 //	hidehomes.go       10: what of a user's own the host's tree does not show
+//	hostsockets.go     10: sockets and FIFOs of the host's tree
 //	mountidmap.go      16: idmapped mounts
 //	mountadd.go        16: added paths
 //	mountpoints.go     10, 16: mount points that are made and removed

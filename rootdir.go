@@ -44,6 +44,7 @@ type layout struct {
 	private   []privateDir
 	adds      []addedPath
 
+	sockets      []string // of the host's, which are covered (hostsockets.go)
 	interpreters []string // of the command's file (program.go)
 }
 
@@ -77,6 +78,9 @@ type hostDir struct{ dir, mode, why string }
 var hostPrivate = [...]hostDir{
 	{"/tmp", "1777", "private, and empty"},
 	{"/var/tmp", "1777", "private, and empty"},
+	{"/var/spool", "0755", "queues of the host's: mail, printing, scheduled commands"},
+	{"/var/log", "0755", "what the host's programs have to say is out of reach"},
+	{"/var/cache", "0755", "what the host's programs keep for themselves, sockets among it"},
 	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
 	{"/home", "0755", "other people's files are out of reach"},
 	{"/root", "0700", "the host's root's own files are out of reach"},
@@ -166,6 +170,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 			return nil, err
 		}
 		y.private = hostTmpfs(homes)
+		y.sockets = hostSockets(y.private)
 	} else {
 		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"})
 	}

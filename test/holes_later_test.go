@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -785,4 +786,74 @@ func elfWithInterpreter(name string) []byte {
 	header(120, 1, 5, 0, 0x10000, 4096)                  // PT_LOAD
 	copy(b[2048:], name)
 	return b
+}
+
+// A read-only mount does not keep anybody from talking to a socket or a FIFO in it.
+func TestHole35SocketsOfTheTree(t *testing.T) {
+	needRoot(t)
+	noLeaks(t)
+	var sockets, fifos []string
+	dir := func(path string) string {
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(path) })
+		return path
+	}
+	socket := func(path string) {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		os.Chmod(path, 0o777)
+		sockets = append(sockets, path)
+	}
+	name := uniqueName()
+	lib := dir("/var/lib/" + name)
+	socket(lib + "/a socket\n")
+	socket(dir("/srv/"+name) + "/socket")
+	socket(dir("/opt/"+name) + "/socket")
+	socket("/var/" + name)
+	fifo := lib + "/fifo"
+	if err := unix.Mkfifo(fifo, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(fifo, 0o666)
+	r, err := os.OpenFile(fifo, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fifos = append(fifos, fifo)
+	inside := []string{"-a", probeBin + ":/tmp/probe", "--", "/tmp/probe", "connect"}
+	for as, before := range map[string][]string{"root": nil, "user": becomeUser(t, "single")} {
+		args := append(inside, sockets...)
+		if as == "user" {
+			args = append([]string{"--no-cgroup"}, args...)
+		}
+		got := parseProbe(job{before: before, args: args}.run(t))
+		for _, s := range sockets {
+			if strings.Contains(s, "\n") {
+				continue // the probe's report is in lines
+			}
+			expect(t, got, s, "ECONNREFUSED")
+		}
+		args = append([]string{"--no-cgroup", "--", "sh", "-c", `for f; do echo hello >"$f"; test -c "$f" || echo "$f is there"; done`, "sh"}, append(fifos, sockets...)...)
+		if r := (job{before: before, args: args}).run(t); r.out != "" {
+			t.Errorf("as %s: %v", as, r)
+		}
+		if n, _ := r.Read(make([]byte, 100)); n > 0 {
+			t.Errorf("as %s: the host's FIFO took what the command wrote", as)
+		}
+		for _, private := range []string{"/var/log", "/var/spool", "/var/cache"} {
+			args := []string{"--no-cgroup", "--", "ls", "-A", private}
+			if r := (job{before: before, args: args}).run(t); r.status != 0 || r.out != "" {
+				t.Errorf("as %s, %s: %v", as, private, r)
+			}
+		}
+	}
+	// What was asked for is there.
+	got := parseProbe(tincan(t, append([]string{"-a", "/srv/" + name + ":/srv/" + name}, append(inside, "/srv/"+name+"/socket")...)...))
+	expect(t, got, "/srv/"+name+"/socket", "ok")
 }
