@@ -187,21 +187,6 @@ func insert(in []int, n int) []int {
 	return in
 }
 
-// checkDescriptors makes sure that none of the three descriptors that every command gets is a
-// directory of the host: /proc/self/fd/0/.. would lead out of the container.
-func checkDescriptors() error {
-	names := [...]string{"input", "output", "error"}
-	for fd, name := range names {
-		var st unix.Stat_t
-		if sysFstat(fd, &st) == 0 && isDir(&st) {
-			return fault(func() error {
-				return fmt.Errorf("standard %s is a directory of the host, and would lead out of the container: redirect it (</dev/null), or add the directory: -a", name)
-			})
-		}
-	}
-	return nil
-}
-
 // forkInit is the step at which one process becomes two: PID 1 stays behind as the init,
 // and PID 2 goes on to be the command.
 func forkInit(init bool, d *fds) []*step {

@@ -21,6 +21,7 @@ type config struct {
 	readOnly bool
 	adds     []addedPath
 	idmaps   []idmapping
+	inputs   []inputFile
 	console  string // the terminal's path, if there is one
 
 	// What runs.
@@ -58,15 +59,15 @@ type config struct {
 // `plan`.
 func newConfig(f *runFlags) (*config, error) {
 	c := keep(config{mask: keep(uint64(0)), init: f.Init, net: f.Net, readOnly: f.Ro, console: consolePath()})
-	err := checkDescriptors()
-	if err == nil {
-		err = c.setCommand(f)
-	}
+	err := c.setCommand(f)
 	if err == nil {
 		err = c.setHostname(f)
 	}
 	if err == nil {
 		err = c.setIDs(f)
+	}
+	if err == nil {
+		err = c.setInputs()
 	}
 	if err == nil {
 		err = c.setRoot(f)

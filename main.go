@@ -55,6 +55,7 @@
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev
 //	hidehomes.go       10: what of a user's own the host's tree does not show
+//	stdinfiles.go      10: files that are standard input
 //	hostsockets.go     10: sockets and FIFOs of the host's tree
 //	mountidmap.go      16: idmapped mounts
 //	mountadd.go        16: added paths

@@ -49,6 +49,7 @@ func mounts(c *config, y *layout, d *fds) []*step {
 		s.chapter = 16
 		steps = add(steps, s)
 	}
+	steps = addAll(steps, reopenInputs(c.inputs))
 	steps = add(steps, procfs())
 	steps = add(steps, umount("..").because("the host's whole tree goes"))
 	steps = add(steps, chdir("/").because("the working directory was the last way out"))

@@ -20,7 +20,7 @@ var callNumbers = map[string]uintptr{
 	"execve": unix.SYS_EXECVE, "fchdir": unix.SYS_FCHDIR, "move_mount": unix.SYS_MOVE_MOUNT, "open_tree": unix.SYS_OPEN_TREE, "openat2": unix.SYS_OPENAT2, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
 	"mount_setattr": unix.SYS_MOUNT_SETATTR, "openat": unix.SYS_OPENAT, "pivot_root": unix.SYS_PIVOT_ROOT, "prctl": unix.SYS_PRCTL, "prlimit64": unix.SYS_PRLIMIT64,
 	"read": unix.SYS_READ, "rt_sigprocmask": unix.SYS_RT_SIGPROCMASK, "seccomp": unix.SYS_SECCOMP, "setgroups": unix.SYS_SETGROUPS,
-	"sethostname": unix.SYS_SETHOSTNAME, "setsid": unix.SYS_SETSID, "dup3": unix.SYS_DUP3, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
+	"sethostname": unix.SYS_SETHOSTNAME, "setsid": unix.SYS_SETSID, "dup3": unix.SYS_DUP3, "lseek": unix.SYS_LSEEK, "setpgid": unix.SYS_SETPGID, "setresgid": unix.SYS_SETRESGID, "setresuid": unix.SYS_SETRESUID,
 	"socket": unix.SYS_SOCKET, "symlinkat": unix.SYS_SYMLINKAT, "umask": unix.SYS_UMASK, "umount2": unix.SYS_UMOUNT2,
 	"unshare": unix.SYS_UNSHARE, "write": unix.SYS_WRITE,
 }
@@ -29,7 +29,7 @@ var callNumbers = map[string]uintptr{
 var constants = map[string]int64{
 	"NULL": 0, "KEYCTL_JOIN_SESSION_KEYRING": unix.KEYCTL_JOIN_SESSION_KEYRING, "O_WRONLY": unix.O_WRONLY, "O_CLOEXEC": unix.O_CLOEXEC, "SIG_SETMASK": unix.SIG_SETMASK, "AT_FDCWD": unix.AT_FDCWD, "AT_RECURSIVE": unix.AT_RECURSIVE, "MNT_DETACH": unix.MNT_DETACH,
 	"MS_RDONLY": unix.MS_RDONLY, "MS_NOSUID": unix.MS_NOSUID, "MS_NODEV": unix.MS_NODEV, "MS_NOEXEC": unix.MS_NOEXEC,
-	"MS_BIND": unix.MS_BIND, "MS_REC": unix.MS_REC, "MS_PRIVATE": unix.MS_PRIVATE, "S_IFREG": unix.S_IFREG, "S_IFCHR": unix.S_IFCHR, "O_RDONLY": unix.O_RDONLY, "O_PATH": unix.O_PATH, "RESOLVE_NO_SYMLINKS": unix.RESOLVE_NO_SYMLINKS, "RESOLVE_NO_MAGICLINKS": unix.RESOLVE_NO_MAGICLINKS,
+	"MS_BIND": unix.MS_BIND, "MS_REC": unix.MS_REC, "MS_PRIVATE": unix.MS_PRIVATE, "S_IFREG": unix.S_IFREG, "S_IFCHR": unix.S_IFCHR, "O_RDONLY": unix.O_RDONLY, "SEEK_SET": unix.SEEK_SET, "O_PATH": unix.O_PATH, "RESOLVE_NO_SYMLINKS": unix.RESOLVE_NO_SYMLINKS, "RESOLVE_NO_MAGICLINKS": unix.RESOLVE_NO_MAGICLINKS,
 	"OPEN_TREE_CLONE": unix.OPEN_TREE_CLONE, "OPEN_TREE_CLOEXEC": unix.OPEN_TREE_CLOEXEC, "AT_EMPTY_PATH": unix.AT_EMPTY_PATH, "AT_SYMLINK_NOFOLLOW": unix.AT_SYMLINK_NOFOLLOW,
 	"MOVE_MOUNT_F_EMPTY_PATH": unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_T_EMPTY_PATH": unix.MOVE_MOUNT_T_EMPTY_PATH,
 	"MOUNT_ATTR_RDONLY": unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_NOSUID": unix.MOUNT_ATTR_NOSUID,

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -451,6 +452,67 @@ func TestHole38Descriptors(t *testing.T) {
 			t.Errorf("%v: %s", c.ProcessState, errs.String())
 		}
 	}
+}
+
+// A file that the command can only read is not written through /proc/self/fd/0.
+func TestHole38ReadOnlyInput(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	files := t.TempDir()
+	os.Chmod(filepath.Dir(files), 0o755)
+	os.Chmod(files, 0o755)
+	file := files + "/a file"
+	const attack = `cat; for how in '>' '>>' '<>'; do eval "echo spoiled $how/proc/self/fd/0" 2>&1 && echo written; done; : `
+	inside := []string{"-m", dir, "--", "sh", "-c", attack}
+	for _, mode := range []os.FileMode{0o644, 0o666, 0o600} {
+		write(t, file, "first\nsecond\n")
+		os.Chmod(file, mode)
+		in, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Seek(6, io.SeekStart)
+		r := job{in: in, args: inside}.run(t)
+		in.Close()
+		if !strings.HasPrefix(r.out, "second\n") || strings.Contains(r.out, "written") || read(t, file) != "first\nsecond\n" || r.status != 0 {
+			t.Errorf("mode %o: %v\nand the file: %q", mode, r, read(t, file))
+		}
+	}
+	// A file that can be written is the caller's wish.
+	os.Chmod(file, 0o666)
+	in, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if r := (job{in: in, args: inside}).run(t); strings.Count(r.out, "written") != 3 {
+		t.Errorf("open for writing: %v", r)
+	}
+	// A file without a name, as a shell's here-document.
+	os.Remove(file)
+	write(t, file, "no name\n")
+	gone, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gone.Close()
+	os.Remove(file)
+	if r := (job{in: gone, args: []string{"-m", dir, "--", "cat"}}).run(t); r.out != "no name\n" || r.status != 0 || r.err != "" {
+		t.Errorf("without a name: %v", r)
+	}
+	// A name that is another file's by now.
+	write(t, file, "moved\n")
+	os.Chmod(file, 0o666)
+	moved, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer moved.Close()
+	if err := os.Link(file, files+"/other"); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(file)
+	refused(t, job{in: moved, args: inside}.run(t), "standard input", "use a pipe")
 }
 
 // A profile that refuses what tincan itself needs under it is found before anything is made.
