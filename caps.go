@@ -149,10 +149,24 @@ func ownCaps() capSet {
 	return capSet(data[1].Effective)<<32 | capSet(data[0].Effective)
 }
 
-// setCaps reads --cap-add and --cap-drop; the former wins.
+// dockerList are those that Docker's containers have (moby, oci/caps/defaults.go).
+const dockerList capSet = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FSETID | 1<<unix.CAP_FOWNER | 1<<unix.CAP_MKNOD |
+	1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SETPCAP |
+	1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_KILL | 1<<unix.CAP_AUDIT_WRITE
+
+// setCaps reads --caps, --cap-add and --cap-drop; of the last two the former wins.
 func (c *config) setCaps(f *runFlags) error {
 	last := lastCap()
 	c.lastCap, c.keep = last, keptCaps()
+	switch f.Caps {
+	case "", "tutorial":
+	case "docker":
+		c.keep = dockerList
+	default:
+		return fault(func() error {
+			return fmt.Errorf("--caps=%s: no such list: docker, or tutorial, which is the default; single capabilities are --cap-add and --cap-drop", f.Caps)
+		})
+	}
 	for _, s := range f.CapDrop {
 		set, err := parseCap("--cap-drop", s, last)
 		if err != nil {
@@ -204,7 +218,7 @@ func bounding(kept capSet, last int) []*step {
 		if n < len(capabilityTable) {
 			why = capabilityTable[n].why
 			if capabilityTable[n].kept {
-				why = "--cap-drop"
+				why = "--caps or --cap-drop"
 			}
 		}
 		steps = add(steps, prctl(unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP", name(n, capName(n))).because(why))

@@ -33,24 +33,29 @@ type finding struct {
 	help  string // how to get it
 }
 
-func (checkCmd) print(w io.Writer) int {
+// print writes the report. The error is a status without words if something is missing.
+func (checkCmd) print(w io.Writer) error {
 	all := checkKernel()
 	if err := checkProc(); err != nil {
 		all = append(all, finding{"missing", "/proc", oneLine(err), ""}, finding{"note", "the rest", "not looked at: nearly all of it is read in /proc", ""})
 	} else {
 		all = checkRest(all)
 	}
-	status := 0
+	var b strings.Builder
+	var failed error
 	for _, f := range all {
 		if f.state == "missing" {
-			status = statusFailed
+			failed = &exitError{statusFailed, nil}
 		}
-		fmt.Fprintf(w, "%-8s %-16s %s\n", f.state, f.what, printable(f.text))
+		fmt.Fprintf(&b, "%-8s %-16s %s\n", f.state, f.what, printable(f.text))
 		if f.help != "" {
-			fmt.Fprintf(w, "%-8s %-16s to get it: %s\n", "", "", strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 26)))
+			fmt.Fprintf(&b, "%-8s %-16s to get it: %s\n", "", "", strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 26)))
 		}
 	}
-	return status
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	return failed
 }
 
 // checkRest adds what takes a /proc to look at.

@@ -102,7 +102,11 @@ func splitLine(s string) (words []string, why string) {
 	return words, ""
 }
 
-// setEnv reads -e. The command gets three variables and what was asked for.
+// variable is NAME=VALUE, or NAME to copy the caller's, and who says so.
+type variable struct{ where, text string }
+
+// setEnv reads --env-file and -e. The command gets three variables and what was asked for; of
+// two with the same name the later counts.
 func (c *config) setEnv(f *runFlags) error {
 	term, _ := getenv("TERM")
 	if term == "" {
@@ -112,30 +116,49 @@ func (c *config) setEnv(f *runFlags) error {
 	if c.uid == 0 {
 		home = "HOME=/root"
 	}
-	env := list("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home, text("TERM=", term))
-	for _, e := range f.Env {
-		n, _, given := cut(e, "=")
-		if n == "" || indexByte(e, 0) >= 0 {
-			return fault(func() error { return fmt.Errorf("-e %s: NAME=VALUE, or NAME to copy the caller's value", e) })
+	c.env = list("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home, text("TERM=", term))
+	var all []variable
+	if len(f.EnvFile) > 0 {
+		if err := fault(func() (err error) { all, err = fileEnv(f.EnvFile); return err }); err != nil {
+			return err
 		}
-		if !given {
-			value, found := getenv(n)
-			if !found {
-				return fault(func() error {
-					return fmt.Errorf("-e %s: the caller's environment has no such variable; give a value with -e %s=VALUE", n, n)
-				})
-			}
-			e = text(n, "=", value)
-		}
-		kept := env[:0]
-		for _, o := range env {
-			if name, _, _ := cut(o, "="); name != n {
-				kept = add(kept, o)
-			}
-		}
-		env = add(kept, e)
 	}
-	c.env = env
+	for _, e := range f.Env {
+		all = add(all, variable{"-e ", e})
+	}
+	for i := range all {
+		if err := c.putEnv(&all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putEnv puts a variable in the place of another of its name.
+func (c *config) putEnv(v *variable) error {
+	n, _, given := cut(v.text, "=")
+	if n == "" || indexByte(v.text, 0) >= 0 {
+		return fault(func() error {
+			return fmt.Errorf("%s%s: NAME=VALUE, or NAME to copy the caller's value", v.where, v.text)
+		})
+	}
+	e := v.text
+	if !given {
+		value, found := getenv(n)
+		if !found {
+			return fault(func() error {
+				return fmt.Errorf("%s%s: the caller's environment has no such variable; to give a value: %s=VALUE", v.where, n, n)
+			})
+		}
+		e = text(n, "=", value)
+	}
+	kept := c.env[:0]
+	for _, o := range c.env {
+		if name, _, _ := cut(o, "="); name != n {
+			kept = add(kept, o)
+		}
+	}
+	c.env = add(kept, e)
 	return nil
 }
 

@@ -64,13 +64,16 @@ func newConfig(f *runFlags) (*config, error) {
 		err = c.setHostname(f)
 	}
 	if err == nil {
+		err = c.setRoot(f)
+	}
+	if err == nil {
 		err = c.setIDs(f)
 	}
 	if err == nil {
 		err = c.setInputs()
 	}
 	if err == nil {
-		err = c.setRoot(f)
+		err = c.mayEnter(f)
 	}
 	if err == nil {
 		err = c.setAdds(f)

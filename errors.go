@@ -133,13 +133,19 @@ func errnoOf(err error) syscall.Errno {
 	return e
 }
 
-// exitError is a run that failed with an exit status other than 125.
+// exitError is a failure with an exit status of its own. Without an error inside, what there is
+// to say has been printed.
 type exitError struct {
 	status int
 	err    error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
 func (e *exitError) Unwrap() error { return e.err }
 
 // Exit statuses of tincan's own (cli.md); they are those of timeout(1) and env(1).
@@ -151,6 +157,16 @@ const (
 // saidEarly are the notes of a run before the runtime: if it is made again, it does not say
 // them again.
 var saidEarly []string
+
+// quiet is --quiet: remarks are left out.
+var quiet bool
+
+// remark is note for what is no error.
+func remark(line string) {
+	if !quiet {
+		note(line)
+	}
+}
 
 // note prints a line of tincan's own on standard error, marked as such.
 func note(line string) {

@@ -3,8 +3,8 @@
 // kong reads every command line that there is, and prints --help; it needs Go's runtime
 // and as long as the kernel needs for a container. What most command lines of run consist
 // of is read here in one pass, before the runtime. Whatever is not plainly that, from
-// --help to a value that begins with a dash, is left to kong, whose word is law: a test
-// compares the two on thousands of command lines, and on every flag of runFlags.
+// --help to a value that begins with a dash, an empty one, or a flag that is given twice, is
+// left to kong (flagskong.go), whose word is law: a test compares the two on thousands of command lines, and on every flag of runFlags.
 //
 // Differs from the tutorial: it has six flags.
 
@@ -27,21 +27,25 @@ type runFlags struct {
 
 	Command  *string  `short:"c" placeholder:"LINE" group:"command" help:"The command as one line, split with shell quoting: the tutorial's spelling of COMMAND."`
 	Env      []string `short:"e" sep:"none" placeholder:"NAME[=VALUE]" group:"command" help:"Set a variable, or copy the caller's (repeatable). Without it: PATH, HOME and TERM only."`
+	EnvFile  []string `sep:"none" placeholder:"FILE" group:"command" help:"Variables from a file: NAME=VALUE, or NAME to copy the caller's, one a line; # begins a comment (repeatable; -e wins)."`
 	Workdir  string   `short:"w" default:"/" placeholder:"DIR" group:"command" help:"Working directory inside (${default})."`
 	PassFD   []int    `name:"pass-fd" placeholder:"N" group:"command" help:"Leave descriptor N open for the command (repeatable). Otherwise only 0, 1 and 2 are."`
 	Init     bool     `default:"true" negatable:"" group:"command" help:"Have a tiny PID 1 that reaps and passes signals on; with --no-init the command itself is PID 1, as in the tutorial."`
 	Timeout  string   `placeholder:"DURATION" group:"command" help:"End the container after this long, such as 30s: SIGTERM, and SIGKILL 5 seconds later. Exit status 124."`
 	Stats    string   `placeholder:"FILE" group:"command" help:"Write a JSON report at the end ('-' for standard error)."`
+	StatusFD *int     `name:"status-fd" placeholder:"N" group:"command" help:"Write lines of JSON to descriptor N: when the command has started, and how it ended."`
 	Hostname string   `placeholder:"NAME" group:"command" help:"Hostname inside, and the name of the resource group (adjective-noun-number)."`
 	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
 
-	UID int      `short:"u" name:"uid" default:"0" placeholder:"N" group:"power" help:"User id inside (${default})."`
-	GID *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
-	Map []string `sep:"none" placeholder:"INSIDE:HOST:COUNT|auto" group:"power" help:"Which ids of the host the container's are (repeatable); auto: a range that no other container has. Root: 0:10000:2000 and 65534:12000:1. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
+	User *string  `short:"u" name:"uid" placeholder:"N|NAME[:GROUP]" group:"power" help:"User inside (0): an id, or a name of the container's /etc/passwd; and a group, of its /etc/group."`
+	UID  int      `kong:"-"` // without User
+	GID  *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
+	Map  []string `sep:"none" placeholder:"INSIDE:HOST:COUNT|auto" group:"power" help:"Which ids of the host the container's are (repeatable); auto: a range that no other container has. Root: 0:10000:2000 and 65534:12000:1. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
 
+	Caps    string   `placeholder:"tutorial|docker" group:"power" help:"The list of capabilities to start from: the tutorial's, or Docker's fourteen, with which package managers work as root inside (and --seccomp=setid)."`
 	CapAdd  []string `placeholder:"CAP" group:"power" help:"Keep a capability, such as SYS_NICE, or ALL (repeatable)."`
 	CapDrop []string `placeholder:"CAP" group:"power" help:"Drop a capability, or ALL (repeatable; --cap-add wins)."`
-	Seccomp string   `default:"default" placeholder:"default|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}), as published, none (which trusts the command with the terminal, too), or a file: an OCI or Docker profile in JSON, or a filter that seccomp compile wrote."`
+	Seccomp string   `default:"default" placeholder:"default|setid|tutorial|none|FILE" group:"power" help:"System call filter: the tutorial's list with its holes closed (${default}); setid: the same with set-id files allowed, which package managers make; the list as published; none (which trusts the command with the terminal, too), or a file: an OCI or Docker profile in JSON, or a filter that seccomp compile wrote."`
 
 	AppArmor *string `name:"apparmor" placeholder:"PROFILE" group:"power" help:"AppArmor profile, loaded beforehand, to enter with the command."`
 
@@ -55,7 +59,10 @@ type runFlags struct {
 	CPUs      string   `name:"cpus" placeholder:"N" group:"limits" help:"Processors at most, such as 1.5, or max (no cap)."`
 	IOWeight  string   `name:"io-weight" placeholder:"N" group:"limits" help:"Share of the disks when they are short: 1 to 10000, others have 100 (10)."`
 	NoCgroup  bool     `group:"limits" help:"No resource group at all. Otherwise a host that cannot have one is an error."`
-	Rlimit    []string `sep:"none" placeholder:"NAME=SOFT[:HARD]" group:"limits" help:"Limit of setrlimit(2) for the command, such as nofile=1024 (repeatable; nofile=64)."`
+	Rlimit    []string `sep:"none" placeholder:"NAME=SOFT[:HARD]" group:"limits" help:"Limit of setrlimit(2) for the command, such as nofile=4096 (repeatable; nofile=1024, the tutorial has 64)."`
+
+	Config string `placeholder:"FILE" group:"command" help:"Flags of run from a file, one a line; # begins a comment. Those of the command line win. Behind a line with -- stands the command, a word a line."`
+	Quiet  bool   `short:"q" group:"look" help:"Print no notes of tincan's own, errors only."`
 
 	Step  bool `group:"look" help:"Make the calls one at a time at a key press, and show what each changes (terminal only)."`
 	Debug bool `short:"d" group:"look" help:"Log every system call of the plan as it is made."`
@@ -91,7 +98,6 @@ const (
 	isText                         // string
 	isGiven                        // *string: nil if the flag was not given
 	isList                         // []string
-	isNumber                       // int
 	isGivenNumber                  // *int
 	isNumbers                      // []int
 	isHere                         // hereFlag
@@ -115,6 +121,7 @@ var flagTable = [...]struct {
 	{"command", isGiven, unsafe.Offsetof(runFlags{}.Command)},
 	{"e", isList, unsafe.Offsetof(runFlags{}.Env)},
 	{"env", isList, unsafe.Offsetof(runFlags{}.Env)},
+	{"env-file", isList, unsafe.Offsetof(runFlags{}.EnvFile)},
 	{"w", isText, unsafe.Offsetof(runFlags{}.Workdir)},
 	{"workdir", isText, unsafe.Offsetof(runFlags{}.Workdir)},
 	{"pass-fd", isNumbers, unsafe.Offsetof(runFlags{}.PassFD)},
@@ -122,12 +129,14 @@ var flagTable = [...]struct {
 	{"no-init", isUnset, unsafe.Offsetof(runFlags{}.Init)},
 	{"timeout", isText, unsafe.Offsetof(runFlags{}.Timeout)},
 	{"stats", isText, unsafe.Offsetof(runFlags{}.Stats)},
+	{"status-fd", isGivenNumber, unsafe.Offsetof(runFlags{}.StatusFD)},
 	{"hostname", isText, unsafe.Offsetof(runFlags{}.Hostname)},
 	{"net", isText, unsafe.Offsetof(runFlags{}.Net)},
-	{"u", isNumber, unsafe.Offsetof(runFlags{}.UID)},
-	{"uid", isNumber, unsafe.Offsetof(runFlags{}.UID)},
+	{"u", isGiven, unsafe.Offsetof(runFlags{}.User)},
+	{"uid", isGiven, unsafe.Offsetof(runFlags{}.User)},
 	{"gid", isGivenNumber, unsafe.Offsetof(runFlags{}.GID)},
 	{"map", isList, unsafe.Offsetof(runFlags{}.Map)},
+	{"caps", isText, unsafe.Offsetof(runFlags{}.Caps)},
 	{"cap-add", isList, unsafe.Offsetof(runFlags{}.CapAdd)},
 	{"cap-drop", isList, unsafe.Offsetof(runFlags{}.CapDrop)},
 	{"seccomp", isText, unsafe.Offsetof(runFlags{}.Seccomp)},
@@ -142,6 +151,9 @@ var flagTable = [...]struct {
 	{"io-weight", isText, unsafe.Offsetof(runFlags{}.IOWeight)},
 	{"no-cgroup", isSet, unsafe.Offsetof(runFlags{}.NoCgroup)},
 	{"rlimit", isList, unsafe.Offsetof(runFlags{}.Rlimit)},
+	{"config", isText, unsafe.Offsetof(runFlags{}.Config)},
+	{"q", isSet, unsafe.Offsetof(runFlags{}.Quiet)},
+	{"quiet", isSet, unsafe.Offsetof(runFlags{}.Quiet)},
 	{"step", isSet, unsafe.Offsetof(runFlags{}.Step)},
 	{"d", isSet, unsafe.Offsetof(runFlags{}.Debug)},
 	{"debug", isSet, unsafe.Offsetof(runFlags{}.Debug)},
@@ -156,6 +168,7 @@ func defaultFlags() runFlags {
 // must look at.
 func readFlags(args []string) *runFlags {
 	f := keep(defaultFlags())
+	var seen [2]uint64 // the rows of flagTable that were given
 	for len(args) > 0 {
 		word := args[0]
 		if word == "--" {
@@ -182,6 +195,14 @@ func readFlags(args []string) *runFlags {
 		}
 		if row == len(flagTable) {
 			return nil
+		}
+		if kind := flagTable[row].kind; kind != isList && kind != isNumbers {
+			for other := range flagTable { // a flag's letter is another row
+				if seen[other/64]>>(other%64)&1 != 0 && flagTable[other].field == flagTable[row].field {
+					return nil // given twice, or contradicted
+				}
+			}
+			seen[row/64] |= 1 << (row % 64)
 		}
 		to := unsafe.Add(unsafe.Pointer(f), flagTable[row].field)
 		switch kind := flagTable[row].kind; {
@@ -229,8 +250,6 @@ func setField(to unsafe.Pointer, kind valueKind, value string) bool {
 	}
 	n, valid := plainNumber(value)
 	switch kind {
-	case isNumber:
-		*(*int)(to) = n
 	case isGivenNumber:
 		*(**int)(to) = keep(n)
 	case isNumbers:
@@ -261,7 +280,7 @@ func (f *runFlags) usual() *runFlags {
 			return nil
 		}
 	}
-	if f.Net != "none" && f.Net != "host" {
+	if f.Net != "none" && f.Net != "host" || f.Config != "" {
 		return nil
 	}
 	return f

@@ -4,7 +4,10 @@ package main
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +52,9 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 			}
 			if f.Tag.Negatable != "" {
 				names = append(names, "--no-"+f.Name)
+			}
+			if f.Name == "config" {
+				continue // kong's side reads the file
 			}
 			for _, name := range names {
 				args := []string{name}
@@ -138,21 +144,177 @@ func TestUsualLinesAreReadQuickly(t *testing.T) {
 	}
 }
 
-// TestCommandIsBytes: what is not UTF-8 reaches the command as it is, also by way of kong.
-func TestCommandIsBytes(t *testing.T) {
-	const word = "a\xff\xfeb"
-	if f := readFlags([]string{"-e", "A=" + word, "--", word}); f == nil || f.Args[0] != word || f.Env[0] != "A="+word {
-		t.Errorf("quickly: %+v", f)
+// TestCommandLines: every spelling of a flag, for run and plan, and what becomes of the bytes.
+func TestCommandLines(t *testing.T) {
+	const bytes = "a\xff\xfe\u00e4\U0010ff41b"
+	for _, c := range []struct {
+		line string
+		want func(f *runFlags)
+	}{
+		{"-- sh", func(f *runFlags) { f.Args = []string{"sh"} }},
+		{"-dm /srv -- x", func(f *runFlags) { f.Debug, f.Mount, f.Args = true, new("/srv"), []string{"x"} }},
+		{"-dm/srv -qw/x", func(f *runFlags) { f.Debug, f.Mount, f.Quiet, f.Workdir = true, new("/srv"), true, "/x" }},
+		{"-e A=" + bytes + " -eB=" + bytes + " --env=C=" + bytes + " -de D=" + bytes + " " + bytes, func(f *runFlags) {
+			f.Env, f.Debug, f.Args = []string{"A=" + bytes, "B=" + bytes, "C=" + bytes, "D=" + bytes}, true, []string{bytes}
+		}},
+		{"-m" + bytes + " --workdir=" + bytes + " -- x", func(f *runFlags) { f.Mount, f.Workdir, f.Args = new(bytes), bytes, []string{"x"} }},
+		{"-u joe:users --no-init --ro=false --stats -", func(f *runFlags) { f.User, f.Init, f.Stats = new("joe:users"), false, "-" }},
+	} {
+		want := defaultFlags()
+		c.want(&want)
+		for _, command := range []string{"run", "plan"} {
+			p, err := parseArgs(append([]string{command}, strings.Split(c.line, " ")...))
+			if err != nil {
+				t.Errorf("%s %q: %v", command, c.line, err)
+				continue
+			}
+			got := p.Run.runFlags
+			if command == "plan" {
+				got = p.Plan.runFlags
+			}
+			if len(got.Args) == 0 {
+				got.Args = nil
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s %q: %+v\nwant %+v", command, c.line, got, want)
+			}
+		}
 	}
-	f, _, err := kongs(t, []string{"-dm", "/", "--", word})
-	if err == nil {
-		err = f.unchanged([]string{"run", "-dm", "/", "--", word})
+}
+
+// says wants an error with these texts, also from the reader before the runtime: that leaves it
+// to kong.
+func says(t *testing.T, args []string, texts ...string) {
+	t.Helper()
+	if args[0] == "run" && readFlags(args[1:]) != nil {
+		t.Errorf("%q: read quickly", args)
 	}
-	if err != nil || f.Args[0] != word {
-		t.Errorf("kong: %q, %v", f.Args, err)
+	_, err := parseArgs(args)
+	for _, text := range texts {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%q: %v\nwant %q", args, err, text)
+		}
 	}
-	f, _, _ = kongs(t, []string{"-de", "A=" + word, "--", "x"})
-	if err := f.unchanged([]string{"run", "-de", "A=" + word, "--", "x"}); err == nil {
-		t.Errorf("kong: %q was changed, and nobody says so", f.Env)
+}
+
+// TestWrongFlags: each flag of each command without a value, with an empty one, and given twice.
+func TestWrongFlags(t *testing.T) {
+	_, model, err := kongs(t, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
+	n := 0
+	for _, cmd := range model.Leaves(true) {
+		at := strings.Fields(cmd.FullPath())[1:]
+		for _, f := range cmd.Flags {
+			flag := "--" + f.Name
+			line := func(words ...string) []string {
+				out := append(append([]string(nil), at...), words...)
+				if cmd.Name == "compile" || cmd.Name == "eval" { // what must be there
+					out = append(out, "p")
+				}
+				if cmd.Name == "eval" {
+					out = append(out, "read")
+				}
+				if (cmd.Name == "compile" || cmd.Name == "initramfs") && f.Name != "output" {
+					out = append(out, "--output=x")
+				}
+				return out
+			}
+			if f.IsBool() || cmd.Name == "init" {
+				continue
+			}
+			n++
+			says(t, line(flag+"="), flag, "empty value", "leave the flag out")
+			says(t, line(flag, ""), flag, "empty value")
+			if f.Short != 0 {
+				says(t, line("-"+string(f.Short), ""), "empty value")
+			}
+			if cmd.Name != "run" && cmd.Name != "plan" {
+				continue
+			}
+			says(t, line(flag), flag, "value is missing", flag+"=")
+			says(t, line(flag, "--", "true"), flag, "value is missing", flag+"=")
+			if f.Short != 0 {
+				says(t, line("-"+string(f.Short)+"=5"), "=5")
+			}
+			value := "7"
+			if f.Enum != "" {
+				value, _, _ = strings.Cut(f.Enum, ",")
+			}
+			if !f.IsSlice() && f.Name != "config" {
+				says(t, line(flag+"="+value, flag, value), flag, "twice")
+			}
+		}
+	}
+	if n < 65 {
+		t.Errorf("only %d flags", n)
+	}
+	says(t, []string{"run", "--init", "--no-init"}, "--no-init", "contradicts --init")
+	says(t, []string{"run", "--gid=x"}, "--gid", `"x" is not a whole number`, "--gid=N")
+	says(t, []string{"run", "--pass-fd=x"}, "--pass-fd", "not a whole number")
+	says(t, []string{"run", "--net=x"}, "--net", "none", "host", `"x"`)
+	says(t, []string{"run", "--net", "--", "true"}, "--net", "value is missing", "--net=none|host")
+}
+
+// TestUnknownFlags: what other tools call it, and slips of the finger.
+func TestUnknownFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --cwd=/x": "--cwd: no such flag: --workdir=DIR", "run -v": "-a HOST:CONTAINER", "run --volume=a": "-a HOST", "run --memori=5": "did you mean --memory=SIZE?",
+		"run --tiemout=1": "--timeout=DURATION", "run --hotsname=x": "--hostname=NAME", "plan --explian": "--explain", "run --zzz": "see tincan run --help", "run -z": "-z: no such flag",
+		"run --json": "--json: no such flag", "seccomp show --ach=x86": "did you mean --arch=ARCH?; see tincan seccomp show --help", "check --all": "--all: no such flag",
+		"help x": "help x: tincan has no such command; it has run, record, plan", "version x": "nothing stands behind tincan version", "check x": "unexpected argument x",
+		"seccomp": "show", "seccomp evil": "evil", "seccomp eval default": "<syscall>",
+	} {
+		says(t, strings.Fields(line), want)
+	}
+	if p, err := parseArgs([]string{"seccomp", "eval", "default", "openat", "-100", "--arch=x86_64"}); err != nil || p.Seccomp.Eval.Args[0] != "18446744073709551516" || p.Seccomp.Eval.Arch != "x86_64" {
+		t.Errorf("%v, %+v", err, p)
+	}
+}
+
+// TestConfig: flags of a file come first, those of the command line win, and a script's words
+// belong to its command.
+func TestConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "box")
+	put := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(line string, memory string, env []string, args ...string) {
+		t.Helper()
+		words := strings.Fields(strings.ReplaceAll(line, "FILE", file))
+		if readFlags(words) != nil {
+			t.Errorf("%s: read quickly", line)
+		}
+		p, err := parseArgs(append([]string{"run"}, words...))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			return
+		}
+		if f := p.Run; f.Memory != memory || !slices.Equal(f.Env, env) || !slices.Equal(withoutDashes(f.Args), args) {
+			t.Errorf("%s: %q %q %q", line, f.Memory, f.Env, f.Args)
+		}
+	}
+	put("#!/usr/bin/env -S tincan --config\n\n# a box\n--memory=64M\r\n  -e  A=b c  \n--ro\n")
+	want("--config FILE -- id", "64M", []string{"A=b c"}, "id")
+	want("--config=FILE id -x", "64M", []string{"A=b c"}, "id", "-x")
+	want("--memory=1G --config=FILE -e B=1 -- id", "1G", []string{"A=b c", "B=1"}, "id")
+	want("--config=FILE --memory 2G -- id", "2G", []string{"A=b c"}, "id")
+	put("--memory=64M\n--\n/bin/echo\na b\n")
+	want("--config FILE", "64M", nil, "/bin/echo", "a b")
+	want("--config FILE --memory=1G --zzz c", "64M", nil, "/bin/echo", "a b", "--memory=1G", "--zzz", "c")
+	want("--config=FILE -- --x", "64M", nil, "/bin/echo", "a b", "--x")
+	want("--memory=1G --config=FILE -- --x", "1G", nil, "/bin/echo", "a b", "--x")
+	for text, texts := range map[string][]string{
+		"--memory=64M\n\n--memori=1\n": {"line 3", "--memori", "did you mean --memory=SIZE"}, "memory=64M": {"line 1", "memory=64M: not a flag", "begins with a dash"},
+		"--config=x": {"line 1", "cannot name another"}, "--ro yes": {"line 1", "--ro", "no value"}, "--timeout=": {"line 1", "--timeout", "empty value"},
+		"--memory=1M\n--memory=2M": {"--memory", "twice"}, "--help": {"line 1", "--help"}, "-e A=\x00": {"line 1", "zero byte"}, "--init\n--no-init\n": {"contradicts"},
+	} {
+		put(text)
+		says(t, []string{"run", "--config", file, "--", "x"}, append(texts, "--config="+file)...)
+	}
+	says(t, []string{"run", "--config=/nonesuch", "x"}, "--config=/nonesuch", "no such file")
+	says(t, []string{"run", "--config=/", "x"}, "--config=/", "not a regular file")
 }

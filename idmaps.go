@@ -113,9 +113,8 @@ func (c *config) setIDs(f *runFlags) error {
 	if err := sound(given); err != nil {
 		return fault(func() error { return fmt.Errorf("--map: %w", err) })
 	}
-	c.uid, c.gid = f.UID, f.UID
-	if f.GID != nil {
-		c.gid = *f.GID
+	if err := c.setUser(f); err != nil {
+		return err
 	}
 	const lastID = math.MaxUint32 - 1
 	if c.uid < 0 || c.uid > lastID {

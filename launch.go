@@ -53,12 +53,14 @@ type launch struct {
 
 	end     *ending // how the command ended; nil if it never ran
 	trouble error   // of the clean-up, after the command has ended
+	watched bool    // --status-fd was told of the start
 }
 
 // run is `tincan run`. It returns the exit status. done is false for a run that needs the
 // runtime: what was made is undone by then, or the command has ended (startedEarly).
 func run(f *runFlags) (status int, done bool) {
 	lockThread()
+	quiet = f.Quiet
 	l, err := newLaunch(f)
 	if err == nil {
 		err = l.carryOut()
@@ -76,7 +78,11 @@ func run(f *runFlags) (status int, done bool) {
 	case err != nil && early:
 		return 0, false
 	case err != nil:
-		return failed(err), true
+		status = failed(err)
+		if l != nil {
+			l.sayEnded(status)
+		}
+		return status, true
 	}
 	l.conclude()
 	if !early {
@@ -85,7 +91,10 @@ func run(f *runFlags) (status int, done bool) {
 		startedEarly = l
 		return 0, false
 	}
-	return l.end.exitStatus(), true
+	if status = l.end.exitStatus(); !early {
+		l.sayEnded(status)
+	}
+	return status, true
 }
 
 // runEarly carries out a command line that says `run` and is plain enough.
@@ -97,7 +106,7 @@ func runEarly(args []string) (status int, done bool) {
 		args = args[1:]
 	}
 	f := readFlags(args)
-	if f == nil || f.Debug || f.Step || f.SeccompLog {
+	if f == nil || f.Debug || f.Step || f.SeccompLog || f.StatusFD != nil {
 		return 0, false
 	}
 	return run(f)
@@ -136,6 +145,9 @@ func newLaunch(f *runFlags) (*launch, error) {
 // the command ran: then l.end says how it ended.
 func (l *launch) carryOut() error {
 	stats, err := openStats(l.f.Stats)
+	if err == nil && !early {
+		err = l.checkStatusFD()
+	}
 	if err != nil {
 		l.c.close()
 		return err
@@ -242,16 +254,16 @@ func (l *launch) prepare() error {
 	l.plan = newPlan(c, l.y, &l.fds)
 	sabotage(l.plan)
 	for _, line := range c.remarks {
-		note(line)
+		remark(line)
 	}
 	for _, line := range c.warnings {
-		note(text("--seccomp: ", line))
+		remark(text("--seccomp: ", line))
 	}
 	if !early {
 		l.logAll(c.group.absent)
 	}
 	if c.group.lacks != nil {
-		note(standInText(c.rlimits))
+		remark(standInText(c.rlimits))
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (l *ledger) open() {
 	if home, _ := getenv("HOME"); hasPrefix(home, "/") && l.who.uid != 0 && l.tryDir(text(home, "/.tincan")) {
 		return
 	}
-	note("no directory for the notes by which a later run removes what a killed one has left: mount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own")
+	remark("no directory for the notes by which a later run removes what a killed one has left: mount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own")
 }
 
 func isInMemory(dir string) bool {

@@ -23,6 +23,7 @@
 //	errors.go          a failed call, and a sentence that waits for the runtime
 //	hostfiles.go       files and paths of the host
 //	flagvalues.go      sizes
+//	nearest.go         words that were perhaps meant
 //	hostkernel.go      5: the kernel's version
 //
 // The plan:
@@ -42,9 +43,11 @@
 // The chapters:
 //
 //	flags.go           1-4: the flags of run
+//	flagfile.go        1-4: --env-file, and the lines of --config
 //	config.go          1-6: what was asked for, made definite
 //	ns.go              7-9, 11: socket pair, namespaces, hostname, ids
 //	idmaps.go          11: maps of ids
+//	usernames.go       11: users by name
 //	rootless.go        11: the same for a user who is not root
 //	subids.go          11: which ids of the host a user may have
 //	idranges.go        11: --map=auto
@@ -105,6 +108,7 @@
 //	launchfds.go       7: the descriptors of a run
 //	handshake.go       7: what the child says
 //	monitor.go         for a container without an init: it ends with the launcher
+//	statusfd.go        --status-fd
 //	wait.go            while the command runs, and its end
 //	seccomplog.go      --seccomp-log
 //	record.go          tincan record: what the kernel tells
@@ -117,6 +121,9 @@
 // The commands:
 //
 //	main.go            1-4: the command line
+//	flagskong.go       1-4: the same by way of kong, and what is said of a wrong one
+//	flagwords.go       1-4: words that other tools have
+//	flagconfig.go      1-4: --config
 //	planprint.go       tincan plan
 //	recordcmd.go       tincan record
 //	seccompcmd.go      tincan seccomp
@@ -137,7 +144,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -205,19 +211,11 @@ func tincan(args []string) int {
 			return status
 		}
 	}
-	var c cli
-	parser, err := kong.New(&c, options()...)
+	c, err := parseArgs(args)
 	if err != nil {
 		return failed(err)
 	}
-	ctx, err := parser.Parse(args)
-	if err == nil {
-		err = errors.Join(c.Run.unchanged(args), c.Plan.unchanged(args), c.Record.unchanged(args))
-	}
-	if err != nil {
-		return failed(explainUsage(err))
-	}
-	switch strings.Fields(ctx.Command())[0] {
+	switch strings.Fields(c.ctx.Command())[0] {
 	case "run":
 		status, _ := run(&c.Run.runFlags)
 		return status
@@ -226,9 +224,9 @@ func tincan(args []string) int {
 	case "plan":
 		err = c.Plan.print(os.Stdout)
 	case "check":
-		return c.Check.print(os.Stdout)
+		err = c.Check.print(os.Stdout)
 	case "seccomp":
-		err = ctx.Run()
+		err = c.ctx.Run()
 	case "initramfs":
 		err = c.Initramfs.write()
 	case "init":
@@ -268,16 +266,20 @@ func withDefaultCommand(args []string) []string {
 	return append([]string{"run"}, args...)
 }
 
+// commandNames are tincan's own commands.
+var commandNames = [...]string{"run", "record", "plan", "check", "seccomp", "initramfs", "init", "help", "version"}
+
 // namesCommand reports whether the first word is a command of tincan's own.
 func namesCommand(args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	switch args[0] {
-	case "run", "record", "plan", "check", "seccomp", "initramfs", "init", "--help", "-h", "--version":
-		return true
+	for i := range commandNames {
+		if args[0] == commandNames[i] {
+			return true
+		}
 	}
-	return false
+	return args[0] == "--help" || args[0] == "-h" || args[0] == "--version"
 }
 
 // AfterApply is called by kong once the flags are set. It passes the -- before
@@ -289,37 +291,14 @@ func (f *runFlags) AfterApply() error {
 	return nil
 }
 
-// unchanged puts the command back as it was given. kong passes every word through JSON,
-// which has no way to say what is not UTF-8, and names of files may be anything.
-func (f *runFlags) unchanged(args []string) error {
-	if len(f.Args) == 0 {
-		return nil
-	}
-	first := len(args) - len(f.Args)
-	copy(f.Args, args[first:])
-	for _, a := range args[:first] {
-		if !utf8.ValidString(a) {
-			return fmt.Errorf("%s: not UTF-8; in one letter's flags, and beside --help and the like, such a value cannot be told: write --FLAG=VALUE", quote(a))
-		}
-	}
-	return nil
-}
-
-// explainUsage adds to kong's message where to look.
-func explainUsage(err error) error {
-	var p *kong.ParseError
-	if errors.As(err, &p) {
-		return errors.New(err.Error() + "; see tincan --help")
-	}
-	return err
-}
-
 // failed says why and gives the status: tincan's own, or that of a command that
 // could not be executed.
 //
 //tincan:runtime
 func failed(err error) int {
-	say("%v", err)
+	if err.Error() != "" {
+		say("%v", err)
+	}
 	if theMachine != nil {
 		theMachine.failure = err.Error()
 	}

@@ -119,12 +119,20 @@ func (c *config) setRoot(f *runFlags) error {
 		})
 	}
 	c.root.dir = dir
-	return c.mayEnter(name, dir, &st)
+	return nil
 }
 
 // mayEnter makes sure that the container's user may search the root directory. The user is
 // nobody in particular to the host, and mktemp -d gives the permission to its owner only.
-func (c *config) mayEnter(name, dir string, st *unix.Stat_t) error {
+func (c *config) mayEnter(f *runFlags) error {
+	if c.root.host {
+		return nil
+	}
+	name, dir := *f.Mount, c.root.dir
+	var st unix.Stat_t
+	if e := sysFstat(c.root.fd, &st); e != 0 {
+		return failedCall("fstat", dir, "", e)
+	}
 	allowed := st.Mode & unix.S_IXOTH
 	switch {
 	case int(st.Uid) == c.hostUID:

@@ -58,7 +58,7 @@ const capabilityNames = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWN
 	"CAP_CHECKPOINT_RESTORE"
 
 type seccompShow struct {
-	Profile string `arg:"" optional:"" default:"default" help:"default, tutorial, none, or a profile's file."`
+	Profile string `arg:"" optional:"" default:"default" help:"default, setid, tutorial, none, or a profile's file."`
 	profileFor
 }
 
@@ -127,7 +127,7 @@ func (w *lineWriter) section(title string, lines []string) {
 }
 
 type seccompCompile struct {
-	Profile string `arg:"" help:"default, tutorial, or a profile's file."`
+	Profile string `arg:"" help:"default, setid, tutorial, or a profile's file."`
 	Output  string `short:"o" required:"" help:"Where to write the filter; - for standard output." placeholder:"FILE"`
 	profileFor
 }
@@ -171,7 +171,7 @@ func rawFilter(prog []unix.SockFilter) []byte {
 }
 
 type seccompEval struct {
-	Profile string   `arg:"" help:"default, tutorial, none, or a profile's file."`
+	Profile string   `arg:"" help:"default, setid, tutorial, none, or a profile's file."`
 	Syscall string   `arg:"" help:"The call's name or number."`
 	Args    []string `arg:"" optional:"" help:"Its arguments: numbers, also 0x and 0 for octal; missing ones are 0."`
 	profileFor

@@ -57,7 +57,7 @@ func TestSeccompEval(t *testing.T) {
 		{"default", "nosuch", `"nosuch": x86_64 has no such call`},
 		{"default", "read x", `argument 0: "x": want a number`},
 		{"default", "read 1 2 3 4 5 6 7", `7 arguments: a call has at most 6`},
-		{"nofile", "read", `open nofile: no such file or directory: neither default, tutorial nor none, nor the file of a profile`},
+		{"nofile", "read", `open nofile: no such file or directory: neither default, setid, tutorial nor none, nor the file of a profile`},
 	} {
 		words := strings.Fields(c.call)
 		cmd := seccompEval{Profile: c.profile, Syscall: words[0], Args: words[1:], profileFor: profileFor{Arch: "x86_64"}}

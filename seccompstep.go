@@ -21,7 +21,7 @@ import (
 
 // setSeccomp reads --seccomp, --seccomp-strict-ints and --seccomp-log.
 func (c *config) setSeccomp(f *runFlags) error {
-	c.guarded = f.Seccomp != "default" && f.Seccomp != "none"
+	c.guarded = f.Seccomp != "default" && f.Seccomp != "setid" && f.Seccomp != "none"
 	switch {
 	case f.Seccomp == "none" && f.SeccompStrictInts:
 		return fault(func() error {
@@ -34,6 +34,10 @@ func (c *config) setSeccomp(f *runFlags) error {
 	case f.Seccomp == "default" && !f.SeccompLog:
 		if c.program = defaultFilter(); c.program != nil {
 			return nil
+		}
+	case f.Seccomp == "setid":
+		if err := c.maySetID(); err != nil {
+			return err
 		}
 	case f.Seccomp != "default" && f.Seccomp != "tutorial":
 		program, compiled, err := readFilter(f.Seccomp)
@@ -56,6 +60,23 @@ func (c *config) setSeccomp(f *runFlags) error {
 		}
 		return err
 	})
+}
+
+// maySetID refuses --seccomp=setid where a set-id file would give somebody on the host the
+// caller's power: where the container has the id of the caller, or of root.
+func (c *config) maySetID() error {
+	for _, maps := range [...][]idMap{c.maps, c.gidMaps} {
+		for _, id := range [...]int{0, c.rootless.who.uid, c.rootless.who.gid} {
+			for _, m := range maps {
+				if overlap(m.outside, m.count, uint32(id), 1) {
+					return fault(func() error {
+						return fmt.Errorf("--seccomp=setid: an id inside is %d on this host, and whoever ran such a set-id file on the host would be that user; with ids that are nobody's it can be had: --map=auto, or --map=0:FIRST:COUNT", id)
+					})
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // lastCalls are those that tincan makes itself under the filter: the command's start, and

@@ -63,7 +63,7 @@ func (t *jobControl) withdraw() {
 		file, flags := text("/proc/self/fd/", decimal(i)), unix.O_WRONLY|unix.O_NOCTTY
 		if i == 0 {
 			file, flags = "/dev/null", unix.O_RDONLY
-			note("in the background, so standard input is /dev/null: the terminal is the shell's")
+			remark("in the background, so standard input is /dev/null: the terminal is the shell's")
 		}
 		if fd, e := sysOpen(file, flags, 0); e == 0 { // or it was another user's, who has handed it over
 			t.outs[i] = fd

@@ -66,6 +66,11 @@ func (l *launch) wait() error {
 		{Fd: int32(l.reports), Events: unix.POLLIN},
 		{Fd: int32(l.pidfd), Events: unix.POLLIN},
 	}
+	if !early {
+		if err := l.sayStarted(); err != nil {
+			return err
+		}
+	}
 	if len(l.signals.put) > 0 { // they came while a helper was waited for
 		l.passSignals()
 	}
@@ -279,13 +284,13 @@ func (l *launch) stopped(s syscall.Signal) {
 // conclude says what there is to say at the end in plain words.
 func (l *launch) conclude() {
 	for _, line := range l.end.group.notes(&l.c.group) {
-		note(line)
+		remark(line)
 	}
 	if l.refused != nil {
 		l.sayRefused()
 	}
 	if l.end.timedOut {
-		note(text("ended after --timeout=", l.f.Timeout))
+		remark(text("ended after --timeout=", l.f.Timeout))
 	}
 }
 

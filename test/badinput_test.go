@@ -23,7 +23,7 @@ var wrongLines = []wrong{
 	{"run", "no command to run", 0},
 	{"-m TREE", "no command to run", 0},
 	{"-m TREE -- BLANK", "no command to run", 0},
-	{"-m TREE -c BLANK", "no command to run", 0},
+	{"-m TREE -c BLANK", "-c, --command: an empty value", 0},
 	{"-m TREE -c 'x", "-c|' is not closed", 0},
 	{`-m TREE -c "x`, `-c|" is not closed`, 0},
 	{`-m TREE -c x\`, "-c|backslash", 0},
@@ -41,13 +41,13 @@ var wrongLines = []wrong{
 	{"-m TREE -- /etc/mine/x", "/etc/mine/x|ENOTDIR", 126},
 
 	// flags
-	{"--nonesuch -- true", "--nonesuch|tincan --help", 0},
-	{"-z -- true", "-z|--help", 0},
-	{"-m", "expected|--help", 0},
+	{"--nonesuch -- true", "--nonesuch: no such flag|tincan run --help", 0},
+	{"-z -- true", "-z: no such flag|--help", 0},
+	{"-m", "-m, --mount: its value is missing: --mount=DIR", 0},
 
 	// the root directory
-	{"-m BLANK -- true", "-m|empty name|host's own tree", 0},
-	{"--mount= -- true", "-m|empty name", 0},
+	{"-m BLANK -- true", "-m, --mount: an empty value|leave the flag out", 0},
+	{"--mount= -- true", "--mount: an empty value", 0},
 	{"-m /nonesuch -- true", "-m /nonesuch|no such file", 0},
 	{"-m FILE -- true", "-m FILE: not a directory", 0},
 	{"-m / -- true", "-m /|leave -m out", 0},
@@ -83,8 +83,8 @@ var wrongLines = []wrong{
 	{"-m TREE --tmpfs=/ -- true", "--tmpfs=/|/ is what -m gives", 0},
 
 	// ids
-	{"-m TREE -u -1 -- true", "-1", 0},
-	{"-m TREE -u x -- true", "uid|x", 0},
+	{"-m TREE -u -1 -- true", "-u, --uid: its value is missing: --uid=N", 0},
+	{"-m TREE -u x -- true", "-u", 0},
 	{"-m TREE -u 2000 -- true", "--uid=2000|0 to 1999|--map", 0},
 	{"-m TREE -u 99999999999 -- true", "99999999999", 0},
 	{"-m TREE --gid=2000 -- true", "--gid=2000|0 to 1999|--map", 0},
