@@ -163,6 +163,11 @@ func mkfile(file string) *step {
 	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644), no, no, no) // and the device 0, which strace leaves out
 }
 
+// chown is fchownat(2).
+func chown(file string, uid, gid int) *step {
+	return call("fchownat", unix.SYS_FCHOWNAT, atCwd(), cstring(file), num(uintptr(uid)), num(uintptr(gid)), num(0), no)
+}
+
 func symlink(target, link string) *step {
 	return call("symlinkat", unix.SYS_SYMLINKAT, cstring(target), atCwd(), cstring(link), no, no, no)
 }

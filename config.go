@@ -17,12 +17,13 @@ import "golang.org/x/sys/unix"
 // config is a container to be: what the user asked for, made definite.
 type config struct {
 	// What it sees.
-	root     root
-	readOnly bool
-	adds     []addedPath
-	idmaps   []idmapping
-	inputs   []inputFile
-	console  string // the terminal's path, if there is one
+	root      root
+	readOnly  bool
+	ephemeral bool
+	adds      []addedPath
+	idmaps    []idmapping
+	inputs    []inputFile
+	console   string // the terminal's path, if there is one
 
 	// What runs.
 	argv     []string
@@ -72,7 +73,9 @@ func newConfig(f *runFlags) (*config, error) {
 	if err == nil {
 		err = c.setInputs()
 	}
-	if err == nil {
+	if err == nil && f.Ephemeral {
+		err = c.setEphemeral(f)
+	} else if err == nil {
 		err = c.mayEnter(f)
 	}
 	if err == nil {

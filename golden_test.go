@@ -110,6 +110,16 @@ func goldenSets(t *testing.T) []goldenSet {
 				c.idmaps = append(c.idmaps[:i], idmapping{owner, []idMap{{100, 10000, 1}}})
 			}
 		}, 0, false, admin},
+		{"ephemeral", "--ephemeral, a directory of root's", func(f *runFlags) {
+			f.Mount, f.Args, f.NoCgroup, f.Ephemeral = new(at("root")), []string{"true"}, true, true
+			f.Add = []string{at("src") + ":/opt/src"}
+		}, func(c *config, _ *fds) {
+			c.root.owner, c.root.idmap, c.idmaps = c.maps, 1, []idmapping{{c.maps, c.gidMaps}}
+		}, 0, false, admin},
+		{"ephemeral-host", "not root, --ephemeral on the host's tree, a path added that is not there", func(f *runFlags) {
+			f.Args, f.NoCgroup, f.Ephemeral = []string{"true"}, true, true
+			f.Add = []string{at("src") + ":/usr/local/new"}
+		}, nil, 0, true, caller{uid: 2000, gid: 2000}},
 		{"rootless-single", "not root, with no id but one's own: tincan -m ROOT -u 7 -- id", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup, f.UID = new(at("full")), []string{"id"}, true, 7
 		}, nil, 0, false, caller{uid: 2000, gid: 2000}},
@@ -150,6 +160,15 @@ func goldenSets(t *testing.T) []goldenSet {
 			{name: "run", dir: true, covered: true}, {name: "swapfile"}, {name: "sys", dir: true, covered: true},
 			{name: "tmp", dir: true, covered: true}, {name: "usr", dir: true}, {name: "var", dir: true},
 		}}
+		if c.ephemeral && s.hostTree {
+			y.ephemeral, y.userOverlay, y.mounts = true, true, []lowerMount{{"/var/data", true}}
+			y.missing = chains([]mountPoint{{target: "/usr/local/new", dir: true}})
+			for i := range y.entries {
+				e := &y.entries[i]
+				e.overlay = e.name == "etc" || e.name == "usr"
+			}
+			y.entries[10].own = []string{"local", "local/new"}
+		}
 		if s.hostTree {
 			y.sockets, y.interpreters = []string{"/var/lib/db/socket"}, []string{"/lib64/ld-linux-x86-64.so.2"}
 			for _, p := range hostPrivate {

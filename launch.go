@@ -235,7 +235,7 @@ func (l *launch) prepare() error {
 	if err := l.ledger.takeIDs(c.ids); err != nil {
 		return err
 	}
-	if !c.root.host {
+	if !c.root.host && !c.ephemeral {
 		if err := l.ledger.useTree(fd, c.root.dir); err != nil {
 			return err
 		}

@@ -62,6 +62,7 @@
 //	hostsockets.go     10: sockets and FIFOs of the host's tree
 //	mountidmap.go      16: idmapped mounts
 //	mountadd.go        16: added paths
+//	ephemeral.go       10: a root that is gone at the end
 //	mountpoints.go     10, 16: mount points that are made and removed
 //	mountverify.go     10: is everything where it should be?
 //	ledger.go          what goes away again, on every path

@@ -36,7 +36,9 @@ func mounts(c *config, y *layout, d *fds) []*step {
 	owner := c.tmpfsOwner()
 	steps := list(mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
 		because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate))
-	if y.assembled {
+	if y.ephemeral {
+		steps = addAll(steps, y.ephemeralRoot(c, d))
+	} else if y.assembled {
 		steps = addAll(steps, assembledRoot(y, c.readOnly))
 	} else {
 		steps = addAll(steps, plainRoot(y.root.dir, c.readOnly))

@@ -31,18 +31,24 @@ type root struct {
 	dir  string // absolute, symlinks resolved; "/" for the host's own tree
 	fd   int    // the directory, O_PATH, opened once; 0 for the host's own tree
 	host bool
+
+	idmap int // with --ephemeral: which user namespace it is mounted with, from 1 (mountidmap.go), and then
+	owner []idMap
 }
 
 // layout is where everything stands in the container's file system.
 type layout struct {
-	root      root
-	fd        int // the root directory, O_PATH
-	assembled bool
-	entries   []rootEntry // of an assembled root
-	missing   []mountPoint
-	toMake    []mountPoint // in the root directory, by the launcher
-	private   []privateDir
-	adds      []addedPath
+	root        root
+	fd          int // the root directory, O_PATH
+	assembled   bool
+	ephemeral   bool         // --ephemeral, and then
+	mounts      []lowerMount // what is mounted below the root directory
+	userOverlay bool         // overlayfs in a user namespace
+	entries     []rootEntry  // of an assembled root
+	missing     []mountPoint
+	toMake      []mountPoint // in the root directory, by the launcher
+	private     []privateDir
+	adds        []addedPath
 
 	sockets      []string // of the host's, which are covered (hostsockets.go)
 	interpreters []string // of the command's file (program.go)
@@ -53,7 +59,9 @@ type rootEntry struct {
 	name    string
 	link    string // a symlink's target
 	dir     bool
-	covered bool // something is mounted over it: an empty directory is enough
+	covered bool     // something is mounted over it: an empty directory is enough
+	overlay bool     // --ephemeral: it can be written, and then
+	own     []string // directories in it, which become the command's user's
 }
 
 // mountPoint is a place that something is mounted on, and what must be made for it inside
@@ -171,7 +179,7 @@ func (r *root) open() (int, error) {
 // newLayout decides where everything stands. fd is the root directory; the paths of c.adds
 // come before the paths below them. Nothing is made yet.
 func newLayout(c *config, fd int) (*layout, error) {
-	y := keep(layout{root: c.root, fd: fd, adds: c.adds})
+	y := keep(layout{root: c.root, fd: fd, adds: c.adds, ephemeral: c.ephemeral})
 	if c.root.host {
 		homes, err := c.rootless.homes()
 		if err != nil {
@@ -204,6 +212,12 @@ func newLayout(c *config, fd int) (*layout, error) {
 		y.adds = add(y.adds, a)
 		before = add(before, mounted{target: a.target, tmpfs: a.tmpfs, source: a.source})
 	}
+	if y.ephemeral {
+		if err := y.planEphemeral(c); err != nil {
+			return nil, err
+		}
+		return y, nil
+	}
 	if err := y.decideRoot(c.readOnly); err != nil {
 		return nil, err
 	}
@@ -231,7 +245,7 @@ func (y *layout) decideRoot(readOnly bool) error {
 		}
 		if dir != "/" {
 			return fault(func() error {
-				return fmt.Errorf("%s is not there to be mounted on, and %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs", target, path.Dir(target))
+				return fmt.Errorf("%s is not there to be mounted on, and %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs; or make the root writable for this run: --ephemeral", target, path.Dir(target))
 			})
 		}
 	}

@@ -99,6 +99,8 @@ func TestSabotage(t *testing.T) {
 		{"tree,read-only", true, []string{"--ro"}},
 		{"host", false, []string{"--tmpfs=/tmp/a/b:1M"}},
 		{"host,no-init", false, []string{"--tmpfs=/tmp/a/b:1M", "--no-init", "-u", "1000"}},
+		{"tree,ephemeral", true, []string{"--no-cgroup", "--ephemeral"}},
+		{"host,ephemeral", false, []string{"--no-cgroup", "--ephemeral"}},
 		{"tree,idmapped", true, []string{"--no-cgroup", "-a", "/usr:/a:idmap:ro"}},
 		{"tree,net,no-cgroup", true, []string{"--net=host", "--no-cgroup"}},
 	}.fail(t, 0)

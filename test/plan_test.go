@@ -36,6 +36,8 @@ func TestPlanIsWhatHappens(t *testing.T) {
 		"caps":       append(m, "--cap-add=SYS_ADMIN", "--cap-drop=CHOWN", "-w", "/etc"),
 		"all caps":   append(m, "--cap-add=ALL"),
 		"no caps":    append(m, "--cap-drop=ALL"),
+		"ephemeral":  append(m, "--ephemeral", "-a", added+":/new/a"),
+		"gone":       {"--ephemeral", "-a", added + ":/usr/local/new/a"},
 		"idmapped":   append(m, idmapped(t, added)...),
 		"odd names":  append(m, "--hostname=a\"b\\c\x01é", "--tmpfs=/x y\tz"),
 		"host":       {"-a", added + ":/tmp/x"},

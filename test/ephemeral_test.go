@@ -1,0 +1,227 @@
+// --ephemeral: the root can be written, and what was changed is gone at the end.
+package test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// changeRoot changes all that can be changed in tree's root directory, and shows it.
+const changeRoot = `set -e
+echo more >>/etc/mine; mkdir /new /new/deep; echo x >/new/deep/file; rm /bin/awk; rm -r /sub; mkdir /sub; echo y >/sub/z
+mv /etc /etc2; ln -s /etc2 /etc; chmod 600 /etc/mine; cat /etc/mine /new/deep/file /sub/*; ls /bin/awk || :`
+
+func TestEphemeral(t *testing.T) {
+	dir := tree(t)
+	mkdir(t, dir+"/sub/a")
+	write(t, dir+"/sub/a/file", "in\n")
+	noLeaks(t, dir)
+	r := tincan(t, "-m", dir, "--ephemeral", "--", "/bin/sh", "-c", changeRoot)
+	if want := "the user's own\nmore\nx\ny\n"; r.status != 0 || r.out != want || !strings.Contains(r.err, "/bin/awk") {
+		t.Errorf("want %q\n%v", want, r)
+	}
+	// What was there is the container's, and so is what is new; and nothing is left of the tmpfs.
+	if out := ok(t, "-m", dir, "--ephemeral", "--", "/bin/sh", "-c", "echo >/x; stat -c %u:%g / /etc/mine /x; ls /"); !strings.HasPrefix(out, "0:0\n0:0\n0:0\nbin\ndev\netc\nproc\nsub\nsys\ntmp\nx") {
+		t.Errorf("%q", out)
+	}
+	// Paths can be added where there are none, and several runs do not see each other.
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			script := fmt.Sprintf("echo %d >/mine; sleep 0.3; cat /mine /new/x/file", i)
+			r := tincan(t, "-m", dir, "--ephemeral", "-a", dir+"/sub/a:/new/x", "-a", dir+"/etc/mine:/etc/other/mine", "--", "/bin/sh", "-c", script)
+			if want := fmt.Sprintf("%d\nin\n", i); r.status != 0 || r.out != want {
+				t.Errorf("want %q\n%v", want, r)
+			}
+		})
+	}
+	wait.Wait()
+	refused(t, tincan(t, "-m", dir, "--ephemeral", "--ro", "--", "true"), "--ro", "--ephemeral")
+	refused(t, tincan(t, "-m", dir, "--ro", "-a", dir+"/sub:/etc/other/sub", "--", "true"), "/etc/other/sub is not there", "--ephemeral")
+}
+
+// TestEphemeralHost: on the host's own tree files can be made, replaced and removed, and what
+// could not be read or changed before cannot be now.
+func TestEphemeralHost(t *testing.T) {
+	added := t.TempDir()
+	write(t, added+"/file", "added\n")
+	noLeaks(t, "/usr/local", added)
+	before := func() string {
+		out, err := exec.Command("stat", "-c", "%n %i %a %u %y", "/", "/etc", "/etc/passwd", "/usr", "/usr/bin", "/var/lib").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	was := before()
+	etc := "/etc"
+	if asUser != "" {
+		etc = "/opt" // the user's /etc has mounts in it, with names and ids
+	}
+	script := `mkdir /data && echo 1 >/data/x && echo 2 >$0/tincan-new && echo 3 >/usr/local/bin/tincan-new && echo 4 >/var/lib/tincan-new || exit 1
+cat /data/x $0/tincan-new /usr/local/bin/tincan-new /var/lib/tincan-new /tmp/../usr/local/tincan/deep/file
+sed 's/root/toor/' /etc/passwd >$0/p && mv -f $0/p $0/passwd && grep -c ^toor $0/passwd
+rm -f /usr/bin/yes; ls /usr/bin/yes; ls /tmp /home`
+	r := tincan(t, "--ephemeral", "-a", added+":/usr/local/tincan/deep", "--", "sh", "-c", script, etc)
+	if (asUser != "") != strings.Contains(r.err, "tincan: --ephemeral: /etc is read-only all the same") {
+		t.Errorf("the note about mounts in /etc: %v", r)
+	}
+	if !strings.HasPrefix(r.out, "1\n2\n3\n4\nadded\n1\n") || !strings.Contains(r.err, "/usr/bin/yes") || !strings.Contains(r.out, "/home:\n\n/tmp:\n") {
+		t.Error(r)
+	}
+	if now := before(); now != was {
+		t.Errorf("the host's files are not as before:\n%s\n%s", was, now)
+	}
+	if r := tincan(t, "--ephemeral", "--", "sh", "-c", "cat /etc/shadow; echo >>/etc/group; ls /etc/ssl/private; ls /root"); r.out != "" || strings.Count(r.err, "ermission denied") < 2 {
+		t.Errorf("more than without --ephemeral: %v", r)
+	}
+	for _, where := range []string{"/usr/local/tincan/deep", "/srv/tincan"} {
+		refused(t, tincan(t, "-a", added+":"+where, "--", "true"), where+" is not there", "--ephemeral")
+	}
+}
+
+// TestEphemeralMemory: what is written is the container's memory.
+func TestEphemeralMemory(t *testing.T) {
+	needGroup(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	for _, m := range [][]string{{"-m", dir}, nil} {
+		r := tincan(t, append(m, "--ephemeral", "--memory=32M", "--", "sh", "-c", "head -c 100000000 /dev/zero >/big; ls /big")...)
+		if r.status != 137 && !strings.Contains(r.err, "out of memory") {
+			t.Errorf("%v: 100 MB in a container of 32 MiB: %v", m, r)
+		}
+	}
+}
+
+// TestEphemeralOwners: the directory may be root's, the container's already, or a user's.
+func TestEphemeralOwners(t *testing.T) {
+	needRoot(t)
+	for _, o := range []struct {
+		uid, gid int
+		flags    []string
+		want     string
+	}{
+		{0, 0, nil, "0:0"}, {10000, 10000, nil, "0:0"}, {4321, 4320, nil, "0:0"}, {33, 34, nil, "0:0"},
+		{0, 0, []string{"-u", "5"}, "0:0"}, {4321, 4320, []string{"-u", "5"}, "5:5"},
+		{0, 0, []string{"--map=0:0:1000"}, "0:0"}, {0, 0, []string{"--map=0:500000:65536"}, "0:0"},
+	} {
+		dir := tree(t)
+		exec.Command("chown", "-hR", fmt.Sprintf("%d:%d", o.uid, o.gid), dir).Run()
+		noLeaks(t, dir)
+		if r := tincan(t, append(o.flags, "-m", dir, "--ephemeral", "--", "/bin/stat", "-c", "%u:%g", "/etc/mine")...); r.out != o.want+"\n" {
+			t.Errorf("owner %d:%d, %v: want %s inside\n%v", o.uid, o.gid, o.flags, o.want, r)
+		}
+		if len(o.flags) == 0 || o.flags[0] != "-u" || o.uid == 4321 {
+			if r := tincan(t, append(o.flags, "-m", dir, "--ephemeral", "--", "/bin/sh", "-ec", "echo more >>/etc/mine; rm /bin/awk")...); r.status != 0 {
+				t.Errorf("owner %d:%d, %v: %v", o.uid, o.gid, o.flags, r)
+			}
+		}
+	}
+}
+
+// TestEphemeralMounts: other file systems below the root directory stay, and are read-only.
+func TestEphemeralMounts(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	mkdir(t, dir+"/etc/sub/deep")
+	noLeaks(t)
+	for name, c := range map[string]struct{ script, point, inside string }{
+		"tree":      {"mount -t tmpfs t %s; mkdir %[1]s/d; mount -t tmpfs u %[1]s/d; echo below >%[1]s/d/file", dir + "/etc/sub", "/etc/sub"},
+		"two":       {"mount -t tmpfs t %s; mount -t tmpfs t2 %[1]s; mkdir %[1]s/d; echo below >%[1]s/d/file", dir + "/etc/sub/deep", "/etc/sub/deep"},
+		"host":      {"mount -t tmpfs t %s; mkdir %[1]s/d; echo below >%[1]s/d/file", "/var/local", "/var/local"},
+		"odd names": {`mount -t tmpfs t /opt; mkdir -p '/opt/a,b:c d'; cd '/opt/a,b:c d'; mkdir d; echo below >d/file; : %s`, "", "/opt/a,b:c d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"--ephemeral", "--", "sh", "-c", `cat "$0/d/file"; echo x >"$0/d/new" || echo no; echo x >/etc/new && cat /etc/new`, c.inside}
+			if c.point != "/var/local" && name != "odd names" {
+				args = append([]string{"-m", dir}, args...)
+			}
+			r := job{before: inMountNS(t, fmt.Sprintf(c.script, c.point)), args: args}.run(t)
+			if want := "below\nno\nx\n"; r.status != 0 || r.out != want {
+				t.Errorf("want %q\n%v", want, r)
+			}
+		})
+	}
+	// With the name of a file that is mounted, and a path to be added below another file system.
+	r := job{before: inMountNS(t, "mount --bind /etc/hostname "+dir+"/etc/mine"), args: []string{"-m", dir, "--ephemeral", "--", "/bin/sh", "-c", "cat /etc/mine; echo >/etc/mine"}}.run(t)
+	if host, _ := os.ReadFile("/etc/hostname"); r.out != string(host) || !strings.Contains(r.err, "Read-only") {
+		t.Error(r)
+	}
+	r = job{before: inMountNS(t, "mount -t tmpfs t "+dir+"/etc/sub"), args: []string{"-m", dir, "--ephemeral", "-a", "/usr:/etc/sub/x/y", "--", "/bin/true"}}.run(t)
+	refused(t, r, "/etc/sub/x/y is not there", "/etc/sub is read-only also with --ephemeral")
+}
+
+// TestEphemeralMountsByUsers: the kernel lets a user's overlay show nothing below a mount.
+func TestEphemeralMountsByUsers(t *testing.T) {
+	needRoot(t)
+	dir := tree(t)
+	for p := filepath.Dir(dir); p != "/tmp"; p = filepath.Dir(p) {
+		os.Chmod(p, 0o755)
+	}
+	noLeaks(t, dir)
+	as := becomeUser(t, "single")
+	with := func(script string) []string {
+		return append(append([]string{}, as[:6]...), script+"; "+as[6])
+	}
+	r := job{before: with("mount -t tmpfs t " + dir + "/etc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
+	refused(t, r, "something is mounted on "+dir+"/etc", "without root")
+	r = job{before: with("mount -t tmpfs t /var/local"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
+	if r.out != "no\nx\n" {
+		t.Error(r)
+	}
+}
+
+// TestEphemeralSockets: a socket of the host's in the root directory leads to nobody.
+func TestEphemeralSockets(t *testing.T) {
+	dir := tree(t)
+	l, err := net.Listen("unix", dir+"/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	os.Chmod(dir+"/socket", 0o777)
+	if out := ok(t, append([]string{"-m", dir}, probe("connect", "/socket")...)...); !strings.HasSuffix(out, ": ok") {
+		t.Errorf("without --ephemeral, where it is the host's file: %s", out)
+	}
+	if r := tincan(t, append([]string{"-m", dir, "--ephemeral"}, probe("connect", "/socket")...)...); !strings.HasSuffix(r.out, ": ECONNREFUSED\n") {
+		t.Errorf("connected: %v", r)
+	}
+}
+
+// TestAptInATree: Debian's package manager works in a tree of debootstrap's, and leaves it as it was.
+func TestAptInATree(t *testing.T) {
+	needRoot(t)
+	if testing.Short() {
+		t.Skip("short: half a minute, and the network")
+	}
+	debootstrap := needProgram(t, "debootstrap")
+	c, err := net.DialTimeout("tcp", "deb.debian.org:80", 5*time.Second)
+	if err != nil {
+		t.Skipf("no network: %v", err)
+	}
+	c.Close()
+	dir := t.TempDir() + "/debian"
+	if out, err := exec.Command(debootstrap, "--variant=minbase", "bookworm", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	noLeaks(t, dir)
+	flags := []string{"-m", dir, "--ephemeral", "--net=host", "--pids=200"}
+	packages := "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq hello && hello"
+	r := job{args: append(flags, "--cap-add=DAC_OVERRIDE,FSETID,SETFCAP", "--", "sh", "-c", packages), within: 5 * time.Minute}.run(t)
+	if r.status != 0 || !strings.HasSuffix(r.out, "Hello, world!\n") {
+		t.Errorf("hello: %v", r)
+	}
+	// A package with set-id programs needs a filter that allows their modes: nosuid makes them harmless.
+	packages = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sudo openssh-client >/dev/null && stat -c %a /usr/bin/sudo && ssh -V"
+	flags = append(flags, "--seccomp="+profileDir()+"/moby-default.json", "--cap-add=DAC_OVERRIDE,FSETID,SETFCAP,SYS_CHROOT,AUDIT_WRITE")
+	if r := (job{args: append(flags, "--", "sh", "-c", packages), within: 5 * time.Minute}).run(t); r.status != 0 || !strings.Contains(r.out, "4755") {
+		t.Errorf("sudo: %v", r)
+	}
+}
