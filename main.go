@@ -114,6 +114,8 @@
 //	seccomplog.go      --seccomp-log
 //	record.go          tincan record: what the kernel tells
 //	recordargs.go      --args
+//	recordfiles.go     --files
+//	recordapparmor.go  --apparmor-out
 //	recordprofile.go   the profile
 //	recordview.go      what it says
 //	stepper.go         --step

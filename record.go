@@ -32,6 +32,8 @@ type use struct {
 	count int
 	lacks int      // of count, those that --diff's file does not allow
 	rule  *argRule // --args
+
+	paths []pathCall // --files: where its paths are; nil if that was not looked up yet
 }
 
 // A program is an executable, and the calls that it has made.
@@ -43,8 +45,9 @@ type program struct {
 // recorder is what is known of the calls, while the container runs and after.
 type recorder struct {
 	abis []*abi
-	args bool    // --args
-	diff *policy // --diff
+	args bool      // --args
+	diff *policy   // --diff
+	file *fileUses // --files, --apparmor-out
 
 	mu       sync.Mutex // for the live view
 	live     *liveView
@@ -167,6 +170,9 @@ func (r *recorder) note(fd int, n *seccompNotif) {
 		if v, _ := r.diff.eval(sysCall{u.nr, n.arch, n.args}); !v.permits() {
 			u.lacks++
 		}
+	}
+	if r.file != nil {
+		r.file.note(fd, n, u)
 	}
 	if u.name == "execve" || u.name == "execveat" {
 		r.executes(n.pid)

@@ -15,6 +15,9 @@ type recordCmd struct {
 	Merge    string `placeholder:"FILE" group:"record" help:"Add to what an earlier recording has in FILE."`
 	Diff     string `placeholder:"FILE" group:"record" help:"Say which calls the profile FILE does not allow, by which program."`
 	Report   bool   `group:"record" help:"Say at the end which program made which calls."`
+	Files    bool   `group:"record" help:"Say at the end which files were opened, executed, changed and connected to."`
+
+	AppArmorOut string `name:"apparmor-out" placeholder:"FILE" group:"record" help:"Write an AppArmor profile for those files."`
 }
 
 func (recordCmd) Help() string {
@@ -77,7 +80,7 @@ func (c *recordCmd) run() int {
 		r.err = errors.New("the container ended before the command started: nothing was recorded")
 	}
 	if r.err == nil {
-		r.err = c.write(r, l.c.policy, earlier)
+		r.err = c.write(r, l.c.policy, l.c.keep.names(), earlier)
 	}
 	if r.err != nil {
 		return failed(r.err)
@@ -128,8 +131,11 @@ func (c *recordCmd) begin(l *launch, r *recorder) (err error) {
 			return err
 		}
 	}
+	if c.Files || c.AppArmorOut != "" {
+		r.file = &fileUses{map[string]int{}, map[string]bool{}}
+	}
 	told := func(a *abi, nr uint32) bool { return c.Minimal || r.diff != nil && !r.diff.always(a, nr) }
-	if l.c.recording, err = newRecording(told, false); err != nil {
+	if l.c.recording, err = newRecording(told, r.file != nil); err != nil {
 		return err
 	}
 	r.args = c.ArgRules
@@ -137,11 +143,11 @@ func (c *recordCmd) begin(l *launch, r *recorder) (err error) {
 		r.live = &liveView{}
 	}
 	l.recorder = r
-	return checkOutput("-o", c.Output)
+	return errors.Join(checkOutput("-o", c.Output), checkOutput("--apparmor-out", c.AppArmorOut))
 }
 
 // write writes and says what was recorded.
-func (c *recordCmd) write(r *recorder, base *policy, earlier *recorded) error {
+func (c *recordCmd) write(r *recorder, base *policy, held []string, earlier *recorded) error {
 	r.mu.Lock() // from now on the live view is silent
 	r.live = nil
 	p := r.profile(c.Minimal, base)
@@ -155,12 +161,20 @@ func (c *recordCmd) write(r *recorder, base *policy, earlier *recorded) error {
 			return err
 		}
 	}
+	if c.Files {
+		sayAll(r.file.list())
+	}
+	if c.AppArmorOut != "" {
+		if err := writeOutput("--apparmor-out", c.AppArmorOut, []byte(r.appArmor(profileName(c.AppArmorOut), held))); err != nil {
+			return err
+		}
+	}
 	for _, u := range r.all() {
 		if u.nameless() {
 			say("%s: it has no name here, and is not in the profile", u.text())
 		}
 	}
-	if c.Report || c.Output == "" && c.Diff == "" {
+	if c.Report || c.Output == "" && c.Diff == "" && r.file == nil {
 		sayAll(r.report())
 	}
 	if c.Diff != "" {

@@ -230,6 +230,54 @@ func TestRecordMergeDiffArgs(t *testing.T) {
 	}
 }
 
+// --files: what was done to which file, as AppArmor sees it; --apparmor-out: a profile of it
+// that apparmor_parser takes. test/vm loads one.
+func TestRecordFiles(t *testing.T) {
+	dir := tree(t)
+	if err := os.Symlink("etc", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/etc/b c", "")
+	mkdir(t, dir+"/data")
+	for _, name := range strings.Split("abcdefghij", "") {
+		write(t, dir+"/data/"+name, name)
+	}
+	noLeaks(t, dir)
+	file := filepath.Join(t.TempDir(), "files.aa")
+	r := tincan(t, "record", "--files", "--apparmor-out="+file, "-m", dir, "--", "sh", "-c", `
+		cd /link && cat mine ../etc/mine 'b c' no/such 2>/dev/null; echo x >/tmp/new; mkdir /tmp/dir; rmdir /tmp/dir; ls /data >/dev/null
+		cat /data/*; cat /proc/self/status >/dev/null; sh -c 'exec /bin/true'; mv /tmp/new /tmp/newer`)
+	if r.status != 0 {
+		t.Fatal(r)
+	}
+	for _, want := range []string{
+		"r     /etc/mine", "r     /etc/b c", "r     /data/", "r     /data/j", "w     /tmp/dir/", "w     /tmp/newer", "r     /proc/[0-9]*/status", "rmx   /bin/busybox",
+	} {
+		if !strings.Contains(r.err, "tincan: "+want+"\n") {
+			t.Errorf("--files lacks %q", want)
+		}
+	}
+	if strings.Contains(r.err, "/link") || strings.Contains(r.err, "no/such") || t.Failed() {
+		t.Errorf("%v", r)
+	}
+	profile := read(t, file)
+	for _, want := range []string{
+		"profile tincan-files flags=(attach_disconnected,mediate_deleted) {", "  /etc/mine r,", "  /etc/b?c r,", "  /data/* r,", "  /data/ r,", "  /tmp/** w,", "  /proc/[0-9]*/status{,/} r,",
+		"  /bin/busybox rmix,", "  capability chown,", "  signal (send, receive) peer=tincan-files,",
+	} {
+		if !strings.Contains(profile, want+"\n") {
+			t.Errorf("the profile lacks %q", want)
+		}
+	}
+	if strings.Contains(profile, "/data/j") || t.Failed() {
+		t.Error(profile)
+	}
+	out := filepath.Join(t.TempDir(), "compiled")
+	if text, err := exec.Command(needProgram(t, "apparmor_parser"), "-Q", "-K", "-o", out, file).CombinedOutput(); err != nil {
+		t.Errorf("apparmor_parser: %v\n%s%s", err, text, profile)
+	}
+}
+
 // thirtyTwo is a program of i386's without a library: it says what is in a file.
 const thirtyTwo = `static int sys(int n, int a, int b, int c) {
 	int r;

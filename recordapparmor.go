@@ -1,0 +1,184 @@
+package main
+
+// record --apparmor-out: the files of a recording as a profile of AppArmor's.
+// man 5 apparmor.d, man 8 apparmor_parser.
+//
+// The profile has a name and no path: `tincan --apparmor=NAME` enters it. Libraries and what is installed beside them, which
+// hold no secrets, are allowed as whole trees; so are the directories for temporary files, whose names mean nothing; and
+// a directory of which many files were used. Elsewhere every file has its line.
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Trees that hold programs' parts and no secrets: whoever reads a file there may read all. The first stands for the
+// directories of libraries.
+var publicTrees = [...]string{"/usr/lib/", "/lib/", "/lib64/", "/usr/lib64/", "/lib32/", "/usr/lib32/", "/usr/share/", "/usr/include/", "/usr/local/lib/", "/usr/local/share/"}
+
+// Directories in which files have names that are made up.
+var temporary = [...]string{"/tmp/", "/var/tmp/", "/dev/shm/"}
+
+// With so many files of a directory that are used in the same way, or in the tree below it, they are not listed one by one.
+const (
+	manyFiles = 8
+	manyBelow = 32
+)
+
+// shared is a path of /proc with each process's number as a pattern.
+func shared(file string) string {
+	rest, is := strings.CutPrefix(file, "/proc/")
+	if !is {
+		return file
+	}
+	words := strings.Split(rest, "/")
+	for i, w := range words {
+		if _, number := number(w); i < 3 && (number || w == "self" || w == "thread-self") && (i == 0 || words[i-1] == "task") {
+			words[i] = "[0-9]*"
+		}
+	}
+	return "/proc/" + strings.Join(words, "/")
+}
+
+// network notes a socket.
+func (f *fileUses) network(family, kind uint64) {
+	family &= 0xffffffff
+	var rule string
+	switch family {
+	case unix.AF_UNIX:
+		rule = "unix,"
+	case unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK, unix.AF_PACKET:
+		kinds := map[uint64]string{unix.SOCK_STREAM: "stream", unix.SOCK_DGRAM: "dgram", unix.SOCK_RAW: "raw", unix.SOCK_SEQPACKET: "seqpacket"}
+		rule = fmt.Sprintf("network %s %s,", map[uint64]string{unix.AF_INET: "inet", unix.AF_INET6: "inet6", unix.AF_NETLINK: "netlink", unix.AF_PACKET: "packet"}[family], kinds[kind])
+	default:
+		return
+	}
+	f.networks[rule] = true
+}
+
+// globbed are the files and patterns for the profile, and what may be done to each.
+func (f *fileUses) globbed() map[string]int {
+	out, direct, below := map[string]int{}, map[string]int{}, map[string]int{}
+	for file, done := range f.files {
+		how := letters(done)
+		dir := path.Dir(strings.TrimSuffix(file, "/"))
+		direct[how+dir]++
+		for ; strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
+			below[how+dir]++
+		}
+	}
+	for file, done := range f.files {
+		out[f.rule(file, done, direct, below)] |= done
+	}
+	return out
+}
+
+// rule is the pattern that stands for a file.
+func (f *fileUses) rule(file string, done int, direct, below map[string]int) string {
+	if strings.HasPrefix(file, "/proc") {
+		return file + "{,/}" // it may be a directory, whose name ends with a slash
+	}
+	for _, tree := range temporary {
+		if strings.HasPrefix(file, tree) {
+			return tree + "**"
+		}
+	}
+	if done&^(useRead|useMap) == 0 {
+		for i, tree := range publicTrees {
+			if strings.HasPrefix(file, tree) && i < 6 {
+				return libraries
+			} else if strings.HasPrefix(file, tree) {
+				return tree + "**"
+			}
+		}
+	}
+	if done&useExec != 0 || strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/dev/") || strings.HasSuffix(file, "*") {
+		return escaped(file)
+	}
+	how, rule := letters(done), escaped(file)
+	dir := path.Dir(strings.TrimSuffix(file, "/"))
+	if direct[how+dir] >= manyFiles && dir != "/" {
+		rule = escaped(dir) + "/*"
+		if strings.HasSuffix(file, "/") {
+			rule += "/"
+		}
+	}
+	for ; strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
+		if below[how+dir] >= manyBelow {
+			rule = escaped(dir) + "/**" // the highest such directory
+		}
+	}
+	return rule
+}
+
+// libraries is allowed always: the kernel maps a program's loader, which no call tells of.
+const libraries = "/{usr/,}lib{,32,64,x32}/**"
+
+// escaped is a path as AppArmor reads it. Our own patterns stay; of bytes that it has no way to write one is any.
+func escaped(file string) string {
+	if strings.HasSuffix(file, "#*") { // O_TMPFILE
+		return escaped(strings.TrimSuffix(file, "#*")) + "#*"
+	}
+	var b strings.Builder
+	for i := range len(file) {
+		switch c := file[i]; {
+		case strings.IndexByte(`*?[]{}^"\`, c) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c <= ' ' || c >= 0x7f || c == ',':
+			b.WriteByte('?')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// profileName is the profile's name: that of its file, without what is behind the first dot.
+func profileName(file string) string {
+	name, _, _ := strings.Cut(path.Base(file), ".")
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, "tincan-"+name)
+}
+
+// appArmor is the profile. held are the capabilities that the container has.
+func (r *recorder) appArmor(name string, held []string) string {
+	f := r.file
+	for _, p := range r.programs {
+		if strings.HasPrefix(p.name, "/") {
+			f.files[p.name] |= useRead | useMap | useExec
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Recorded by tincan: an observation, not a proof. Load it with apparmor_parser -r FILE.\n\nprofile %s flags=(attach_disconnected,mediate_deleted) {\n", name)
+	for _, c := range held {
+		fmt.Fprintf(&b, "  capability %s,\n", strings.ToLower(strings.TrimPrefix(c, "CAP_")))
+	}
+	var rules []string
+	for rule := range f.networks {
+		rules = append(rules, rule)
+	}
+	rules = append(rules, "signal (send, receive) peer="+name+",", "signal (receive) peer=unconfined,", "ptrace peer="+name+",")
+	sort.Strings(rules)
+	fmt.Fprintf(&b, "  %s\n\n", strings.Join(rules, "\n  "))
+	files := f.globbed()
+	files[libraries] |= useRead | useMap
+	files["/dev/{null,zero,full,random,urandom,tty,console}"] |= useRead | useWrite
+	files["/dev/{pts/,ptmx,pts/*}"] |= useRead | useWrite
+	var lines []string
+	for rule, done := range files {
+		// The command's programs stay in the profile.
+		lines = append(lines, rule+" "+strings.Replace(letters(done), "x", "ix", 1)+",")
+	}
+	sort.Strings(lines)
+	fmt.Fprintf(&b, "  %s\n}\n", strings.Join(lines, "\n  "))
+	return b.String()
+}

@@ -1,0 +1,304 @@
+package main
+
+// record --files and --apparmor-out: which files the calls are about.
+// man 2 process_vm_readv, man 2 openat2, man 5 proc_pid_root, man 7 apparmor.
+//
+// A path is read from the memory of the caller, which waits: another thread may change it before the kernel reads it, so
+// this is the best effort that can be made from outside. It is resolved in the caller's own root directory, since AppArmor
+// knows files by where they are and not by the symlinks that lead there.
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"sort"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What is done to a file, as bits: AppArmor's letters, in its order of them.
+const (
+	useRead = 1 << iota
+	useWrite
+	useMap
+	useLock
+	useLink
+	useExec
+	useLetters = "rwmklx"
+)
+
+// A pathCall is a row of the table: where a call has a path.
+type pathCall struct {
+	calls string
+	dir   int // the argument that is a directory's descriptor, or -1 for the working directory
+	path  int // the argument that is the path, or a descriptor
+	kind  pathKind
+}
+
+type pathKind uint8
+
+const (
+	opensFile        pathKind = iota // flags stand behind the path
+	opensByHow                       // a struct open_how stands behind the path
+	changesFile                      // the file is made, removed or changed
+	changesDirectory                 // the same for a directory: its name ends with a slash
+	linksFile                        // a second name is made
+	runsFile                         // executed
+	talksToSocket                    // struct sockaddr, and its length behind
+	locksFile                        // a descriptor
+	controlsFile                     // a descriptor, and F_SETLK and the like behind
+	mapsFile                         // a descriptor
+)
+
+// pathCalls is the table. What only looks at a file's attributes is not in it: AppArmor lets everybody do that.
+var pathCalls = [...]pathCall{
+	{"open", -1, 0, opensFile}, {"openat", 0, 1, opensFile}, {"openat2", 0, 1, opensByHow},
+	{"execve", -1, 0, runsFile}, {"execveat", 0, 1, runsFile},
+	{"connect bind", 0, 1, talksToSocket}, {"sendto", 0, 4, talksToSocket},
+	{"creat unlink mknod chmod chown lchown truncate truncate64 utime utimes rename", -1, 0, changesFile}, {"rename symlink", -1, 1, changesFile},
+	{"unlinkat mknodat fchmodat fchmodat2 fchownat renameat renameat2", 0, 1, changesFile}, {"renameat renameat2", 2, 3, changesFile}, {"symlinkat", 1, 2, changesFile},
+	{"mkdir rmdir", -1, 0, changesDirectory}, {"mkdirat", 0, 1, changesDirectory},
+	{"link", -1, 0, linksFile}, {"link", -1, 1, linksFile}, {"linkat", 0, 1, linksFile}, {"linkat", 2, 3, linksFile},
+	{"flock", 0, 0, locksFile}, {"fcntl fcntl64", 0, 0, controlsFile},
+	{"mmap mmap2", 0, 4, mapsFile},
+}
+
+// fileUses is what was seen of files and sockets.
+type fileUses struct {
+	files    map[string]int  // what was done to each, by path
+	networks map[string]bool // rules for AppArmor
+}
+
+// note is called while the caller waits.
+func (f *fileUses) note(fd int, n *seccompNotif, u *use) {
+	if u.name == "socket" || u.name == "socketpair" {
+		f.network(n.args[0], n.args[1]&0xf)
+		return
+	}
+	if u.paths == nil {
+		u.paths = pathsOf(u.name)
+	}
+	for i := range u.paths {
+		c := &u.paths[i]
+		if file, done := c.look(int(n.pid), &n.args, u.abi.narrow); file != "" && idValid(fd, n) {
+			f.files[shared(file)] |= done
+		}
+	}
+}
+
+// pathsOf are the rows for a call, and never nil.
+func pathsOf(call string) []pathCall {
+	out := []pathCall{}
+	for _, c := range pathCalls {
+		for _, name := range strings.Fields(c.calls) {
+			if name == call {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// look returns the file that an argument is about, and what is done to it.
+func (c *pathCall) look(pid int, args *[6]uint64, narrow bool) (file string, done int) {
+	at := args[c.path]
+	flags := uint64(0)
+	if c.path < 5 {
+		flags = args[c.path+1]
+	}
+	switch c.kind {
+	case locksFile:
+		return descriptorPath(pid, at), useLock
+	case controlsFile:
+		// F_SETLK, F_SETLKW, i386's F_SETLK64 and F_SETLKW64, F_OFD_SETLK, F_OFD_SETLKW.
+		if command := args[1]; command != 6 && command != 7 && command != 13 && command != 14 && command != 37 && command != 38 {
+			return "", 0
+		}
+		return descriptorPath(pid, at), useLock
+	case mapsFile:
+		if args[2]&unix.PROT_EXEC == 0 || int32(at) < 0 {
+			return "", 0
+		}
+		return descriptorPath(pid, at), useMap | useRead
+	case talksToSocket:
+		b := memoryOf(pid, at, int(min(flags, 110)))
+		if len(b) < 4 || b[0] != unix.AF_UNIX || b[1] != 0 || b[2] == 0 {
+			return "", 0
+		}
+		name, _, _ := strings.Cut(string(b[2:]), "\x00")
+		return strings.TrimSuffix(resolved(pid, unix.AT_FDCWD, name, true), absent), useRead | useWrite
+	}
+	name, dir := stringIn(pid, at), int32(unix.AT_FDCWD)
+	if c.dir >= 0 {
+		dir = int32(args[c.dir])
+	}
+	if name == "" {
+		if c.kind != runsFile || c.dir < 0 {
+			return "", 0
+		}
+		return descriptorPath(pid, uint64(dir)), useExec | useRead | useMap // execveat, AT_EMPTY_PATH
+	}
+	follow := true
+	switch c.kind {
+	case opensByHow:
+		b := memoryOf(pid, flags, 8)
+		if len(b) < 8 {
+			return "", 0
+		}
+		flags = uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16
+		fallthrough
+	case opensFile:
+		if flags&unix.O_PATH != 0 {
+			return "", 0
+		}
+		done = [4]int{useRead, useWrite, useRead | useWrite, useRead | useWrite}[flags&unix.O_ACCMODE]
+		if flags&unix.O_TRUNC != 0 {
+			done |= useWrite
+		}
+		follow = flags&unix.O_NOFOLLOW == 0
+		if file = resolved(pid, dir, name, follow); flags&unix.O_TMPFILE == unix.O_TMPFILE {
+			return file + "#*", done
+		}
+		if file, is := strings.CutSuffix(file, absent); is {
+			if flags&unix.O_CREAT == 0 {
+				return "", 0
+			}
+			return file, done | useWrite
+		}
+		return file, done
+	case runsFile:
+		done = useExec | useRead | useMap
+	case linksFile:
+		done, follow = useLink|useRead|useWrite, false
+	default:
+		done, follow = useWrite, false
+	}
+	file, gone := strings.CutSuffix(resolved(pid, dir, name, follow), absent)
+	if gone && c.kind == runsFile {
+		return "", 0 // a directory of PATH
+	}
+	if c.kind == changesDirectory && file != "" && !strings.HasSuffix(file, "/") {
+		file += "/"
+	}
+	return file, done
+}
+
+// absent is behind the path of a file that is not there. No path has a zero byte.
+const absent = "\x00"
+
+// resolved is where a path leads in the process's root directory; a directory ends with a slash. What is in /proc is
+// not resolved: there the links depend on who follows them.
+func resolved(pid int, dir int32, name string, follow bool) string {
+	if !strings.HasPrefix(name, "/") {
+		base := fmt.Sprintf("/proc/%d/cwd", pid)
+		if dir != unix.AT_FDCWD {
+			base = fmt.Sprintf("/proc/%d/fd/%d", pid, dir)
+		}
+		at, err := os.Readlink(base)
+		if err != nil || !strings.HasPrefix(at, "/") {
+			return ""
+		}
+		name = at + "/" + name
+	}
+	if clean := path.Clean(name); clean == "/proc" || strings.HasPrefix(clean, "/proc/") {
+		return clean
+	}
+	root, e := sysOpen(fmt.Sprintf("/proc/%d/root", pid), unix.O_PATH, 0)
+	if e != 0 {
+		return ""
+	}
+	defer sysClose(root)
+	flags := uint64(unix.O_PATH)
+	if !follow {
+		flags |= unix.O_NOFOLLOW
+	}
+	const how = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
+	fd, e := sysOpenat2(root, name, flags, how)
+	last := ""
+	if e == unix.ENOENT {
+		last = path.Base(name)
+		fd, e = sysOpenat2(root, path.Dir(strings.TrimRight(name, "/")), unix.O_PATH, how)
+	}
+	if e != 0 {
+		return ""
+	}
+	defer sysClose(fd)
+	file, e := pathOf(fd)
+	var st unix.Stat_t
+	switch {
+	case e != 0 || strings.HasSuffix(file, " (deleted)"):
+		return ""
+	case last != "":
+		return path.Join(file, last) + absent
+	case sysFstat(fd, &st) == 0 && isDir(&st) && file != "/":
+		return file + "/"
+	}
+	return file
+}
+
+// descriptorPath is the file that a descriptor of the process is open for.
+func descriptorPath(pid int, fd uint64) string {
+	file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, int32(fd)))
+	if err != nil || !strings.HasPrefix(file, "/") || strings.HasSuffix(file, " (deleted)") || strings.HasPrefix(file, "/memfd:") {
+		return ""
+	}
+	return file
+}
+
+// memoryOf reads the memory of a process, at most n bytes of it.
+func memoryOf(pid int, at uint64, n int) []byte {
+	b := make([]byte, n)
+	if n == 0 {
+		return nil
+	}
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(n)
+	got, _ := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: n}}, 0)
+	return b[:max(got, 0)]
+}
+
+// stringIn reads a string of the process. It does not read beyond a page that may be the last.
+func stringIn(pid int, at uint64) string {
+	const page = 4096
+	var s []byte
+	for len(s) < unix.PathMax {
+		b := memoryOf(pid, at+uint64(len(s)), page-int((at+uint64(len(s)))%page))
+		for i, c := range b {
+			if c == 0 {
+				return string(append(s, b[:i]...))
+			}
+		}
+		if len(b) == 0 {
+			break
+		}
+		s = append(s, b...)
+	}
+	return ""
+}
+
+// list is for --files: what was done, and to what.
+func (f *fileUses) list() (lines []string) {
+	for _, file := range f.sorted() {
+		lines = append(lines, fmt.Sprintf("%-5s %s", letters(f.files[file]), file))
+	}
+	return lines
+}
+
+func (f *fileUses) sorted() []string {
+	var all []string
+	for file := range f.files {
+		all = append(all, file)
+	}
+	sort.Strings(all)
+	return all
+}
+
+func letters(done int) (s string) {
+	for i := range useLetters {
+		if done>>i&1 != 0 {
+			s += useLetters[i : i+1]
+		}
+	}
+	return s
+}
