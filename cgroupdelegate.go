@@ -261,11 +261,10 @@ func standInText(rlimits []rlimit) string {
 		}
 		switch r.resource {
 		case unix.RLIMIT_DATA:
-			have = add(have, text("data=", value, " for each process"))
+			have = add(have, text("data=", value))
 		case unix.RLIMIT_NPROC:
-			have = add(have, text("nproc=", value, " for each user id"))
+			have = add(have, text("nproc=", value))
 		}
 	}
-	return text("no resource group, so the container as a whole has no limits, only --rlimit's ", join(have, " and "),
-		"; why, and how to get one: tincan check; without this line: --no-cgroup")
+	return text("no resource group, so only process limits hold (", join(have, ", "), "): see 'tincan check'; --no-cgroup silences this")
 }

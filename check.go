@@ -139,5 +139,5 @@ func checkTrial() []finding {
 	for _, line := range append(l.c.group.absent, l.absent...) {
 		out = append(out, finding{"note", "resource group", line, ""})
 	}
-	return append(out, finding{"ok", "trial", fmt.Sprintf("a container was made, with %s, and taken down", plural(failed.index-1, "call")), ""})
+	return append(out, finding{"ok", "trial", fmt.Sprintf("a container was made, with %d of its plan's %d calls, and taken down", failed.index-1, failed.total), ""})
 }

@@ -323,7 +323,13 @@ func terminal(init bool, d *fds) []*step {
 
 // lastSteps come between the limits and the filter.
 func lastSteps(c *config, d *fds) []*step {
-	steps := closeRest(c.passFDs, c.listens(), d)
+	var steps []*step
+	for fd, closed := range closedBefore {
+		if closed {
+			steps = add(steps, closeFD(num(uintptr(fd))).because("the caller has it closed: what is written there is an error, and not lost"))
+		}
+	}
+	steps = addAll(steps, closeRest(c.passFDs, c.listens(), d))
 	steps = add(steps, umask(0o022).because("the usual one"))
 	if c.workdir != "/" {
 		steps = add(steps, chdir(c.workdir).as(changesDir).because("--workdir"))

@@ -23,7 +23,8 @@ type config struct {
 	adds      []addedPath
 	idmaps    []idmapping
 	inputs    []inputFile
-	console   string // the terminal's path, if there is one
+	console   string       // the terminal's path, if there is one
+	private   []privateDir // empty directories of its own, once the layout is known
 
 	// What runs.
 	argv     []string

@@ -11,6 +11,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -29,13 +30,34 @@ func (c *config) execStatus(file string, e syscall.Errno) int {
 // ownCommand is for who wrote a command of tincan's own behind a flag, where it is the
 // container's.
 func ownCommand(name string) string {
-	switch name {
-	case "plan", "check", "seccomp", "initramfs", "init":
+	if namesCommand([]string{name}) {
 		return fmt.Sprintf("; tincan's own %[1]s comes before all flags: tincan %[1]s ...", name)
-	case "record":
-		return "; this version of tincan records no profiles"
+	}
+	if near := nearest(name, commandNames[:]); near != "" {
+		return "; did you mean tincan " + near + "?"
 	}
 	return ""
+}
+
+// elsewhere says where a file is that the container does not have, if the host has it: in a
+// private directory, or in the caller's working directory.
+func (c *config) elsewhere(file string) string {
+	if !strings.HasPrefix(file, "/") {
+		here, err := filepath.Abs(file)
+		if err != nil || !exists(here) {
+			return ""
+		}
+		return fmt.Sprintf("; it is in this directory of the host, and the command starts in the container's %s: --here, or -a %s:/%s -- /%s", c.workdir, file, path.Base(file), path.Base(file))
+	}
+	private := c.privateAbove(path.Clean(file))
+	if private == "" {
+		return ""
+	}
+	source := path.Join(c.root.dir, file)
+	if !exists(source) {
+		return fmt.Sprintf("; %s is private in the container, and empty", private)
+	}
+	return fmt.Sprintf("; %s is private in the container, and empty; add the file: -a %s:%s, or, from its directory, --here", private, source, file)
 }
 
 // hintExec explains the errnos of execve, which are short for what they mean.
@@ -43,12 +65,15 @@ func (c *config) hintExec(file string, e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT:
 		if i, _ := c.interpreterOf(file); i != "" {
+			if line, cr := strings.CutSuffix(i, "\r"); cr {
+				return fmt.Sprintf("%s is there, but its #! line ends as on Windows, and so names the interpreter %s and not %s: remove the carriage returns, as sed -i 's/\\r$//' does", file, quote(i), line)
+			}
 			return fmt.Sprintf("%s is there, but the interpreter it names is not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
 		}
 		if !strings.Contains(c.argv[0], "/") {
 			return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
 		}
-		return file + ": no such file in the container"
+		return file + ": no such file in the container" + c.elsewhere(file)
 	case unix.ELOOP:
 		return file + ": leads through a link of /proc to a file that is not the container's, as /proc/self/exe does to tincan's own, or through too many symlinks"
 	case unix.ENOEXEC:

@@ -90,6 +90,22 @@ func (h *hereFlag) Decode(ctx *kong.DecodeContext) error {
 	return err
 }
 
+// commandNames are tincan's own commands.
+var commandNames = [...]string{"run", "record", "plan", "check", "seccomp", "initramfs", "init", "help", "version"}
+
+// namesCommand reports whether the first word is a command of tincan's own.
+func namesCommand(args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	for i := range commandNames {
+		if args[0] == commandNames[i] {
+			return true
+		}
+	}
+	return args[0] == "--help" || args[0] == "-h" || args[0] == "--version"
+}
+
 // valueKind is the type of a flag's field.
 type valueKind uint8
 

@@ -57,6 +57,9 @@ func (l *launch) failure() error {
 	status, _ := l.reap()
 	l.pid = 0
 	return fault(func() error {
+		if k := l.c.group.readCounters(l.groupName, false); k.oomKilled > 0 && !k.oomElsewhere() {
+			return fmt.Errorf("--memory=%s is too little to start in: the kernel killed the container's first process, which is a copy of tincan; 1MiB is about the least, and most programs take more", l.c.group.shown("memory"))
+		}
 		return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
 	})
 }

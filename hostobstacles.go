@@ -175,3 +175,22 @@ func covered(mountinfo, dir string) []string {
 	}
 	return out
 }
+
+// nested adds to an error that what is around tincan is tincan: what the hints say of Docker's
+// containers does not help there.
+//
+//tincan:runtime
+func nested(err error) error {
+	init, e := readFile("/proc/1/comm")
+	if e != 0 || trimmed(init) != "tincan-init" || sysGetpid() == 1 {
+		return err
+	}
+	switch errnoOf(err) {
+	case unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EROFS:
+	default:
+		if !strings.Contains(err.Error(), "as inside another container") {
+			return err
+		}
+	}
+	return fmt.Errorf("%w\nthis is a container of tincan's, which cannot hold another, whatever its flags: its filter refuses the calls, and what it covers of /proc and /sys the kernel shows nobody; start both from outside", err)
+}

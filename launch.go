@@ -76,9 +76,9 @@ func run(f *runFlags) (status int, done bool) {
 	}
 	switch {
 	case err != nil && early:
-		return 0, false
+		return statusFailed, false
 	case err != nil:
-		status = failed(err)
+		status = failed(nested(err))
 		if l != nil {
 			l.sayEnded(status)
 		}
@@ -89,7 +89,7 @@ func run(f *runFlags) (status int, done bool) {
 		l.say()
 	} else if l.stats != nil || l.trouble != nil {
 		startedEarly = l
-		return 0, false
+		return l.end.exitStatus(), false
 	}
 	if status = l.end.exitStatus(); !early {
 		l.sayEnded(status)
@@ -101,13 +101,13 @@ func run(f *runFlags) (status int, done bool) {
 func runEarly(args []string) (status int, done bool) {
 	if namesCommand(args) {
 		if args[0] != "run" {
-			return 0, false
+			return statusFailed, false
 		}
 		args = args[1:]
 	}
 	f := readFlags(args)
 	if f == nil || f.Debug || f.Step || f.SeccompLog || f.StatusFD != nil {
-		return 0, false
+		return statusFailed, false
 	}
 	return run(f)
 }

@@ -22,6 +22,8 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -87,6 +89,9 @@ func runMachine(args []string) {
 	if err != nil {
 		m.fail(err)
 		return
+	}
+	if i := slices.IndexFunc(m.opt.args, func(w string) bool { return strings.HasPrefix(w, "'") }); i >= 0 {
+		say("%s: to the kernel's command line ' is no quote, and blanks behind it end the word: write \"...\" there", m.opt.args[i])
 	}
 	status = m.run()
 }

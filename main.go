@@ -269,22 +269,6 @@ func withDefaultCommand(args []string) []string {
 	return append([]string{"run"}, args...)
 }
 
-// commandNames are tincan's own commands.
-var commandNames = [...]string{"run", "record", "plan", "check", "seccomp", "initramfs", "init", "help", "version"}
-
-// namesCommand reports whether the first word is a command of tincan's own.
-func namesCommand(args []string) bool {
-	if len(args) == 0 {
-		return false
-	}
-	for i := range commandNames {
-		if args[0] == commandNames[i] {
-			return true
-		}
-	}
-	return args[0] == "--help" || args[0] == "-h" || args[0] == "--version"
-}
-
 // AfterApply is called by kong once the flags are set. It passes the -- before
 // COMMAND through with the rest, and that is not wanted.
 func (f *runFlags) AfterApply() error {

@@ -221,6 +221,29 @@ func splitColons(s string) []string {
 	return out
 }
 
+// tmpfsMode is the mode of a --tmpfs: that of the directory it stands on, so that programs find
+// what they expect there; its owner can write in any case.
+func (a *addedPath) tmpfsMode() string {
+	for _, shared := range [...]string{"/tmp", "/var/tmp", "/dev/shm"} {
+		if a.target == shared {
+			return "1777"
+		}
+	}
+	m := a.mode&0o1777 | 0o700
+	if a.mode == 0 {
+		m = 0o755
+	}
+	return text("0", octalText(m))
+}
+
+// octalText is a mode's digits.
+func octalText(m uint32) string {
+	if m < 8 {
+		return decimal(int(m))
+	}
+	return text(octalText(m>>3), decimal(int(m&7)))
+}
+
 // added is step 16. Its mount points are made in the tmpfs that they stand in, if any.
 func added(adds []addedPath, owner tmpfsOwner, d *fds) []*step {
 	var steps []*step
@@ -228,7 +251,7 @@ func added(adds []addedPath, owner tmpfsOwner, d *fds) []*step {
 		a := &adds[i]
 		steps = addAll(steps, a.parents())
 		if a.tmpfs {
-			steps = add(steps, mount("tmpfs", a.target, "tmpfs", nosuidnodev, owner.options("0755", a.size)).because(a.text))
+			steps = add(steps, mount("tmpfs", a.target, "tmpfs", nosuidnodev, owner.options(a.tmpfsMode(), a.size)).because(a.text))
 			continue
 		}
 		attr := uint64(unix.MOUNT_ATTR_NOSUID)

@@ -61,7 +61,8 @@ func cloneStep(c *config) []*step {
 	return steps
 }
 
-// The tutorial's words (step 9), for a name that a person can say and remember.
+// The tutorial's words (step 9), for a name that a person can say and remember; "pinguin" is its
+// spelling.
 var (
 	adjectives = [16]string{"blue", "red", "green", "yellow", "big", "small", "tall", "thin",
 		"round", "square", "triangular", "weird", "noisy", "silent", "soft", "irregular"}

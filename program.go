@@ -37,8 +37,11 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 	for i := len(c.adds) - 1; i >= 0; i-- {
 		a := &c.adds[i]
 		rest, is := below(name, a.target)
-		if !is || a.tmpfs {
+		if !is {
 			continue
+		}
+		if a.tmpfs { // empty, when the command starts
+			return -1, unix.ENOENT
 		}
 		if rest == "" {
 			return sysOpen(a.source, int(flags), 0)
@@ -50,6 +53,9 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 		fd, e := sysOpenat2(dir, rest, flags, within)
 		sysClose(dir)
 		return fd, e
+	}
+	if c.privateAbove(name) != "" {
+		return -1, unix.ENOENT
 	}
 	dir := c.root.fd
 	if dir == 0 {
@@ -63,6 +69,17 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 		sysClose(dir)
 	}
 	return fd, e
+}
+
+// privateAbove returns the private directory, empty when the command starts, that the file would
+// be in; or "".
+func (c *config) privateAbove(name string) string {
+	for i := range c.private {
+		if rest, is := below(name, c.private[i].target); is && rest != "" {
+			return c.private[i].target
+		}
+	}
+	return ""
 }
 
 // interpreterOf returns the interpreter that an existing program or script names, or "".
@@ -89,8 +106,15 @@ func interpreterIn(fd int) string {
 		return elfInterpreter(fd, start[:n])
 	}
 	line, _ = nextLine(line)
-	word, _ := field(line)
-	return word
+	for line != "" && (line[0] == ' ' || line[0] == '\t') {
+		line = line[1:]
+	}
+	for i := 0; i < len(line); i++ { // only these end it: a carriage return is a part of the name
+		if line[i] == ' ' || line[i] == '\t' {
+			return line[:i]
+		}
+	}
+	return line
 }
 
 // elfInterpreter reads a 64-bit program's PT_INTERP. start is the beginning of the file fd; fd is
@@ -130,6 +154,21 @@ func elfInterpreter(fd int, start []byte) string {
 		return name
 	}
 	return ""
+}
+
+// is32Bit reports whether the command is a 32-bit program (elf(5), ELFCLASS32).
+func (c *config) is32Bit() bool {
+	for _, f := range candidates(c.argv[0], c.env) {
+		fd, e := c.openInside(f, unix.O_RDONLY)
+		if e != 0 {
+			continue
+		}
+		b := space(5)
+		sysPread(fd, b, 0)
+		sysClose(fd)
+		return stringOf(b) == "\x7fELF\x01"
+	}
+	return false
 }
 
 // interpreters are the files that the kernel goes through when it executes the command: the

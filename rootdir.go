@@ -69,6 +69,7 @@ type rootEntry struct {
 type mountPoint struct {
 	target string // absolute, clean
 	dir    bool
+	mode   uint32   // of the directory that is there, or 0
 	make   []string // directories, and last the point itself, to be made by the child
 }
 
@@ -190,6 +191,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 	} else {
 		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"})
 	}
+	c.private = y.private
 	for _, t := range containersOwn {
 		if err := y.place("the root directory", keep(mountPoint{target: t, dir: true}), nil); err != nil {
 			return nil, err
@@ -204,6 +206,15 @@ func newLayout(c *config, fd int) (*layout, error) {
 		before = add(before, mounted{target: t.target, tmpfs: true})
 	}
 	before = add(before, mounted{target: "/dev", tmpfs: true})
+	for i := range c.adds {
+		for j := range c.adds[:i] {
+			if a, b := &c.adds[i], &c.adds[j]; a.target == b.target {
+				return nil, fault(func() error {
+					return fmt.Errorf("%s and %s: both go to %s, and one would hide the other: leave one out", b.text, a.text, a.target)
+				})
+			}
+		}
+	}
 	y.adds = grow([]addedPath(nil), len(c.adds))
 	for _, a := range c.adds {
 		if err := y.place(a.text, &a.mountPoint, before); err != nil {

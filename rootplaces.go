@@ -66,6 +66,7 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 			return fmt.Errorf("%s: there is no %s in %s, which is added there: make it first", what, rest, source)
 		})
 	default:
+		p.mode = st.Mode
 		err = sameKind(what, p, isDir(&st))
 	}
 	sysClose(fd)
@@ -82,6 +83,7 @@ func (y *layout) placeInRoot(what string, p *mountPoint) error {
 	case e != 0:
 		return fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, rel, e)) })
 	case found:
+		p.mode = st.Mode
 		return sameKind(what, p, isDir(&st))
 	}
 	for i := range y.missing {

@@ -96,7 +96,7 @@ func (c *config) checkLastCalls(spec string) error {
 		}
 		if a := v.action(); a != unix.SECCOMP_RET_ALLOW && a != unix.SECCOMP_RET_LOG {
 			return fault(func() error {
-				return fmt.Errorf("--seccomp=%s: it answers %s with %s, and tincan itself needs execve, write and exit_group under it, to start the command or to say why it cannot: allow them", spec, call.name, v)
+				return fmt.Errorf("--seccomp=%s: it answers %s with %s, and tincan itself needs execve, write and exit_group under it, to start the command or to say why it cannot: allow them (a filter without execve can only be installed by the command itself, once it runs)", spec, call.name, v)
 			})
 		}
 	}

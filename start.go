@@ -44,6 +44,10 @@ var (
 // there is something to say that needs the runtime. It is in the arena, or nil.
 var startedEarly *launch
 
+// closedBefore says which of the first three descriptors the caller has closed: the runtime opens
+// /dev/null in their place, and the command shall find them closed.
+var closedBefore [3]bool
+
 // kernelStack is the stack as the kernel made it: argc, argv, NULL, the environment, NULL,
 // and the auxiliary vector.
 var kernelStack *[1 << 20]uintptr
@@ -56,12 +60,33 @@ func begin(stack *[1 << 20]uintptr) {
 	// PID 1 may be a machine's (machine.go). And where the caller has closed one of the first
 	// three descriptors, the runtime opens /dev/null in its place: a descriptor of ours must
 	// not take its number.
-	if sysGetpid() != 1 && isOpen(0) && isOpen(1) && isOpen(2) {
-		if status, done := runEarly(callerArgs()); done {
+	for fd := range closedBefore {
+		closedBefore[fd] = !isOpen(fd)
+	}
+	status := statusFailed
+	if sysGetpid() != 1 && closedBefore == [3]bool{} {
+		var done bool
+		if status, done = runEarly(callerArgs()); done {
 			sysExit(status)
 		}
 	}
+	checkAddressSpace(status)
 	early = false
+}
+
+// runtimeSpace is the address space that Go's runtime needs to start, in bytes: it reserves half a
+// GiB at once, and with less than this it may end with a trace of its own.
+const runtimeSpace = 1400 << 20
+
+// checkAddressSpace ends the process, with a status, where the runtime could not start (ulimit -v).
+func checkAddressSpace(status int) {
+	var limit unix.Rlimit
+	if sysGetrlimit(unix.RLIMIT_AS, &limit) != 0 || limit.Cur >= runtimeSpace {
+		return
+	}
+	note(text("the limit of address space (ulimit -v) is ", unsigned(limit.Cur>>10), " KiB, and for what is to be done or said here Go's runtime takes ",
+		unsigned(runtimeSpace>>10), ": raise it; for the command alone there is --rlimit=as=SIZE"))
+	sysExit(status)
 }
 
 // giveBack gives back the pages of the program itself (madvise(2), MADV_DONTNEED): a

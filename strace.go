@@ -60,7 +60,7 @@ func showClone(a arg) string {
 func showMountAttr(a arg) string { return mountAttrText((*unix.MountAttr)(a.p).Attr_set, "0") }
 
 func mountAttrText(set uint64, userns string) string {
-	return "{attr_set=" + flagText(uintptr(set), mountAttrs) + ", attr_clr=0, propagation=0 /* MS_??? */, userns_fd=" + userns + "}"
+	return "{attr_set=" + flagText(uintptr(set), mountAttrs) + ", attr_clr=0, propagation=0, userns_fd=" + userns + "}"
 }
 
 func showRlimit(a arg) string {

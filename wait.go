@@ -286,6 +286,13 @@ func (l *launch) conclude() {
 	for _, line := range l.end.group.notes(&l.c.group) {
 		remark(line)
 	}
+	if l.end.exitStatus() == 128+int(unix.SIGSYS) && l.c.program != nil {
+		if l.c.is32Bit() {
+			remark("the filter has ended a 32-bit program, as it does with every other architecture's: it takes a 64-bit one, or --seccomp=none")
+		} else {
+			remark("SIGSYS: the filter has ended a program of the command's at a call, or for being a 32-bit one, all of whose calls it refuses; --seccomp=FILE takes another filter")
+		}
+	}
 	if l.refused != nil {
 		l.sayRefused()
 	}
