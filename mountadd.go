@@ -59,15 +59,21 @@ func (c *config) setAdds(f *runFlags) error {
 		}
 		all = add(all, a)
 	}
-	// A path comes before the paths below it, whatever the order of the flags.
-	for depth := 1; len(c.adds) < len(all); depth++ {
+	c.adds = byDepth(all)
+	return nil
+}
+
+// byDepth returns the paths in the order in which they are mounted: a path comes before the
+// paths below it, whatever the order of the flags.
+func byDepth(all []addedPath) (out []addedPath) {
+	for depth := 1; len(out) < len(all); depth++ {
 		for _, a := range all {
 			if slashes(a.target) == depth {
-				c.adds = add(c.adds, a)
+				out = add(out, a)
 			}
 		}
 	}
-	return nil
+	return out
 }
 
 // slashes is the number of slashes in a clean absolute path: how deep it is.

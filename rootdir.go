@@ -193,43 +193,39 @@ func newLayout(c *config, fd int) (*layout, error) {
 	}
 	c.private = y.private
 	for _, t := range containersOwn {
-		if err := y.place("the root directory", keep(mountPoint{target: t, dir: true}), nil); err != nil {
+		if err := y.placeReal("the root directory", keep(mountPoint{target: t, dir: true}), nil); err != nil {
 			return nil, err
 		}
 	}
 	var before []mounted
 	for i := range y.private {
 		t := &y.private[i]
-		if err := y.place(text("the private ", t.target), &t.mountPoint, before); err != nil {
+		if err := y.placeReal(text("the private ", t.target), &t.mountPoint, before); err != nil {
 			return nil, err
 		}
 		before = add(before, mounted{target: t.target, tmpfs: true})
 	}
 	before = add(before, mounted{target: "/dev", tmpfs: true})
-	for i := range c.adds {
-		for j := range c.adds[:i] {
-			if a, b := &c.adds[i], &c.adds[j]; a.target == b.target {
-				return nil, fault(func() error {
-					return fmt.Errorf("%s and %s: both go to %s, and one would hide the other: leave one out", b.text, a.text, a.target)
-				})
-			}
+	missing := len(y.missing)
+	linked, err := y.placeAdds(c.adds, before)
+	for tries := 0; err == nil && linked >= 0 && tries < mostLinks; tries++ {
+		if c.adds, err = y.followLinks(c.adds, linked, before); err == nil {
+			y.missing = y.missing[:missing]
+			linked, err = y.placeAdds(c.adds, before)
 		}
 	}
-	y.adds = grow([]addedPath(nil), len(c.adds))
-	for _, a := range c.adds {
-		if err := y.place(a.text, &a.mountPoint, before); err != nil {
-			return nil, err
-		}
-		y.adds = add(y.adds, a)
-		before = add(before, mounted{target: a.target, tmpfs: a.tmpfs, source: a.source})
+	switch {
+	case err != nil:
+	case linked >= 0: // paths that come to lie in each other's way
+		err = fault(func() error {
+			return fmt.Errorf("%s: in the container this place leads through too many symlinks", c.adds[linked].text)
+		})
+	case y.ephemeral:
+		err = y.planEphemeral(c)
+	default:
+		err = y.decideRoot(c.readOnly)
 	}
-	if y.ephemeral {
-		if err := y.planEphemeral(c); err != nil {
-			return nil, err
-		}
-		return y, nil
-	}
-	if err := y.decideRoot(c.readOnly); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	y.interpreters = c.interpreters(candidates(c.argv[0], c.env))

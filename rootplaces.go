@@ -22,7 +22,8 @@ type mounted struct {
 	source string // of an -a
 }
 
-// place finds where p stands and what must be made for it. what names the flag.
+// place finds where p stands and what must be made for it. what names the flag. The error is
+// onTheWay if there is a symlink on the way.
 func (y *layout) place(what string, p *mountPoint, before []mounted) error {
 	for i := len(before) - 1; i >= 0; i-- {
 		m := &before[i]
@@ -59,6 +60,8 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 	found, e := lookup(fd, rest, &st)
 	err := error(nil)
 	switch {
+	case e == unix.ELOOP:
+		err = onTheWay
 	case e != 0:
 		err = fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(fd, source, rest, e)) })
 	case !found:
@@ -73,6 +76,15 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 	return err
 }
 
+// placeReal is place of a mount point to which no symlink may lead.
+func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
+	err := y.place(what, p, before)
+	if err != onTheWay {
+		return err
+	}
+	return fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP)) })
+}
+
 // placeInRoot checks a mount point in the root directory and, if it is not there, notes it
 // as missing.
 func (y *layout) placeInRoot(what string, p *mountPoint) error {
@@ -80,6 +92,8 @@ func (y *layout) placeInRoot(what string, p *mountPoint) error {
 	var st unix.Stat_t
 	found, e := lookup(y.fd, rel, &st)
 	switch {
+	case e == unix.ELOOP:
+		return onTheWay
 	case e != 0:
 		return fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, rel, e)) })
 	case found:

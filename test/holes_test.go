@@ -95,7 +95,7 @@ func TestHole10LeakedDescriptors(t *testing.T) {
 	}
 }
 
-// CVE-2021-30465: a destination that is, or becomes, a symlink.
+// CVE-2021-30465: a destination that is, or becomes, a symlink. It leads nowhere but inside.
 func TestHole11DestinationSymlinks(t *testing.T) {
 	dir := tree(t)
 	outside := t.TempDir()
@@ -106,9 +106,21 @@ func TestHole11DestinationSymlinks(t *testing.T) {
 		link := fmt.Sprintf("/planted%d", i)
 		os.Symlink(to, dir+link)
 		r := tincan(t, "-m", dir, "-a", source+":"+link, "--", "echo", "ran")
-		refused(t, r, "symlink to "+to)
-		r = tincan(t, "-m", dir, "-a", source+":"+link+"/new", "--tmpfs="+link+"/t", "--", "echo", "ran")
-		refused(t, r, "symlink to "+to)
+		switch to {
+		case "/", ".":
+			refused(t, r, link+" in the container leads to / ", "/ is what -m gives")
+		case "/proc/self/root":
+			refused(t, r, link+" in the container leads to /proc/self/root ", "/proc is its own")
+			continue
+		default:
+			if r.status != 0 || r.out != "ran\n" {
+				t.Errorf("%s: %v", to, r)
+			}
+		}
+		r = tincan(t, "-m", dir, "-a", source+":"+link+"/new", "--tmpfs="+link+"/t", "--", "ls", link)
+		if r.status != 0 || !strings.Contains(r.out, "new") || !strings.Contains(r.out, "t\n") || strings.Contains(r.out, "precious") {
+			t.Errorf("%s: %v", to, r)
+		}
 	}
 	// A loop swaps the destination for a link to a directory of the host.
 	mkdir(t, dir+"/data")

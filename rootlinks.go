@@ -1,0 +1,142 @@
+// Chapter 16: symlinks on the way to an added path's place.
+//
+// path_resolution(7), readlinkat(2), openat2(2) RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS.
+//
+// `-a token:/var/run/secrets/token` means what it says also where /var/run is a symlink to
+// /run. The links are followed here, as the container would follow them: an absolute one begins
+// at the container's root, and `..` ends there. What comes out is a path without links, and the
+// child opens that, and no link (mount.go): if somebody puts one there meanwhile, the run fails.
+//
+// Differs from the tutorial: it follows them on the host, as root.
+
+package main
+
+import (
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// linkError is that a symlink is on the way to a mount point.
+type linkError struct{}
+
+func (*linkError) Error() string { return "a symlink is on the way" }
+
+var onTheWay = &linkError{}
+
+// mostLinks is how many symlinks the kernel follows (path_resolution(7)).
+const mostLinks = 40
+
+// placeAdds finds the places of the added paths. It returns the number of one that has a symlink
+// on the way, or -1. before is what is mounted before them.
+func (y *layout) placeAdds(adds []addedPath, before []mounted) (int, error) {
+	y.adds = grow([]addedPath(nil), len(adds))
+	for i, a := range adds {
+		a.make = nil
+		if err := y.place(a.text, &a.mountPoint, before); err == onTheWay {
+			return i, nil
+		} else if err != nil {
+			return -1, err
+		}
+		for j := range y.adds {
+			if b := &y.adds[j]; a.target == b.target {
+				return -1, fault(func() error {
+					return fmt.Errorf("%s and %s: both go to %s, and one would hide the other: leave one out", b.text, a.text, a.target)
+				})
+			}
+		}
+		y.adds = add(y.adds, a)
+		before = add(before, mounted{target: a.target, tmpfs: a.tmpfs, source: a.source})
+	}
+	return -1, nil
+}
+
+// followLinks replaces the target of an added path by the path without links, and returns the
+// paths in their new order.
+func (y *layout) followLinks(adds []addedPath, linked int, before []mounted) ([]addedPath, error) {
+	a := &adds[linked]
+	for i := range y.adds {
+		before = add(before, mounted{target: y.adds[i].target, tmpfs: y.adds[i].tmpfs, source: y.adds[i].source})
+	}
+	real, e := y.withoutLinks(a.target, before)
+	if e != 0 {
+		return nil, fault(func() error {
+			return fmt.Errorf("%s: %s in the container leads through symlinks: %w", a.text, a.target, e)
+		})
+	}
+	target, err := parseTarget(real)
+	if err != nil {
+		return nil, fault(func() error {
+			return fmt.Errorf("%s: %s in the container leads to %s through symlinks: %w", a.text, a.target, real, err)
+		})
+	}
+	all := addAll([]addedPath(nil), adds)
+	all[linked].target = target
+	return byDepth(all), nil
+}
+
+// withoutLinks follows the symlinks of a path of the container.
+func (y *layout) withoutLinks(p string, before []mounted) (string, syscall.Errno) {
+	done, links := "/", 0
+	for rest := p[1:]; rest != ""; {
+		var name string
+		name, rest, _ = cut(rest, "/")
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			done = parentDir(done)
+			continue
+		}
+		at := text(withoutEnd(done, "/"), "/", name)
+		link, e := y.linkAt(at, before)
+		switch {
+		case e == unix.EINVAL || e == unix.ENOENT || e == unix.ENOTDIR: // no symlink, or nothing yet
+			done = at
+			continue
+		case e != 0:
+			return "", e
+		}
+		if links++; links > mostLinks {
+			return "", unix.ELOOP
+		}
+		if hasPrefix(link, "/") {
+			done = "/"
+		}
+		rest = text(link, "/", rest)
+	}
+	return done, 0
+}
+
+// linkAt reads the symlink at a path of the container that leads through none: in what is mounted
+// there, the last first, or in the root directory.
+func (y *layout) linkAt(p string, before []mounted) (string, syscall.Errno) {
+	dir, rel, opened := y.fd, p[1:], -1
+	for i := len(before) - 1; i >= 0; i-- {
+		m := &before[i]
+		rest, is := below(p, m.target)
+		switch {
+		case !is:
+			continue
+		case m.tmpfs || rest == "":
+			return "", unix.ENOENT
+		}
+		var e syscall.Errno
+		if opened, e = sysOpen(m.source, unix.O_PATH, 0); e != 0 {
+			return "", e
+		}
+		dir, rel = opened, rest
+		break
+	}
+	parent, e := openParent(dir, rel)
+	if opened >= 0 {
+		sysClose(opened)
+	}
+	if e != 0 {
+		return "", e
+	}
+	link, e := sysReadlinkat(parent, baseName(rel))
+	sysClose(parent)
+	return link, e
+}
