@@ -82,7 +82,9 @@ func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
 	if err != onTheWay {
 		return err
 	}
-	return fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP)) })
+	return fault(func() error {
+		return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP))
+	})
 }
 
 // placeInRoot checks a mount point in the root directory and, if it is not there, notes it
