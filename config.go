@@ -32,6 +32,7 @@ type config struct {
 	workdir  string
 	hostname string
 	net      string // "none" or "host"
+	ports    bool   // the network's settings can be written
 	init     bool
 	passFDs  []int   // in order
 	mask     *uint64 // the caller's signal mask, filled in at the clone
@@ -60,7 +61,8 @@ type config struct {
 // newConfig turns flags into a config. It makes nothing, and is the same for `run` and
 // `plan`.
 func newConfig(f *runFlags) (*config, error) {
-	c := keep(config{mask: keep(uint64(0)), init: f.Init, net: f.Net, readOnly: f.Ro, console: consolePath()})
+	c := keep(config{mask: keep(uint64(0)), init: f.Init, readOnly: f.Ro, console: consolePath()})
+	c.setNet(f)
 	err := c.setCommand(f)
 	if err == nil {
 		err = c.setHostname(f)

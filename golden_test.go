@@ -38,7 +38,7 @@ func goldenSets(t *testing.T) []goldenSet {
 			t.Fatal(err)
 		}
 	}
-	for _, f := range []string{"file", "a:b"} {
+	for _, f := range []string{"file", "a:b", "root/etc/hosts"} {
 		if err := os.WriteFile(filepath.Join(tmp, f), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -149,6 +149,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		}
 		c.console, c.inputs = "", nil
 		c.lastCap = unix.CAP_LAST_CAP
+		c.ports = c.net == "none" // whatever is around the tests
 		c.group = fakeGroup(t, c.hostname, s.group, &wanted)
 		d := &fds{group: make([]int, len(c.group.parents))}
 		if s.change != nil {

@@ -58,6 +58,7 @@
 //	rootlinks.go       16: symlinks on the way to a place
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev
+//	ownnet.go          8, 10: its own network's ports, and its own name
 //	hidehomes.go       10: what of a user's own the host's tree does not show
 //	stdinfiles.go      10: files that are standard input
 //	hostsockets.go     10: sockets and FIFOs of the host's tree

@@ -45,6 +45,7 @@ func mounts(c *config, y *layout, d *fds) []*step {
 	}
 	steps = addAll(steps, private(y.private, owner))
 	steps = addAll(steps, devices(c))
+	steps = addAll(steps, hosts(y))
 	steps = addAll(steps, coverSockets(y.sockets))
 	steps = addAll(steps, sysfs(c))
 	for _, s := range added(y.adds, owner, d) {

@@ -24,6 +24,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p = p.with(8, child, sessionKeyring())
 	p = p.with(9, child, hostname(c.hostname))
 	p = p.with(8, child, loopback(c.net))
+	p = p.with(8, child, ports(c))
 	p = p.with(10, child, mounts(c, y, d))
 	p = p.with(11, child, userns(c, d))
 	p = p.with(12, child, bounding(c.keep, c.lastCap))

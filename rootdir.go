@@ -47,6 +47,7 @@ type layout struct {
 	entries     []rootEntry  // of an assembled root
 	missing     []mountPoint
 	toMake      []mountPoint // in the root directory, by the launcher
+	hosts       string       // what /etc/hosts says, or "" for the tree's own
 	private     []privateDir
 	adds        []addedPath
 
@@ -228,6 +229,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
+	y.findHosts(c)
 	y.interpreters = c.interpreters(candidates(c.argv[0], c.env))
 	return y, nil
 }

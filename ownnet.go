@@ -1,0 +1,128 @@
+// Chapters 8 and 10: a network of its own: who may use which ports and send pings, and what its
+// name is.
+//
+// Documentation/networking/ip-sysctl.rst (ip_unprivileged_port_start, ping_group_range), hosts(5).
+//
+// Nothing leaves the container's own network, so ports below 1024 mean nothing there: as
+// Docker does, every user inside may have them, and send echo requests. The container's own
+// hostname is found by way of a file of its own on /etc/hosts, where the tree has such a file.
+//
+// Differs from the tutorial: it has no network.
+
+package main
+
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// setNet reads --net.
+func (c *config) setNet(f *runFlags) {
+	c.net = f.Net
+	// Around a container that has another's read-only /proc/sys, these stay as they are.
+	var st unix.Statfs_t
+	c.ports = c.net == "none" && sysStatfs("/proc/sys", &st) == 0 && st.Flags&unix.ST_RDONLY == 0
+}
+
+const (
+	portFile = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+	pingFile = "/proc/sys/net/ipv4/ping_group_range"
+)
+
+// ports are written by the child, whose network it is: the host's /proc shows each process the
+// settings of its own.
+func ports(c *config) []*step {
+	if !c.ports {
+		return nil
+	}
+	return list(
+		openWrite(portFile).because("the settings of the new network, which the host's /proc shows this process"),
+		writeBytes(kept(), "0").because("any user may have ports below 1024: of this network they are nobody else's"),
+		openWrite(pingFile).because("the descriptors are closed with all the others, before the command"),
+		writeBytes(kept(), c.pingGroups()).because("any group may send echo requests, as ping(8) does without a capability"),
+	)
+}
+
+// pingGroups is the widest range of groups that the kernel takes here: both ends must be ids of
+// the user namespace in which they are written.
+func (c *config) pingGroups() string {
+	if !c.rootless.on {
+		return text("0 ", decimal(math.MaxInt32))
+	}
+	for _, m := range c.gidMaps {
+		if uint32(c.gid) >= m.inside && uint32(c.gid)-m.inside < m.count {
+			return text(unsigned(uint64(m.inside)), " ", unsigned(min(uint64(m.inside)+uint64(m.count)-1, math.MaxInt32)))
+		}
+	}
+	return text(decimal(c.gid), " ", decimal(c.gid))
+}
+
+// openWrite opens a file to write to it, and keeps the descriptor.
+func openWrite(file string) *step {
+	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), no, no, no).keeping()
+}
+
+const hostsFile = "/etc/hosts"
+
+// findHosts decides whether the container has a file of its own on /etc/hosts: where there is a
+// regular file, and no flag says what is to be there.
+func (y *layout) findHosts(c *config) {
+	for i := range c.adds {
+		if _, is := below(hostsFile, c.adds[i].target); is {
+			return
+		}
+	}
+	fd, e := sysOpenat2(y.fd, hostsFile[1:], unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	if e != 0 {
+		return
+	}
+	var st unix.Stat_t
+	if sysFstat(fd, &st) == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		y.hosts = c.hostsText(fd, st.Size)
+	}
+	sysClose(fd)
+}
+
+// hostsText is what the file says. With the host's network, the tree's own names stay.
+func (c *config) hostsText(place int, size int64) string {
+	line := text("127.0.0.1\t", c.hostname, "\n")
+	if c.net == "none" {
+		return text("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", line)
+	}
+	const most = 64 << 10
+	fd, e := sysOpen(text("/proc/self/fd/", decimal(place)), unix.O_RDONLY, 0)
+	if e != 0 || size > most {
+		return ""
+	}
+	now, e := readAll(fd)
+	sysClose(fd)
+	if e != 0 || len(now) > most || indexByte(now, 0) >= 0 {
+		return ""
+	}
+	if now != "" && !hasSuffix(now, "\n") {
+		line = text("\n", line)
+	}
+	return text(now, line)
+}
+
+// hosts puts the file in its place. It is made in the container's /dev, where nobody else has
+// any, and has no name there once it is mounted.
+func hosts(y *layout) []*step {
+	if y.hosts == "" {
+		return nil
+	}
+	const made = "/dev/hosts"
+	moved := moveMount(hostsFile).because("over the tree's own, which stays as it is; it belongs to nobody inside")
+	moved.kind = makesMount
+	moved.deed = keep(deed{file: hostsFile})
+	return list(
+		call("openat", unix.SYS_OPENAT, atCwd(), cstring(made), name(unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC"), mode(0o644), no, no).keeping().
+			because("a file that says that the container's hostname is its own address"),
+		writeBytes(kept(), y.hosts).because("the descriptor is closed with all the others, before the command"),
+		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(made), name(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC"), no, no, no).keeping().hinted(hintMountCalls).
+			because("a mount of it, attached nowhere"),
+		moved,
+		call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(made), num(0), no, no, no).because("it has no other name than /etc/hosts"),
+	)
+}
