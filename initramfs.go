@@ -133,15 +133,15 @@ func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) erro
 
 // checkArgs finds a mistake in an arguments file while there is somebody to read of it.
 func checkArgs(file string) error {
-	b, err := os.ReadFile(file)
+	b, err := readRegular(file, 1<<20)
 	if err != nil {
 		return fmt.Errorf("--args-file=%s: %w", file, err)
 	}
-	if len(argLines(string(b))) == 0 {
+	if len(argLines(b)) == 0 {
 		return fmt.Errorf("--args-file=%s: no arguments in it: one a line, for instance run, -m, /rootfs, --, /bin/true", file)
 	}
-	if i := strings.IndexByte(string(b), 0); i >= 0 {
-		return fmt.Errorf("--args-file=%s: line %d: a zero byte", file, 1+strings.Count(string(b[:i]), "\n"))
+	if i := strings.IndexByte(b, 0); i >= 0 {
+		return fmt.Errorf("--args-file=%s: line %d: a zero byte", file, 1+strings.Count(b[:i], "\n"))
 	}
 	return nil
 }

@@ -71,6 +71,7 @@
 //	caps.go            12: capabilities
 //	apparmor.go        12: a profile of AppArmor's
 //	seccomp.go         13: the lists of the filter
+//	seccompnew.go      13: the calls that are newer than the tutorial
 //	seccompstep.go     13: --seccomp, and the step that installs the filter
 //	seccompterminal.go 13: a filter of our own beside every profile
 //	seccompdefault.go  13: the default filter, compiled beforehand

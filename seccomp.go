@@ -156,11 +156,11 @@ func seccompPolicyFor(native *abi, spec string, held []string, strictInts bool) 
 	case "tutorial":
 		return builtIn(native, spec, tutorialList(), nil), nil, nil
 	case "default":
-		return builtIn(native, spec, append(tutorialWhole(), tutorialClosed()...), closedHoles()), nil, nil
+		return newest(builtIn(native, spec, append(tutorialWhole(), tutorialClosed()...), append(closedHoles(), newCalls()...))), nil, nil
 	case "setid":
-		return builtIn(native, spec, append(tutorialWhole(), withoutSetID(tutorialClosed())...), withoutSetID(closedHoles())), nil, nil
+		return newest(builtIn(native, spec, append(tutorialWhole(), withoutSetID(tutorialClosed())...), append(withoutSetID(closedHoles()), newCalls()...))), nil, nil
 	}
-	data, err := os.ReadFile(spec)
+	data, err := readGiven(spec)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: neither default, setid, tutorial nor none, nor the file of a profile", err)
 	}
