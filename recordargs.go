@@ -32,7 +32,7 @@ var watched = [...]struct {
 	mask  uint32
 }{
 	{"socket socketpair", 0, 0}, // the family
-	{"ioctl fcntl fcntl64", 1, 0},
+	{"ioctl", 1, 0},
 	{"prctl arch_prctl personality ptrace keyctl bpf", 0, 0},
 	{"socketcall ipc", 0, 0}, // i386: which call is meant
 	{"setns", 1, 0},

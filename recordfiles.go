@@ -81,7 +81,7 @@ func (f *fileUses) note(fd int, n *seccompNotif, u *use) {
 	}
 	for i := range u.paths {
 		c := &u.paths[i]
-		if file, done := c.look(int(n.pid), &n.args, u.abi.narrow); file != "" && idValid(fd, n) {
+		if file, done := c.look(int(n.pid), &n.args); file != "" && idValid(fd, n) {
 			f.files[shared(file)] |= done
 		}
 	}
@@ -101,7 +101,7 @@ func pathsOf(call string) []pathCall {
 }
 
 // look returns the file that an argument is about, and what is done to it.
-func (c *pathCall) look(pid int, args *[6]uint64, narrow bool) (file string, done int) {
+func (c *pathCall) look(pid int, args *[6]uint64) (file string, done int) {
 	at := args[c.path]
 	flags := uint64(0)
 	if c.path < 5 {

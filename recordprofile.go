@@ -169,9 +169,11 @@ func (p *recorded) json() ([]byte, error) {
 			entries[1].Names = append(entries[1].Names, c.name)
 		}
 	}
-	out.Syscalls = append(append(entries[:], limited...), refused...)
-	if entries[1].Names == nil {
-		out.Syscalls = append(out.Syscalls[:1], out.Syscalls[2:]...)
+	out.Syscalls = []jsonEntry{}
+	for _, e := range append(append(entries[:], limited...), refused...) {
+		if e.Names != nil {
+			out.Syscalls = append(out.Syscalls, e)
+		}
 	}
 	b, err := json.MarshalIndent(out, "", "\t")
 	return append(b, '\n'), err

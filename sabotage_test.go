@@ -106,6 +106,35 @@ func TestSabotage(t *testing.T) {
 	}.fail(t, 0)
 }
 
+// TestSabotageRecord: the steps that record adds, and those around them.
+func TestSabotageRecord(t *testing.T) {
+	dir := sabotageTree(t)
+	file := filepath.Join(t.TempDir(), "p.json")
+	args := []string{"--no-cgroup", "-m", dir, "-a", dir + "/mark:/tmp/mark", "--", "/bin/sh", "-c", "echo ran; echo ran >>/tmp/mark/ran"}
+	_, out, _ := saboteur(t, 0, -1, append([]string{"plan", "--json"}, args...)...)
+	var plan []planLine
+	if err := json.Unmarshal([]byte(out), &plan); err != nil {
+		t.Fatal(err)
+	}
+	first := 1 + slices.IndexFunc(plan, func(l planLine) bool { return l.Call == "seccomp" }) // one more descriptor is kept open
+	record := append([]string{"record", "-o", file}, args...)
+	for i, call := range []string{"seccomp", "dup3", "sendmsg", "read", "seccomp", "execve"} {
+		status, out, text := saboteur(t, 1, first+i, record...)
+		if want := map[bool]int{false: statusFailed, true: 126}[call == "execve"]; status != want || !strings.Contains(text, call+"(") || !strings.Contains(text, "ENOSYS") {
+			t.Errorf("%s: status %d, want %d\n%s", call, status, want, text)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "mark/ran")); out != "" || err == nil {
+			t.Errorf("%s: it ran all the same", call)
+		}
+		if left, _ := filepath.Glob(file + "*"); left != nil {
+			t.Errorf("%s: left behind: %q", call, left)
+		}
+	}
+	if status, out, text := saboteur(t, 1, -1, record...); status != 0 || out != "ran\n" {
+		t.Errorf("without sabotage: %d %q\n%s", status, out, text)
+	}
+}
+
 // TestSabotageAsUser: an ordinary user's plan, with a single id and with ranges.
 func TestSabotageAsUser(t *testing.T) {
 	for _, program := range []string{"setpriv", "unshare", "newuidmap"} {

@@ -49,6 +49,10 @@ type refusals struct {
 //tincan:runtime
 func (l *launch) startLog() error {
 	var b [1]byte
+	if l.recorder != nil {
+		// A child that fails now may be waiting for the recorder to let it say so.
+		unix.SetsockoptTimeval(l.parent, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10})
+	}
 	for {
 		m, err := receive(l.parent, b[:])
 		if err != nil {

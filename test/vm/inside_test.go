@@ -15,6 +15,8 @@ var notInside = []struct{ name, why string }{
 	{"TestHostPrograms", "it runs this machine's go, gcc, python, node and git"},
 	{"TestRecordedPrograms", "it runs this machine's programs"},
 	{"TestRecordIsComplete", "it runs this machine's programs"},
+	{"TestRecordForRunc", "it runs runc and crun"},
+	{"TestRecordIsOCI", "it downloads the schema, and there is no network inside"},
 	{"TestRecord32Bit", "it compiles a program"},
 	{"TestRecordFiles", "it compiles the AppArmor profile"},
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},

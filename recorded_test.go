@@ -1,0 +1,398 @@
+// tincan record, without a container: what becomes of what was seen.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// notified is a notification of a call of this machine's.
+func notified(t *testing.T, a *abi, name string, args ...uint64) *seccompNotif {
+	t.Helper()
+	nr, known := a.number(name)
+	if !known {
+		t.Fatalf("%s has no %s", a.name, name)
+	}
+	n := &seccompNotif{pid: uint32(os.Getpid()), nr: int32(nr), arch: a.audit, ip: 7}
+	copy(n.args[:], args)
+	return n
+}
+
+// seen is a recorder that was told of some calls.
+func seen(t *testing.T, argRules bool, lines ...string) *recorder {
+	t.Helper()
+	r := newRecorder()
+	r.args, r.begun = argRules, true
+	for _, line := range lines {
+		words := strings.Fields(line)
+		a := r.abis[0]
+		if name, other, is := strings.Cut(words[0], ":"); is {
+			a, _ = abiNamed(name)
+			words[0] = other
+		}
+		var args []uint64
+		for _, w := range words[1:] {
+			var n uint64
+			fmt.Sscan(w, &n)
+			args = append(args, n)
+		}
+		r.note(-1, notified(t, a, words[0], args...))
+	}
+	return r
+}
+
+func profileOf(t *testing.T, p *recorded) string {
+	t.Helper()
+	b, err := p.json()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func inFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "p.json")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestRecordedProfile(t *testing.T) {
+	r := seen(t, true, "socket 1", "openat", "socket 2", "socket 0xffffffff00000001", "clone 0x11", "fchmod 3 0644", "getpid", "prctl 15")
+	got := strings.Join(strings.Fields(profileOf(t, r.profile(true, nil))), "")
+	rule := func(name string, index, value, two uint64) string {
+		return fmt.Sprintf(`,{"names":["%s"],"action":"SCMP_ACT_ALLOW","args":[{"index":%d,"value":%d,"valueTwo":%d,"op":"SCMP_CMP_MASKED_EQ"}]}`, name, index, value, two)
+	}
+	const all = 0xffffffff
+	want := `{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"architectures":["` + r.abis[0].scmp + `"],"syscalls":[{"names":["getpid","openat"],"action":"SCMP_ACT_ALLOW"}` +
+		rule("clone", 0, newNamespaces, 0) + rule("fchmod", 1, setID, 0) + rule("prctl", 0, all, 15) + rule("socket", 0, all, 1) + rule("socket", 0, all, 2) + `]}`
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	// Nothing was seen: that is no profile with an empty list of names, which the OCI's schema refuses.
+	if got := strings.Join(strings.Fields(profileOf(t, seen(t, false).profile(true, nil))), ""); !strings.HasSuffix(got, `"syscalls":[]}`) {
+		t.Error(got)
+	}
+	// What the recording's own filter answers with ENOSYS is answered likewise, unless it was seen.
+	got = profileOf(t, seen(t, false, "getpid").profile(true, recordedDefault()))
+	if !strings.Contains(got, `"errnoRet": 38`) || !strings.Contains(got, `"clone3"`) || strings.Contains(got, "keyctl") {
+		t.Error(got)
+	}
+	if got = profileOf(t, seen(t, false, "clone3", "openat2").profile(true, recordedDefault())); strings.Contains(got, "errnoRet") {
+		t.Error(got)
+	}
+}
+
+// Too many values, or a bit that was set after all: the call is allowed whatever its arguments.
+func TestRecordedArguments(t *testing.T) {
+	var lines []string
+	for i := range mostValues {
+		lines = append(lines, fmt.Sprintf("ioctl 0 %d", i))
+	}
+	p := seen(t, true, append(lines, "unshare 0x7e020000", "ioctl 0 3")...).profile(true, nil)
+	for _, c := range p.calls {
+		if c.name == "ioctl" && (!c.rule.limits() || len(c.rule.conditions()) != mostValues) || c.name == "unshare" && c.rule.limits() {
+			t.Errorf("%s: %+v", c.name, c.rule)
+		}
+	}
+	p = seen(t, true, append(lines, "ioctl 0 99")...).profile(true, nil)
+	if p.calls[0].rule.limits() {
+		t.Errorf("%d values: %+v", mostValues+1, p.calls[0].rule)
+	}
+}
+
+// A merged profile is the sum, and merging it again changes nothing.
+func TestRecordedMerge(t *testing.T) {
+	one := seen(t, true, "socket 1", "ioctl 0 5", "clone 0x20000000", "getpid").profile(false, recordedDefault())
+	two := seen(t, true, "socket 2", "clone 0x40000000", "clone3", "getppid").profile(false, nil)
+	first := profileOf(t, one)
+	read, err := readRecorded(inFile(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := profileOf(t, read); again != first {
+		t.Errorf("read and written again:\n%s\n%s", again, first)
+	}
+	two.merge(read)
+	sum := profileOf(t, two)
+	both, err := readRecorded(inFile(t, sum))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.merge(read)
+	if again := profileOf(t, both); again != sum {
+		t.Errorf("merged twice:\n%s\n%s", again, sum)
+	}
+	native, _ := abiNamed("")
+	policy, _, err := seccompPolicyFor(native, inFile(t, sum), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for call, want := range map[string]verdict{
+		"socket 1": allow, "socket 2": allow, "socket 3": denied, "ioctl 0 5": allow, "ioctl 0 6": denied, "getpid": allow, "getppid": allow, "ptrace": denied,
+		"clone 0x20000000": allow, "clone 0x60000000": allow, "clone 0x10000000": denied, "clone3": allow, "openat2": unknownCall,
+	} {
+		words := strings.Fields(call)
+		c, err := parseCall(native, words[0], words[1:])
+		if got, _ := policy.eval(c); err != nil || got != want {
+			t.Errorf("%s: %v, %v, want %v", call, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"defaultAction":"SCMP_ACT_ALLOW"}`:                                                                                                                                           "defaultAction: ALLOW: not what record writes",
+		`{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_PPC"]}`:                                                                                                         "architectures[0]: SCMP_ARCH_PPC: recorded on another machine",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","includes":{}}]}`:                                                                   "syscalls[0].includes: no such field",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_KILL"}]}`:                                                                                  "syscalls[0].action",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}`:                               "syscalls[0].args: this comparison",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}]}`:           "syscalls[0].args: this comparison",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["clone"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":4294967295,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}]}`: "syscalls[0].args: this comparison",
+		`[]`: "want an object", `{`: "line 1",
+	} {
+		if _, err := readRecorded(inFile(t, text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// What record writes means the same to libseccomp.
+func TestRecordedByLibseccomp(t *testing.T) {
+	bin := oracle(t)
+	native, _ := abiNamed("")
+	if native.name != "x86_64" {
+		missing(t, "not x86_64")
+	}
+	r := seen(t, true, "socket 1", "socket 16", "clone 0x11", "ioctl 0 0x5401", "ioctl 0 0xffffffff80045430", "fchmod 3 0644", "x86:open", "x86:socketcall 1", "x86:mmap2")
+	for name, p := range map[string]*recorded{"args": r.profile(false, recordedDefault()), "minimal": r.profile(true, nil), "64 bits": seen(t, false, "getpid").profile(false, recordedDefault())} {
+		t.Run(name, func(t *testing.T) {
+			c := oracleCase{file: inFile(t, profileOf(t, p)), native: "x86_64", archs: []string{"x86_64"}}
+			if p.arches[1] {
+				c.archs = append(c.archs, "x86")
+			}
+			policy, ours, theirs := c.prepare(t, bin, 2)
+			d := newDrawer(policy, rand.Uint64())
+			var call sysCall
+			for range calls(300_000) {
+				d.next(&call)
+				a, _, err := runFilter(ours, &call)
+				b, _, err2 := runFilter(theirs, &call)
+				if err != nil || err2 != nil || a != b {
+					t.Fatalf("%+v: tincan %v, libseccomp %v (%v, %v)", call, a, b, err, err2)
+				}
+			}
+		})
+	}
+}
+
+// The recorder's filter: what it tells, what it lets pass, and what the random bits do.
+func TestRecorderFilter(t *testing.T) {
+	native, _ := abiNamed("")
+	for _, executable := range []bool{false, true} {
+		r, err := newRecording(func(*abi, uint32) bool { return false }, executable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(name string, args ...uint64) verdict {
+			c, err := parseCall(native, name, nil)
+			copy(c.args[:], args)
+			v, _, err2 := runFilter(r.program, &c)
+			if err != nil || err2 != nil {
+				t.Fatal(name, err, err2)
+			}
+			return v
+		}
+		const tell = verdict(unix.SECCOMP_RET_USER_NOTIF)
+		a, b := uint64(r.pass[0]), uint64(r.pass[1])
+		for _, c := range []struct {
+			want verdict
+			name string
+			args []uint64
+		}{
+			{allow, "read", nil}, {allow, "futex", nil}, {tell, "openat", nil}, {tell, "execve", nil}, {tell, "sendmsg", nil}, {tell, "9999", nil},
+			{allow, "sendmsg", []uint64{3, 4, 0, 0, a, b}}, {allow, "dup3", []uint64{3, 4, 0, 0, a, b}}, {allow, "9999", []uint64{0, 0, 0, 0, a, b}},
+			{tell, "sendmsg", []uint64{3, 4, 0, 0, a, b ^ 1}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, a ^ 1<<63, b}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, b, a}},
+			{tell, "sendmsg", []uint64{3, 4, 0, 0, a ^ 1, b}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, a, b ^ 1<<32}}, {allow, "mmap", []uint64{0, 1, unix.PROT_READ}},
+			{map[bool]verdict{false: allow, true: tell}[executable], "mmap", []uint64{0, 1, unix.PROT_EXEC}},
+		} {
+			if got := ask(c.name, c.args...); got != c.want {
+				t.Errorf("executable %v: %s %#x: %v, want %v", executable, c.name, c.args, got, c.want)
+			}
+		}
+	}
+	one, _ := newRecording(func(*abi, uint32) bool { return true }, false)
+	two, _ := newRecording(func(*abi, uint32) bool { return true }, false)
+	if one.pass == two.pass || slices.Equal(one.program, two.program) {
+		t.Error("the random bits are the same twice")
+	}
+	if v, _, _ := runFilter(one.program, &sysCall{nr: unix.SYS_READ, arch: nativeAudit()}); v != unix.SECCOMP_RET_USER_NOTIF {
+		t.Errorf("read, which is asked for: %v", v)
+	}
+}
+
+// The calls that tincan makes itself are not recorded: they come first, and from one place.
+func TestRecordBegins(t *testing.T) {
+	r := newRecorder()
+	for _, ip := range []uint64{4, 4, 4, 9, 4} {
+		n := notified(t, r.abis[0], "execve")
+		n.ip = ip
+		r.note(-1, n)
+	}
+	if all := r.all(); len(all) != 1 || all[0].count != 2 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// Every name in the tables is a call of some machine's.
+func TestRecordTables(t *testing.T) {
+	var names []string
+	for _, row := range assumed() {
+		names = append(names, strings.Fields(row.calls)...)
+	}
+	for _, w := range watched {
+		names = append(names, strings.Fields(w.calls)...)
+	}
+	for _, c := range pathCalls {
+		names = append(names, strings.Fields(c.calls)...)
+	}
+	for _, name := range names {
+		there := false
+		for i := range abis {
+			_, known := abis[i].number(name)
+			there = there || known
+		}
+		if !there {
+			t.Errorf("no architecture has %s", name)
+		}
+	}
+}
+
+// Where the paths are: the test looks at its own memory.
+func TestRecordPaths(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, d := range []string{"d", "e"} {
+		os.Mkdir(d, 0o755)
+	}
+	os.Symlink("d", "link")
+	os.WriteFile("d/file", nil, 0o644)
+	open, err := os.Open("d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	var keepAlive [][]byte
+	at := func(s string) uint64 {
+		b := append([]byte(s), 0)
+		keepAlive = append(keepAlive, b)
+		return uint64(uintptr(unsafe.Pointer(&b[0])))
+	}
+	sock := func(s string) []uint64 {
+		b := append([]byte{unix.AF_UNIX, 0}, s...)
+		keepAlive = append(keepAlive, b)
+		return []uint64{9, uint64(uintptr(unsafe.Pointer(&b[0]))), uint64(len(b))}
+	}
+	here := uint64(uint32(0xffffff9c)) // AT_FDCWD
+	for _, c := range []struct {
+		call string
+		args []uint64
+		want string
+	}{
+		{"openat", []uint64{here, at("link/file"), unix.O_RDONLY}, "r d/file"},
+		{"openat", []uint64{here, at("link/file"), unix.O_RDWR | unix.O_CREAT}, "rw d/file"},
+		{"openat", []uint64{here, at("link/../e"), unix.O_RDONLY | unix.O_DIRECTORY}, "r e/"},
+		{"openat", []uint64{here, at("new"), unix.O_RDONLY | unix.O_CREAT}, "rw new"},
+		{"openat", []uint64{here, at("new"), unix.O_RDONLY}, ""},
+		{"openat", []uint64{here, at("d/file"), unix.O_PATH}, ""},
+		{"openat", []uint64{here, at("d/file"), unix.O_WRONLY | unix.O_TRUNC}, "w d/file"},
+		{"openat", []uint64{here, at("d"), unix.O_TMPFILE | unix.O_RDWR}, "rw d/#*"},
+		{"openat", []uint64{uint64(open.Fd()), at("file"), unix.O_RDONLY}, "r d/file"},
+		{"openat", []uint64{here, at(dir + "/d/file"), unix.O_RDONLY}, "r d/file"},
+		{"openat", []uint64{here, 1, unix.O_RDONLY}, ""},
+		{"mkdirat", []uint64{here, at("link/new")}, "w d/new/"},
+		{"unlinkat", []uint64{here, at("link")}, "w link"},
+		{"symlinkat", []uint64{at("x"), here, at("e/s")}, "w e/s"},
+		{"renameat2", []uint64{here, at("d/file"), here, at("e/file")}, "w d/file w e/file"},
+		{"linkat", []uint64{here, at("d/file"), here, at("e/file")}, "rwl d/file rwl e/file"},
+		{"execve", []uint64{at("d/file")}, "rmx d/file"},
+		{"execve", []uint64{at("no/such")}, ""},
+		{"execveat", []uint64{uint64(open.Fd()), at("file")}, "rmx d/file"},
+		{"connect", sock("e/socket"), "rw e/socket"},
+		{"connect", sock("\x00abstract"), ""},
+		{"flock", []uint64{uint64(open.Fd()), 2}, "k d"},
+		{"fcntl", []uint64{uint64(open.Fd()), unix.F_SETLK}, "k d"},
+		{"fcntl", []uint64{uint64(open.Fd()), unix.F_GETFD}, ""},
+		{"mmap", []uint64{0, 1, unix.PROT_EXEC, unix.MAP_PRIVATE, uint64(open.Fd())}, "rm d"},
+		{"mmap", []uint64{0, 1, unix.PROT_READ, unix.MAP_PRIVATE, uint64(open.Fd())}, ""},
+	} {
+		var args [6]uint64
+		copy(args[:], c.args)
+		var got []string
+		for _, p := range pathsOf(c.call) {
+			if file, done := p.look(os.Getpid(), &args); file != "" {
+				got = append(got, letters(done)+" "+strings.TrimPrefix(file, dir+"/"))
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s %#x: %q, want %q", c.call, c.args, s, c.want)
+		}
+	}
+	if len(keepAlive) == 0 {
+		t.Fatal()
+	}
+}
+
+// What becomes of the paths in the profile for AppArmor.
+func TestRecordGlobs(t *testing.T) {
+	f := &fileUses{map[string]int{
+		"/etc/passwd": useRead, "/usr/lib/x/libc.so": useRead | useMap, "/usr/lib/x/data": useWrite, "/usr/share/a/b": useRead, "/tmp/x9": useWrite, "/tmp/d/": useRead,
+		"/proc/[0-9]*/fd": useRead, "/srv/a b,*": useRead, "/usr/bin/x": useExec | useRead | useMap, "/srv/d/#*": useRead | useWrite, "/": useRead,
+	}, nil}
+	for i := range manyFiles {
+		f.files[fmt.Sprint("/data/r", i)] = useRead
+		f.files[fmt.Sprint("/etc/many/", i)] = useRead
+	}
+	f.files["/data/w"] = useWrite
+	for i := range manyBelow {
+		f.files[fmt.Sprint("/opt/go/src/", i, "/x")] = useRead
+	}
+	want := map[string]int{
+		"/etc/passwd": useRead, libraries: useRead | useMap, "/usr/lib/x/data": useWrite, "/usr/share/**": useRead, "/tmp/**": useRead | useWrite,
+		"/proc/[0-9]*/fd{,/}": useRead, `/srv/a?b?\*`: useRead, "/usr/bin/x": useExec | useRead | useMap, "/srv/d/#*": useRead | useWrite, "/": useRead,
+		"/data/*": useRead, "/data/w": useWrite, "/opt/go/**": useRead,
+	}
+	for i := range manyFiles {
+		want[fmt.Sprint("/etc/many/", i)] = useRead
+	}
+	got := f.globbed()
+	a, _ := json.MarshalIndent(got, "", " ")
+	b, _ := json.MarshalIndent(want, "", " ")
+	if string(a) != string(b) {
+		t.Errorf("%s\nwant %s", a, b)
+	}
+	for file, want := range map[string]string{
+		"/proc/self/status": "/proc/[0-9]*/status", "/proc/17/task/18/comm": "/proc/[0-9]*/task/[0-9]*/comm", "/proc/sys/kernel/pid_max": "/proc/sys/kernel/pid_max",
+		"/proc/self/fd/3": "/proc/[0-9]*/fd/3", "/proc/loadavg": "/proc/loadavg", "/srv/1": "/srv/1", "/proc/thread-self/attr/current": "/proc/[0-9]*/attr/current",
+	} {
+		if got := shared(file); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+	for file, want := range map[string]string{"/x/web.aa": "tincan-web", "a b": "tincan-a_b", ".": "tincan-"} {
+		if got := profileName(file); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
