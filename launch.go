@@ -92,6 +92,9 @@ func run(f *runFlags) (status int, done bool) {
 		return l.end.exitStatus(), false
 	}
 	if status = l.end.exitStatus(); !early {
+		if theRecord != nil {
+			status = theRecord.finish(l, status)
+		}
 		l.sayEnded(status)
 	}
 	return status, true
@@ -137,6 +140,12 @@ func newLaunch(f *runFlags) (*launch, error) {
 	l := keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name})
 	if c.root.fd != 0 {
 		l.closing = add(l.closing, c.root.fd)
+	}
+	if theRecord != nil {
+		if err := theRecord.begin(l); err != nil {
+			c.close()
+			return nil, err
+		}
 	}
 	return l, nil
 }

@@ -33,8 +33,8 @@ var upward = map[string][]string{
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.
 	"seccompstep.go": {"seccomplog.go"},
-	// In a machine's PID 1 some things are done in another way; and a run ends with words.
-	"launch.go": {"machine.go", "machinesetup.go", "main.go"},
+	// In a machine's PID 1 some things are done in another way; a run may be recorded, and ends with words.
+	"launch.go": {"machine.go", "machinesetup.go", "main.go", "recordcmd.go"},
 	"wait.go":   {"machine.go"},
 	// --step shows what `tincan plan` tolerates.
 	"stepper.go": {"planprint.go"},

@@ -60,62 +60,53 @@ func writeOutput(flag, name string, text []byte) error {
 	return nil
 }
 
+// A recordRun is `tincan record` under way.
+type recordRun struct {
+	c       *recordCmd
+	r       *recorder
+	earlier *recorded // --merge
+}
+
+// theRecord is what the launcher asks whether its run is to be recorded.
+var theRecord *recordRun
+
 // run is `tincan record`. It returns the exit status.
 func (c *recordCmd) run() int {
-	lockThread()
-	r := newRecorder()
-	earlier := &recorded{}
-	l, err := c.prepare(r, earlier)
-	if err == nil {
-		err = l.carryOut()
-	}
+	p, err := c.check()
 	if err != nil {
 		return failed(err)
 	}
-	l.conclude()
-	l.say()
-	if r.started {
-		<-r.done // all processes are gone, so the kernel has told it the end
-	} else {
-		r.err = errors.New("the container ended before the command started: nothing was recorded")
-	}
-	if r.err == nil {
-		r.err = c.write(r, l.c.policy, l.c.keep.names(), earlier)
-	}
-	if r.err != nil {
-		return failed(r.err)
-	}
-	return l.end.exitStatus()
+	theRecord = &recordRun{c: c, earlier: p}
+	status, _ := run(&c.runFlags)
+	return status
 }
 
-// prepare checks the flags and reads the files. It makes nothing yet.
-func (c *recordCmd) prepare(r *recorder, earlier *recorded) (*launch, error) {
-	f := &c.runFlags
-	if err := checkRecording(f); err != nil {
-		return nil, err
-	}
-	if c.Merge != "" && c.Output == "" {
+// check checks the flags, before anything is made, and reads --merge's file.
+func (c *recordCmd) check() (earlier *recorded, err error) {
+	switch {
+	case c.SeccompLog:
+		return nil, errors.New("--seccomp-log: not with record: a process can have one listener only")
+	case c.Step:
+		return nil, errors.New("--step: not with record, which must answer the calls meanwhile")
+	case c.Merge != "" && c.Output == "":
 		return nil, errors.New("--merge: with -o FILE only, which gets the sum of both")
-	}
-	if c.Merge != "" {
-		p, err := readRecorded(c.Merge)
-		if err != nil {
+	case c.Merge != "":
+		if earlier, err = readRecorded(c.Merge); err != nil {
 			return nil, fmt.Errorf("--merge=%s: %w", c.Merge, err)
 		}
-		*earlier = *p
 	}
-	l, err := newLaunch(f)
-	if err != nil {
-		return nil, err
+	err = checkOutput("-o", c.Output)
+	if err == nil {
+		err = checkOutput("--apparmor-out", c.AppArmorOut)
 	}
-	if err := c.begin(l, r); err != nil {
-		l.c.close()
-		return nil, err
-	}
-	return l, nil
+	return earlier, err
 }
 
-func (c *recordCmd) begin(l *launch, r *recorder) (err error) {
+// begin has a launch recorded. It makes nothing yet.
+//
+//tincan:runtime
+func (run *recordRun) begin(l *launch) (err error) {
+	c, r := run.c, newRecorder()
 	if c.Diff != "" {
 		_, err := profileText(c.Diff)
 		if err == nil {
@@ -139,19 +130,41 @@ func (c *recordCmd) begin(l *launch, r *recorder) (err error) {
 		return err
 	}
 	r.args = c.ArgRules
-	if isTerminal(2) {
+	if isTerminal(2) && !c.Quiet {
 		r.live = &liveView{}
 	}
-	l.recorder = r
-	return errors.Join(checkOutput("-o", c.Output), checkOutput("--apparmor-out", c.AppArmorOut))
+	l.recorder, run.r = r, r
+	return nil
+}
+
+// finish writes the recording of a command that has ended, and returns the exit status.
+//
+//tincan:runtime
+func (run *recordRun) finish(l *launch, status int) int {
+	r := run.r
+	if r.started {
+		<-r.done // all processes are gone, so the kernel has told it the end
+	} else {
+		r.err = errors.New("the container ended before the command started: nothing was recorded")
+	}
+	if r.err == nil {
+		r.err = run.write(l.c.policy, l.c.keep.names())
+	}
+	if r.err != nil {
+		return failed(r.err)
+	}
+	return status
 }
 
 // write writes and says what was recorded.
-func (c *recordCmd) write(r *recorder, base *policy, held []string, earlier *recorded) error {
+func (run *recordRun) write(base *policy, held []string) error {
+	c, r := run.c, run.r
 	r.mu.Lock() // from now on the live view is silent
 	r.live = nil
 	p := r.profile(c.Minimal, base)
-	p.merge(earlier)
+	if run.earlier != nil {
+		p.merge(run.earlier)
+	}
 	if c.Output != "" {
 		text, err := p.json()
 		if err == nil {
@@ -182,9 +195,9 @@ func (c *recordCmd) write(r *recorder, base *policy, held []string, earlier *rec
 	}
 	line := r.summary()
 	if c.Output != "" {
-		line += fmt.Sprintf("; %s has %d", c.Output, len(p.calls))
+		line += fmt.Sprintf("; %s allows %d", c.Output, p.allowed())
 	}
-	say("%s", line)
+	remark(line)
 	return nil
 }
 

@@ -12,7 +12,6 @@ package main
 // with them: the filter knows them by 128 random bits, in arguments that the kernel does not look at.
 
 import (
-	"errors"
 	"strings"
 	"syscall"
 
@@ -167,15 +166,4 @@ func (r *recording) marked(steps []*step) {
 		}
 		under = under || s.nr == unix.SYS_SECCOMP && s.keep == first
 	}
-}
-
-// checkRecording finds what cannot be had together with record.
-func checkRecording(f *runFlags) error {
-	switch {
-	case f.SeccompLog:
-		return errors.New("--seccomp-log: not with record: a process can have one listener only")
-	case f.Step:
-		return errors.New("--step: not with record, which must answer the calls meanwhile")
-	}
-	return nil
 }

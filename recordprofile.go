@@ -94,6 +94,16 @@ func (p *recorded) merge(q *recorded) {
 	}
 }
 
+// allowed is how many calls the profile allows.
+func (p *recorded) allowed() (n int) {
+	for _, c := range p.calls {
+		if c.errno == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // refusals adds the calls that the recording's own filter answers with another errno than EPERM whatever their
 // arguments: programs know what to do then, and do it again under the profile.
 func (p *policy) refusals(to *recorded) {
