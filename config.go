@@ -23,6 +23,7 @@ type config struct {
 	adds      []addedPath
 	idmaps    []idmapping
 	inputs    []inputFile
+	pipes     []stdPipe    // of the descriptors 0, 1 and 2: those that the command may open again
 	console   string       // the terminal's path, if there is one
 	private   []privateDir // empty directories of its own, once the layout is known
 

@@ -147,7 +147,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
-		c.console, c.inputs = "", nil
+		c.console, c.inputs, c.pipes = "", nil, nil
 		c.lastCap = unix.CAP_LAST_CAP
 		c.ports = c.net == "none" // whatever is around the tests
 		c.group = fakeGroup(t, c.hostname, s.group, &wanted)

@@ -55,6 +55,7 @@
 //	hostobstacles.go   11: hosts that forbid user namespaces
 //	rootdir.go         10, 16: what is where, and what is missing there
 //	rootplaces.go      10, 16: is a place there, and can it be mounted on?
+//	resolvconf.go      10: names of the host's network
 //	rootlinks.go       16: symlinks on the way to a place
 //	mount.go           10: the root, /proc, /sys
 //	dev.go             10: /dev

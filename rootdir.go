@@ -207,20 +207,9 @@ func newLayout(c *config, fd int) (*layout, error) {
 		before = add(before, mounted{target: t.target, tmpfs: true})
 	}
 	before = add(before, mounted{target: "/dev", tmpfs: true})
-	missing := len(y.missing)
-	linked, err := y.placeAdds(c.adds, before)
-	for tries := 0; err == nil && linked >= 0 && tries < mostLinks; tries++ {
-		if c.adds, err = y.followLinks(c.adds, linked, before); err == nil {
-			y.missing = y.missing[:missing]
-			linked, err = y.placeAdds(c.adds, before)
-		}
-	}
+	err := y.placeAll(c, before)
 	switch {
 	case err != nil:
-	case linked >= 0: // paths that come to lie in each other's way
-		err = fault(func() error {
-			return fmt.Errorf("%s: in the container this place leads through too many symlinks", c.adds[linked].text)
-		})
 	case y.ephemeral:
 		err = y.planEphemeral(c)
 	default:

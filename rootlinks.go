@@ -28,6 +28,28 @@ var onTheWay = &linkError{}
 // mostLinks is how many symlinks the kernel follows (path_resolution(7)).
 const mostLinks = 40
 
+// placeAll finds the places of all that is added. before is what is mounted before it.
+func (y *layout) placeAll(c *config, before []mounted) error {
+	missing := len(y.missing)
+	linked, err := y.placeAdds(c.adds, before)
+	for tries := 0; err == nil && linked >= 0; tries++ {
+		if tries == mostLinks { // paths that come to lie in each other's way
+			return fault(func() error {
+				return fmt.Errorf("%s: in the container this place leads through too many symlinks", c.adds[linked].text)
+			})
+		}
+		if c.adds, err = y.followLinks(c.adds, linked, before); err == nil {
+			y.missing = y.missing[:missing]
+			linked, err = y.placeAdds(c.adds, before)
+		}
+	}
+	if err == nil && y.root.host && c.net == "host" && c.addResolver(y.private) {
+		y.missing = y.missing[:missing]
+		_, err = y.placeAdds(c.adds, before)
+	}
+	return err
+}
+
 // placeAdds finds the places of the added paths. It returns the number of one that has a symlink
 // on the way, or -1. before is what is mounted before them.
 func (y *layout) placeAdds(adds []addedPath, before []mounted) (int, error) {

@@ -36,6 +36,10 @@ func (c *config) setInputs() error {
 		if sysFstat(fd, &st) != 0 {
 			continue
 		}
+		if st.Mode&unix.S_IFMT == unix.S_IFIFO {
+			c.setPipe(fd, &st)
+			continue
+		}
 		flags, e := sysFcntl(fd, unix.F_GETFL, 0)
 		switch {
 		case isDir(&st):
@@ -58,6 +62,51 @@ func (c *config) setInputs() error {
 		c.inputs = add(c.inputs, inputFile{fd, name, position})
 	}
 	return nil
+}
+
+// setPipe notes a pipe that the command could not open again by /dev/stdout, since it belongs to
+// whoever has made it. Only those without a name are changed: nobody else finds one.
+func (c *config) setPipe(fd int, st *unix.Stat_t) {
+	who := &c.rootless.who
+	if int(st.Uid) == c.hostUID || !who.root && int(st.Uid) != who.uid {
+		return
+	}
+	flags, e := sysFcntl(fd, unix.F_GETFL, 0)
+	var fs unix.Statfs_t
+	if e != 0 || sysStatfs(text("/proc/self/fd/", decimal(fd)), &fs) != 0 || fs.Type != unix.PIPEFS_MAGIC {
+		return
+	}
+	p := stdPipe{fd, st.Mode & 0o777, st.Ino}
+	if flags&unix.O_ACCMODE != unix.O_WRONLY {
+		p.mode |= 0o444
+	}
+	if flags&unix.O_ACCMODE != unix.O_RDONLY {
+		p.mode |= 0o222
+	}
+	for i := range c.pipes {
+		if c.pipes[i].ino == p.ino { // it has one mode for all descriptors
+			c.pipes[i].mode |= p.mode
+			return
+		}
+	}
+	c.pipes = add(c.pipes, p)
+}
+
+// stdPipe is a pipe that is one of the descriptors 0, 1 and 2, and its new mode.
+type stdPipe struct {
+	fd   int
+	mode uint32
+	ino  uint64
+}
+
+// openPipes lets the command open its pipes again.
+func openPipes(pipes []stdPipe) []*step {
+	var steps []*step
+	for _, p := range pipes {
+		steps = add(steps, call("fchmod", unix.SYS_FCHMOD, num(uintptr(p.fd)), mode(p.mode), no, no, no, no).
+			because("a pipe without a name: the command's user may open it once more in the same direction, as /dev/stdout or /dev/stdin"))
+	}
+	return steps
 }
 
 // mayWrite reports whether the container's user might open the file for writing. An access
