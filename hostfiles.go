@@ -9,7 +9,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 	"unsafe"
@@ -279,37 +278,4 @@ func retry(f func() (int, error)) (int, error) {
 			return n, err
 		}
 	}
-}
-
-// mostGiven is the size of a file that the user names, in bytes: profiles and lists have a
-// few thousand.
-const mostGiven = 16 << 20
-
-// readGiven reads a file that the user has named. A pipe (a shell's <(...)) is read to its end; a
-// FIFO that nobody has open for writing is empty, and is not waited for.
-//
-//tincan:runtime
-func readGiven(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case fi.Mode()&(os.ModeDevice|os.ModeSocket) != 0 || fi.IsDir():
-		return nil, fmt.Errorf("%s: not a regular file", quote(name))
-	}
-	b, err := io.ReadAll(io.LimitReader(f, mostGiven+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(b) > mostGiven:
-		return nil, fmt.Errorf("%s: more than %d MiB", quote(name), mostGiven>>20)
-	case len(b) == 0 && fi.Mode()&os.ModeNamedPipe != 0:
-		return nil, fmt.Errorf("%s: a FIFO to which nobody writes", quote(name))
-	}
-	return b, nil
 }
