@@ -116,9 +116,11 @@ func (run *recordRun) begin(l *launch) (err error) {
 			return fmt.Errorf("--diff=%s: %w", c.Diff, err)
 		}
 	}
-	if c.Seccomp == "default" {
-		l.c.policy = recordedDefault()
-		if l.c.program, err = l.c.policy.compile(); err != nil {
+	if c.Seccomp == "default" || c.Seccomp == "setid" {
+		if l.c.policy, err = recordedDefault(c.Seccomp); err == nil {
+			l.c.program, err = l.c.policy.compile()
+		}
+		if err != nil {
 			return err
 		}
 	}

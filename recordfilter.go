@@ -61,18 +61,22 @@ func recordedABIs() []*abi {
 	return out
 }
 
-// recordedDefault is the policy of --seccomp=default for a recording. Its rows hold for the kernel's 32-bit programs,
-// too: --seccomp=default ends them, and then nobody could record one.
-func recordedDefault() *policy {
-	rows := append(append(tutorialWhole(), tutorialClosed()...), closedHoles()...)
-	rows = append(rows, refusal{calls: "umount", how: denied, why: "umount2 by its older name"})
-	p := &policy{name: "default"}
+// recordedDefault is the policy of --seccomp=default or setid for a recording. Its rows hold for the kernel's 32-bit
+// programs, too: without a recording such a program is ended, and then nobody could record one.
+func recordedDefault(spec string) (*policy, error) {
+	all := &policy{name: spec}
 	for _, a := range recordedABIs() {
-		if a.bit == 0 {
-			p.abis = append(p.abis, builtIn(a, "", rows, nil).abis...)
+		if a.bit != 0 {
+			continue
 		}
+		p, _, err := seccompPolicyFor(a, spec, nil, false)
+		if err != nil {
+			return nil, err
+		}
+		p.abis[0].add("umount", rule{then: denied, why: "umount2 by its older name"})
+		all.abis = append(all.abis, p.abis[0])
 	}
-	return p
+	return all, nil
 }
 
 // newRecording makes the filter. told reports whether the recorder must be told of a call that could be assumed.
