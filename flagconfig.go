@@ -85,7 +85,7 @@ func withConfig(args []string, name string) (*commandLine, error) {
 		words := p.flags().Args
 		own = own[:len(own)-len(words)]
 		command = append(command, withoutDashes(words)...)
-		if len(words) == 0 && len(own) > 0 && own[len(own)-1] == "--" {
+		if len(own) > 0 && own[len(own)-1] == "--" {
 			own = own[:len(own)-1]
 		}
 	}

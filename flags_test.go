@@ -293,7 +293,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 			return
 		}
-		if f := p.Run; f.Memory != memory || !slices.Equal(f.Env, env) || !slices.Equal(withoutDashes(f.Args), args) {
+		if f := p.Run; f.Memory != memory || !slices.Equal(f.Env, env) || !slices.Equal(f.Args, args) {
 			t.Errorf("%s: %q %q %q", line, f.Memory, f.Env, f.Args)
 		}
 	}
@@ -306,6 +306,7 @@ func TestConfig(t *testing.T) {
 	want("--config FILE", "64M", nil, "/bin/echo", "a b")
 	want("--config FILE --memory=1G --zzz c", "64M", nil, "/bin/echo", "a b", "--memory=1G", "--zzz", "c")
 	want("--config=FILE -- --x", "64M", nil, "/bin/echo", "a b", "--x")
+	want("--memory=1G --config=FILE a", "1G", nil, "/bin/echo", "a b", "a")
 	want("--memory=1G --config=FILE -- --x", "1G", nil, "/bin/echo", "a b", "--x")
 	for text, texts := range map[string][]string{
 		"--memory=64M\n\n--memori=1\n": {"line 3", "--memori", "did you mean --memory=SIZE"}, "memory=64M": {"line 1", "memory=64M: not a flag", "begins with a dash"},

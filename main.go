@@ -218,6 +218,12 @@ func tincan(args []string) int {
 			return status
 		}
 	}
+	if args[0] == "--version" || args[0] == "version" && len(args) == 1 { // kong's would not see that it cannot be written
+		if _, err := fmt.Println("tincan", version); err != nil {
+			return failed(err)
+		}
+		return 0
+	}
 	c, err := parseArgs(args)
 	if err != nil {
 		return failed(err)

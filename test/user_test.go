@@ -241,7 +241,7 @@ func forUser(args []string) []string {
 	at := 0
 	if len(args) > 0 {
 		switch args[0] {
-		case "seccomp", "check", "initramfs", "init", "--version", "--help":
+		case "seccomp", "check", "initramfs", "init", "help", "version", "--version", "--help":
 			return args
 		case "run", "plan", "record":
 			at = 1
