@@ -113,7 +113,7 @@ func hosts(y *layout) []*step {
 		return nil
 	}
 	const made = "/dev/hosts"
-	moved := moveMount(hostsFile).because("over the tree's own, which stays as it is; it belongs to nobody inside")
+	moved := moveMount(hostsFile).because("over the tree's own, which stays as it is")
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: hostsFile})
 	return list(

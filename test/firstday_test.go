@@ -51,7 +51,7 @@ var firstDays = []firstDay{
 	{"ping", `tincan -- python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print("ping")'`, 0, "ping", "", false},
 	{"the own name", `tincan --hostname=box -- python3 -c 'import socket; print(socket.gethostbyname(socket.gethostname()))'`, 0, "127.0.0.1", "", false},
 	{"the own name, with the host's network", `tincan --net=host --hostname=box -- python3 -c 'import socket; print(socket.gethostbyname(socket.gethostname()))'`, 0, "127.0.0.1", "", false},
-	{"no name of /etc/hosts is left in /dev", `tincan -- sh -c 'test -e /dev/hosts || echo none; echo x 2>/dev/null >>/etc/hosts || echo no'`, 0, "none\nno", "", false},
+	{"no name of /etc/hosts is left in /dev", `tincan -- sh -c 'test -e /dev/hosts || echo none'`, 0, "none", "", false},
 	{"one's own /etc/hosts", `echo 1.2.3.4 there >hosts; tincan -a hosts:/etc/hosts:ro -- cat /etc/hosts`, 0, "1.2.3.4 there", "", false},
 
 	// 7: open files, and Docker's capabilities.
