@@ -22,8 +22,6 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -90,8 +88,8 @@ func runMachine(args []string) {
 		m.fail(err)
 		return
 	}
-	if i := slices.IndexFunc(m.opt.args, func(w string) bool { return strings.HasPrefix(w, "'") }); i >= 0 {
-		say("%s: to the kernel's command line ' is no quote, and blanks behind it end the word: write \"...\" there", m.opt.args[i])
+	if hint := quoteHint(m.opt.args); hint != "" {
+		say("%s", hint)
 	}
 	status = m.run()
 }

@@ -41,6 +41,16 @@ func machineArgs(args []string) ([]string, error) {
 	return append(args, withoutInit(argLines(string(b)))...), err
 }
 
+// quoteHint is for a command line that was written for a shell: -- sh -c 'echo hello'.
+func quoteHint(words []string) string {
+	for _, w := range words {
+		if strings.HasPrefix(w, "'") {
+			return fmt.Sprintf("the word %s begins with a single quote, which is an ordinary letter on the kernel's command line, and blanks behind it end the word: write \"...\" there", w)
+		}
+	}
+	return ""
+}
+
 func withoutInit(args []string) []string {
 	if len(args) > 0 && args[0] == "init" {
 		return args[1:]

@@ -108,3 +108,14 @@ func TestArgLines(t *testing.T) {
 		}
 	}
 }
+
+// TestQuoteHint: single quotes on the kernel's command line (R17).
+func TestQuoteHint(t *testing.T) {
+	for line, hint := range map[string]bool{
+		"quiet -- -- sh -c 'echo hello'": true, `quiet -- -- sh -c "echo 'hello'"`: false, "quiet -- -- echo it's": false,
+	} {
+		if got := quoteHint(kernelArgs(line, nil)); (got != "") != hint || hint && !strings.Contains(got, "'echo begins with a single quote") {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}

@@ -145,6 +145,28 @@ var wrongLines = []wrong{
 	{"-m TREE --stats=/nonesuch/f -- true", "--stats=/nonesuch/f|no such file", 0},
 	{"-m TREE --stats=/tmp -- true", "--stats=/tmp|directory", 0},
 	{"-m TREE --step -- true", "--step|terminal", 0},
+	{"--status-fd=77 -m TREE -- true", "--status-fd=77: the caller has no such descriptor open", 0},
+	{"--caps=podman -m TREE -- true", "--caps=podman: no such list: docker, or tutorial", 0},
+	{"-m TREE -u root -- true", "-u root|the container's /etc/passwd|no such file|or give the number", 0},
+	{"-m TREE -u 1:2:3 -- true", "-u 1:2:3: not N, NAME, NAME:GROUP or N:GROUP", 0},
+	{"-m TREE -u :1 -- true", "-u :1: not N, NAME", 0},
+	{"-m TREE -u=1 -- true", "-u=1|-u 1, or -u1", 0},
+	{"-m TREE -u 1:1 --gid=1 -- true", "-u 1:1: there is a group in it, and --gid=1 as well", 0},
+	{"-m TREE --tmpfs=/x --tmpfs=/x/ -- true", "--tmpfs=/x and --tmpfs=/x/: both go to /x", 0},
+	{"-m TREE --init --no-init -- true", "--no-init: contradicts --init", 0},
+	{"-m TREE --memory=1G --memory=1G -- true", "--memory: the flag is given twice", 0},
+	{"-m TREE --cwd=/ -- true", "--cwd: no such flag: --workdir=DIR", 0},
+	{"-v", "-v: no such flag|-a HOST:CONTAINER|--version", 0},
+	{"-m TREE --net -- true", "--net: its value is missing: --net=none|host", 0},
+	{"help pods", "help pods: tincan has no such command; it has run, record, plan", 0},
+	{"version 2", "version 2: nothing stands behind tincan version", 0},
+	{"seccomp", "show|compile|eval", 0},
+	{"seccomp show --arch=", "--arch: an empty value", 0},
+	{"seccomp compile default", "--output", 0},
+	{"seccomp eval default read x", `"x"|want a number`, 0},
+	{"check it", "unexpected argument it|tincan check --help", 0},
+	{"initramfs", "missing flags: --output", 0},
+	{"initramfs -o BLANK", "-o, --output: an empty value", 0},
 	{"plan -m TREE", "no command to run", 0},
 	{"plan --chapter=3 -m TREE -- true", "--chapter=3|7 to 16", 0},
 	{"plan -m /nonesuch -- true", "-m /nonesuch|no such file", 0},
@@ -189,8 +211,83 @@ func TestBadInput(t *testing.T) {
 			wantFailure(t, tincan(t, args...), w.status, strings.Split(put.Replace(w.says), "|")...)
 		})
 	}
-	if len(wrongLines) < 60 {
+	if len(wrongLines) < 115 {
 		t.Error("only", len(wrongLines), "lines")
+	}
+}
+
+// Wrong values of the flags that may be given more than once.
+var wrongInLists = map[string]string{
+	"add": "x", "tmpfs": "x", "env": "=x", "env-file": "/nonesuch", "pass-fd": "x", "map": "x", "cap-add": "x", "cap-drop": "x", "rlimit": "x",
+}
+
+// TestEachFlagWrong: three wrong command lines for each flag of --help. The message names the
+// flag, and how it is written.
+func TestEachFlagWrong(t *testing.T) {
+	if asUser == "" {
+		needRoot(t)
+	}
+	noLeaks(t)
+	lines := 0
+	wrong := func(texts []string, args ...string) {
+		t.Helper()
+		lines++
+		r := tincan(t, args...)
+		wantFailure(t, r, 125, texts...)
+		if t.Failed() {
+			t.Fatalf("tincan %q", args)
+		}
+	}
+	for _, command := range []string{"run", "plan", "record"} {
+		help := ok(t, command, "--help")
+		for line := range strings.Lines(help) {
+			// "  -m, --mount=DIR   Root directory", "      --ro   Make", "      --[no-]init   Have"
+			_, rest, is := strings.Cut(line, "--")
+			if before, _, _ := strings.Cut(line, "--"); !is || strings.Trim(before, " -,abcdefghijklmnopqrstuvwxyz") != "" || len(before) > 7 {
+				continue
+			}
+			word := strings.Fields(rest)[0]
+			name, _, value := strings.Cut(strings.TrimPrefix(word, "[no-]"), "=")
+			name, _, here := strings.Cut(name, "[") // --here[=ro]
+			flag := "--" + name
+			if name == "help" || name == "version" || command != "run" && strings.Contains(ok(t, "run", "--help"), " "+flag) {
+				continue
+			}
+			at := []string{command, "--no-cgroup"}
+			if name == "no-cgroup" {
+				at = at[:1]
+			}
+			line := func(more ...string) []string { return append(append(append([]string{}, at...), more...), "--", "true") }
+			switch {
+			case here:
+				wrong([]string{flag}, line(flag+"=")...)
+				wrong([]string{flag}, line(flag+"=maybe")...)
+				wrong([]string{flag, "no such flag"}, line("--no-"+name)...)
+			case !value:
+				wrong([]string{flag, "maybe"}, line(flag+"=maybe")...)
+				wrong([]string{flag + "x", "no such flag", "--help"}, line(flag+"x")...)
+				wrong([]string{"--not-" + name, "no such flag", "--help"}, line("--not-"+name)...)
+			default:
+				wrong([]string{flag, "an empty value; give one", flag + "=", "leave the flag out"}, line(flag+"=")...)
+				wrong([]string{flag, "its value is missing", flag + "="}, line(flag)...)
+				v, list := wrongInLists[name]
+				if list {
+					wrong([]string{v}, line(flag+"="+v)...)
+				} else if name == "net" {
+					wrong([]string{flag, "twice"}, line(flag+"=none", flag+"=none")...)
+				} else if name == "chapter" || name == "gid" || name == "status-fd" {
+					wrong([]string{flag, "twice"}, line(flag+"=8", flag+"=8")...)
+				} else if name != "config" {
+					wrong([]string{flag, "twice"}, line(flag+"=x", flag+"=x")...)
+				} else {
+					wrong([]string{flag, "/nonesuch", "no such file"}, line(flag+"=/nonesuch")...)
+				}
+			}
+		}
+	}
+	t.Log(lines, "lines")
+	if lines < 120 {
+		t.Error("only", lines, "wrong command lines")
 	}
 }
 
