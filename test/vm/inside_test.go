@@ -139,6 +139,7 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 		rootfs(t, s.arch)+":/vm/rootfs",
 		"../../testdata/profiles:/vm/profiles",
 		policy(t)+":/vm/apparmor.bin",
+		recordedPolicy(t)+":/vm/recorded",
 		jsonFile(t, []Job{j})+":/vm/jobs.json")
 	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Args: []string{"--no-container", "/vm/runner"}, Memory: 1536, Disk: disk(t), Within: 20 * time.Minute})
 	t.Logf("Linux %s: %.0f seconds", k.Release, o.Took.Seconds())

@@ -203,6 +203,34 @@ func policy(t *testing.T) string {
 	return out
 }
 
+// recordedScript is recorded here, and runs under the recorded profile in the machine.
+const recordedScript = "cat /etc/mine; echo one | sort; mkdir /tmp/d && echo x >/tmp/d/f && cat /tmp/d/f; ls /bin >/dev/null; cat /proc/self/attr/current 2>/dev/null; true"
+
+// recordedPolicy is a directory with the script, and with the AppArmor profile that tincan record
+// has written for it, compiled. Paths are the same whatever the machine.
+func recordedPolicy(t *testing.T) string {
+	t.Helper()
+	parser, err := exec.LookPath("apparmor_parser")
+	if err != nil {
+		if parser = "/sbin/apparmor_parser"; !exists(parser) {
+			skip(t, "apparmor_parser: apt-get install apparmor")
+		}
+	}
+	work, dir := t.TempDir(), t.TempDir()
+	profile := filepath.Join(work, "recorded.aa")
+	record := exec.Command(program(t, hostArch, "tincan", false), "record", "--no-cgroup", "-m", rootfs(t, hostArch), "--apparmor-out="+profile, "--", "sh", "-c", recordedScript)
+	if text, err := record.CombinedOutput(); err != nil {
+		t.Fatalf("tincan record: %v: %s", err, text)
+	}
+	if text, err := exec.Command(parser, "-Q", "-K", "-o", filepath.Join(dir, "bin"), profile).CombinedOutput(); err != nil {
+		t.Fatalf("apparmor_parser: %v: %s", err, text)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(recordedScript), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func jsonFile(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.MarshalIndent(v, "", " ")

@@ -36,6 +36,25 @@ func TestAppArmor(t *testing.T) {
 	}
 }
 
+// A profile that tincan record has written (../lab_test.go): the command that was recorded runs
+// under it, and what it did not do is refused.
+func TestAppArmorRecorded(t *testing.T) {
+	const name = "tincan-recorded"
+	write(t, "/sys/kernel/security/apparmor/.replace", read(t, "/vm/recorded/bin"))
+	script := read(t, "/vm/recorded/script")
+	for _, init := range []string{"--init", "--no-init"} {
+		plain := run(t, in(script, init)...)
+		r := run(t, in(script, init, "--apparmor="+name)...)
+		if r.status != 0 || r.out != strings.Replace(plain.out, "unconfined", name+" (enforce)", 1) || !strings.Contains(r.out, name) || r.err != "" {
+			t.Errorf("%s: %v\nand without the profile %v", init, r, plain)
+		}
+		r = run(t, in("cat /etc/mine; cat /etc/passwd 2>&1; echo x 2>&1 >/tmp/d; cat /proc/mounts 2>&1 | head -1; exec 2>&1; echo x >/new", init, "--apparmor="+name)...)
+		if n := strings.Count(r.out, "ermission denied"); n < 2 || !strings.HasPrefix(r.out, "the user's own\n") {
+			t.Errorf("%s: %d denials: %v", init, n, r)
+		}
+	}
+}
+
 // A profile that is not loaded: nothing runs.
 func TestAppArmorProfileMissing(t *testing.T) {
 	for _, init := range []string{"--init", "--no-init"} {
