@@ -234,6 +234,45 @@ func exchanging(t *testing.T, dir, a, b string) {
 	})
 }
 
+// exchangingInside is exchanging by another container that has the directory.
+func exchangingInside(t *testing.T, dir, a, b string) {
+	t.Helper()
+	os.Chmod(dir, 0o777)
+	c := exec.Command(tincanBin, forUser([]string{"-m", tree(t), "-a", dir + ":/shared", "-a", probeBin + ":/probe:ro", "--", "/probe", "exchange", "/shared", a, b})...)
+	stop, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "begins" {
+		t.Errorf("the other container says %q", lines.Text())
+	}
+	t.Cleanup(func() {
+		stop.Close()
+		lines.Scan()
+		if n, _ := strconv.Atoi(lines.Text()); n == 0 {
+			t.Errorf("%s and %s were never exchanged, so that the test shows nothing (%q)", a, b, lines.Text())
+		} else {
+			t.Logf("%d exchanges from another container", n)
+		}
+		c.Wait()
+	})
+}
+
+// fromBoth runs a test beside an exchange by a process of the host, and by another container.
+func fromBoth(t *testing.T, test func(t *testing.T, exchanging func(t *testing.T, dir, a, b string))) {
+	t.Run("host", func(t *testing.T) { test(t, exchanging) })
+	t.Run("container", func(t *testing.T) { test(t, exchangingInside) })
+}
+
 // races is how many runs go on beside an exchange. TINCAN_TEST_RACES=10000 is for by hand.
 func races() int {
 	if n, err := strconv.Atoi(os.Getenv("TINCAN_TEST_RACES")); err == nil {
@@ -269,7 +308,9 @@ func beside(t *testing.T, args []string, look func(r result)) {
 
 // A mount point that was just made, swapped for a symlink to a file of the host: nothing
 // about the file changes, and nothing is made beside it.
-func TestHole23ModeOfAnyFile(t *testing.T) {
+func TestHole23ModeOfAnyFile(t *testing.T) { fromBoth(t, hole23) }
+
+func hole23(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 	dir := tree(t)
 	outside := t.TempDir()
 	victim := filepath.Join(outside, "victim")
@@ -293,7 +334,9 @@ func TestHole23ModeOfAnyFile(t *testing.T) {
 }
 
 // An entry of the root directory, swapped for a symlink to a directory of the host.
-func TestHole24EntrySwapped(t *testing.T) {
+func TestHole24EntrySwapped(t *testing.T) { fromBoth(t, hole24) }
+
+func hole24(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 	busybox := filepath.Join(tree(t), "bin/busybox")
 	outside := t.TempDir()
 	os.Chmod(outside, 0o755)
@@ -320,7 +363,9 @@ func TestHole24EntrySwapped(t *testing.T) {
 }
 
 // What is added has its attributes wherever somebody moves the place meanwhile.
-func TestHole25AttributesByName(t *testing.T) {
+func TestHole25AttributesByName(t *testing.T) { fromBoth(t, hole25) }
+
+func hole25(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 	dir := tree(t)
 	mkdir(t, filepath.Join(dir, "d"))
 	mkdir(t, filepath.Join(dir, "e"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -61,3 +62,25 @@ func outlive([]string) {
 	say("cleared", raw(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0))
 	time.Sleep(time.Hour)
 }
+
+// exchange swaps two names of a directory for each other as fast as it can, until its
+// standard input ends. It prints how often.
+func exchange(args []string) {
+	fd, err := unix.Open(args[0], unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("begins")
+	go func() {
+		os.Stdin.Read(make([]byte, 1))
+		fmt.Println(exchanges.Load())
+		os.Exit(0)
+	}()
+	for {
+		if unix.Renameat2(fd, args[1], fd, args[2], unix.RENAME_EXCHANGE) == nil {
+			exchanges.Add(1)
+		}
+	}
+}
+
+var exchanges atomic.Int64

@@ -24,6 +24,7 @@ import (
 var verbs = map[string]func(args []string){
 	"deny":     deny,
 	"escape":   escape,
+	"exchange": exchange,
 	"fds":      fds,
 	"ioctls":   ioctls,
 	"setid":    setid,
