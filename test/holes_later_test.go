@@ -200,45 +200,27 @@ func TestHole36CallersLimits(t *testing.T) {
 	}
 }
 
-// exchanging swaps two names of a directory for each other as fast as it can, for as long as
-// the test runs: what a check has looked at is another thing when it is used.
-func exchanging(t *testing.T, dir, a, b string) {
-	t.Helper()
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, done := make(chan bool), make(chan int)
-	go func() {
-		n := 0
-		for {
-			select {
-			case <-stop:
-				done <- n
-				return
-			default:
-			}
-			if unix.Renameat2(fd, a, fd, b, unix.RENAME_EXCHANGE) == nil {
-				n++
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		close(stop)
-		if n := <-done; n == 0 {
-			t.Errorf("%s and %s were never exchanged, so that the test shows nothing", a, b)
-		} else {
-			t.Logf("%d exchanges", n)
-		}
-		unix.Close(fd)
+// an attack is the probe's `exchange` or `catch`: what a check has looked at is another thing
+// when it is used. It goes on for as long as the test runs.
+type attack func(t *testing.T, how, dir, a, b string)
+
+// fromBoth runs a test beside an attack by a process of the host, and by another container that
+// has the directory.
+func fromBoth(t *testing.T, test func(t *testing.T, attack attack)) {
+	t.Run("host", func(t *testing.T) {
+		test(t, func(t *testing.T, how, dir, a, b string) { attacking(t, exec.Command(probeBin, how, dir, a, b)) })
+	})
+	t.Run("container", func(t *testing.T) {
+		test(t, func(t *testing.T, how, dir, a, b string) {
+			os.Chmod(dir, 0o777)
+			args := forUser([]string{"-m", tree(t), "-a", dir + ":/shared", "-a", probeBin + ":/probe:ro", "--", "/probe", how, "/shared", a, b})
+			attacking(t, exec.Command(tincanBin, args...))
+		})
 	})
 }
 
-// exchangingInside is exchanging by another container that has the directory.
-func exchangingInside(t *testing.T, dir, a, b string) {
+func attacking(t *testing.T, c *exec.Cmd) {
 	t.Helper()
-	os.Chmod(dir, 0o777)
-	c := exec.Command(tincanBin, forUser([]string{"-m", tree(t), "-a", dir + ":/shared", "-a", probeBin + ":/probe:ro", "--", "/probe", "exchange", "/shared", a, b})...)
 	stop, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -253,24 +235,18 @@ func exchangingInside(t *testing.T, dir, a, b string) {
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "begins" {
-		t.Errorf("the other container says %q", lines.Text())
+		t.Errorf("the attacker says %q", lines.Text())
 	}
 	t.Cleanup(func() {
 		stop.Close()
 		lines.Scan()
 		if n, _ := strconv.Atoi(lines.Text()); n == 0 {
-			t.Errorf("%s and %s were never exchanged, so that the test shows nothing (%q)", a, b, lines.Text())
+			t.Errorf("nothing was ever exchanged, so that the test shows nothing (%q)", lines.Text())
 		} else {
-			t.Logf("%d exchanges from another container", n)
+			t.Logf("%d exchanges", n)
 		}
 		c.Wait()
 	})
-}
-
-// fromBoth runs a test beside an exchange by a process of the host, and by another container.
-func fromBoth(t *testing.T, test func(t *testing.T, exchanging func(t *testing.T, dir, a, b string))) {
-	t.Run("host", func(t *testing.T) { test(t, exchanging) })
-	t.Run("container", func(t *testing.T) { test(t, exchangingInside) })
 }
 
 // races is how many runs go on beside an exchange. TINCAN_TEST_RACES=10000 is for by hand.
@@ -308,35 +284,35 @@ func beside(t *testing.T, args []string, look func(r result)) {
 
 // A mount point that was just made, swapped for a symlink to a file of the host: nothing
 // about the file changes, and nothing is made beside it.
-func TestHole23ModeOfAnyFile(t *testing.T) { fromBoth(t, hole23) }
-
-func hole23(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
-	dir := tree(t)
-	outside := t.TempDir()
-	victim := filepath.Join(outside, "victim")
-	write(t, victim, "private")
-	if err := os.Chmod(victim, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	mkdir(t, filepath.Join(dir, "some"))
-	exchanging(t, dir, "some", "link")
-	beside(t, []string{"-m", dir, "-a", dir + "/etc:/some/victim", "-a", dir + "/etc:/some/made", "--", "true"}, nil)
-	fi, err := os.Stat(victim)
-	if err != nil || fi.Mode().Perm() != 0o600 || read(t, victim) != "private" {
-		t.Errorf("the file is %v by now (%v)", fi.Mode(), err)
-	}
-	if all, _ := os.ReadDir(outside); len(all) != 1 {
-		t.Errorf("made on the host: %v", all)
-	}
+func TestHole23ModeOfAnyFile(t *testing.T) {
+	fromBoth(t, func(t *testing.T, attack attack) {
+		dir := tree(t)
+		outside := t.TempDir()
+		os.Chmod(filepath.Dir(outside), 0o755)
+		victim := filepath.Join(outside, "victim")
+		write(t, victim, "private")
+		if err := os.Chmod(victim, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(victim, filepath.Join(dir, "link")); err != nil {
+			t.Fatal(err)
+		}
+		attack(t, "catch", dir, "made", "link")
+		beside(t, []string{"-m", dir, "-a", dir + "/etc:/made", "--", "true"}, nil)
+		fi, err := os.Stat(victim)
+		if err != nil || fi.Mode().Perm() != 0o600 || read(t, victim) != "private" {
+			t.Errorf("the file is %v by now (%v)", fi.Mode(), err)
+		}
+		if all, _ := os.ReadDir(outside); len(all) != 1 {
+			t.Errorf("made on the host: %v", all)
+		}
+	})
 }
 
 // An entry of the root directory, swapped for a symlink to a directory of the host.
 func TestHole24EntrySwapped(t *testing.T) { fromBoth(t, hole24) }
 
-func hole24(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
+func hole24(t *testing.T, attack attack) {
 	busybox := filepath.Join(tree(t), "bin/busybox")
 	outside := t.TempDir()
 	os.Chmod(outside, 0o755)
@@ -352,7 +328,7 @@ func hole24(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 			if err := os.Symlink(link, filepath.Join(dir, "link")); err != nil {
 				t.Fatal(err)
 			}
-			exchanging(t, dir, "etc", "link")
+			attack(t, "exchange", dir, "etc", "link")
 			beside(t, []string{"--ro", "-m", dir, "--", "/bin/busybox", "ls", "-a", "/etc", "/link", "/"}, func(r result) {
 				if strings.Contains(r.out, "secret") {
 					t.Errorf("the host's directory is inside: %q", r.out)
@@ -365,7 +341,7 @@ func hole24(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 // What is added has its attributes wherever somebody moves the place meanwhile.
 func TestHole25AttributesByName(t *testing.T) { fromBoth(t, hole25) }
 
-func hole25(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
+func hole25(t *testing.T, attack attack) {
 	dir := tree(t)
 	mkdir(t, filepath.Join(dir, "d"))
 	mkdir(t, filepath.Join(dir, "e"))
@@ -374,7 +350,7 @@ func hole25(t *testing.T, exchanging func(t *testing.T, dir, a, b string)) {
 		mkdir(t, d)
 		os.Chmod(d, 0o777)
 	}
-	exchanging(t, dir, "d", "e")
+	attack(t, "exchange", dir, "d", "e")
 	// What is mounted first may get the attributes of what comes second.
 	beside(t, []string{"-m", dir, "-a", other + ":/e", "-a", data + ":/d:ro", "--", "sh", "-c", "cat /proc/self/mountinfo; echo x >/d/x; echo x >/e/x"}, func(r result) {
 		found := 0
@@ -428,7 +404,7 @@ func TestHole32ImageFilesSwapped(t *testing.T) {
 		text, err := c.CombinedOutput()
 		return string(text), err
 	}
-	exchanging(t, tree, "file", "link")
+	attacking(t, exec.Command(probeBin, "exchange", tree, "file", "link"))
 	made := 0
 	images := min(60, races())
 	for range images {
@@ -471,7 +447,7 @@ func exchangeWithFIFO(t *testing.T, tree string, image func() (string, error)) {
 	if err := os.WriteFile(filepath.Join(tree, "other"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	exchanging(t, tree, "other", "fifo")
+	attacking(t, exec.Command(probeBin, "exchange", tree, "other", "fifo"))
 	for range min(30, races()) {
 		begin := time.Now()
 		image()

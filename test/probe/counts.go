@@ -65,22 +65,41 @@ func outlive([]string) {
 
 // exchange swaps two names of a directory for each other as fast as it can, until its
 // standard input ends. It prints how often.
-func exchange(args []string) {
-	fd, err := unix.Open(args[0], unix.O_PATH|unix.O_DIRECTORY, 0)
+func exchange(args []string) { again(args[0], func(fd int) bool { return swap(fd, args[1], args[2]) }) }
+
+// catch waits for a directory to be made, swaps it for a symlink at once, and puts the symlink
+// back for the next time, until its standard input ends. It prints how often.
+func catch(args []string) {
+	again(args[0], func(fd int) bool {
+		if !swap(fd, args[1], args[2]) {
+			return false
+		}
+		for unix.Unlinkat(fd, args[2], unix.AT_REMOVEDIR) == unix.EBUSY { // something is mounted there
+			time.Sleep(100 * time.Microsecond)
+		}
+		return unix.Renameat(fd, args[1], fd, args[2]) == nil
+	})
+}
+
+func swap(fd int, a, b string) bool { return unix.Renameat2(fd, a, fd, b, unix.RENAME_EXCHANGE) == nil }
+
+// again calls a function for a directory as fast as it can, until standard input ends, and
+// prints how often it was true.
+func again(dir string, do func(fd int) bool) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println("begins")
+	var n atomic.Int64
 	go func() {
 		os.Stdin.Read(make([]byte, 1))
-		fmt.Println(exchanges.Load())
+		fmt.Println(n.Load())
 		os.Exit(0)
 	}()
 	for {
-		if unix.Renameat2(fd, args[1], fd, args[2], unix.RENAME_EXCHANGE) == nil {
-			exchanges.Add(1)
+		if do(fd) {
+			n.Add(1)
 		}
 	}
 }
-
-var exchanges atomic.Int64

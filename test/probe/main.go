@@ -25,6 +25,7 @@ var verbs = map[string]func(args []string){
 	"deny":     deny,
 	"escape":   escape,
 	"exchange": exchange,
+	"catch":    catch,
 	"fds":      fds,
 	"ioctls":   ioctls,
 	"setid":    setid,
