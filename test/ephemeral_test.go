@@ -224,4 +224,5 @@ func TestAptInATree(t *testing.T) {
 	if r := (job{args: append(flags, "--", "sh", "-c", packages), within: 5 * time.Minute}).run(t); r.status != 0 || !strings.Contains(r.out, "4755") {
 		t.Errorf("sudo: %v", r)
 	}
+	t.Run("a tree that stays", func(t *testing.T) { packagesInTree(t, dir) })
 }

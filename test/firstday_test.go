@@ -59,6 +59,8 @@ var firstDays = []firstDay{
 	{"few open files", `ulimit -n 60; tincan -- sh -c 'ulimit -n'`, 0, "60", "", false},
 	{"docker's capabilities", `tincan --caps=docker -- grep CapBnd /proc/self/status`, 0, "CapBnd:\t00000000a80425fb", "", false},
 	{"and one more", `tincan --caps=docker --cap-add=SYS_NICE --cap-drop=MKNOD -- grep CapBnd /proc/self/status`, 0, "CapBnd:\t00000000a08425fb", "", false},
+	{"docker's root passes over modes", `tincan --caps=docker -- sh -c 'echo x >/tmp/x; chmod 0 /tmp/x; cat /tmp/x'`, 0, "x", "", false},
+	{"the tutorial's does not", `tincan -- sh -c 'echo x >/tmp/x; chmod 0 /tmp/x; cat /tmp/x'`, 1, "", "Permission denied", false},
 	{"set-id files", `tincan --seccomp=setid -- sh -c 'touch /tmp/x; chmod 6755 /tmp/x; stat -c %a /tmp/x'`, 0, "6755", "", true},
 	{"no set-id files by default", `tincan -- sh -c 'touch /tmp/x; chmod 4755 /tmp/x'`, 1, "", "not permitted", false},
 	{"set-id files of root's", `tincan --map=0:0:10 --seccomp=setid -- true`, 125, "", "--seccomp=setid: an id inside is 0 on this host", true},
@@ -84,7 +86,7 @@ var firstDays = []firstDay{
 	{"a slip", `tincan runn -- sh`, 127, "", "runn: command not found|did you mean tincan run?", false},
 	{"no slip", `tincan zebra`, 127, "", "zebra: command not found in the container's PATH", false},
 	{"propagation", `tincan plan -- true | grep -c '???'`, 1, "0", "", false},
-	{"the steps agree", `tincan -- nonesuch 2>&1 | sed -n 's/.*step [0-9]* of \([0-9]*\):.*/\1/p' >a; tincan plan -- nonesuch | sed -n '$s/ *\([0-9]*\) .*/\1/p' >b; cmp a b && echo same`, 0, "same", "", false},
+	{"the steps agree", `tincan -- nonesuch >a 2>b; tincan plan -- nonesuch >c 2>d; sed -n 's/.*step [0-9]* of \([0-9]*\):.*/\1/p' b >a; sed -n '$s/ *\([0-9]*\) .*/\1/p' c >b; cmp a b && echo same`, 0, "same", "", false},
 
 	// Files, users, and who watches.
 	{"variables from a file", `tincan --env-file=vars -e TWO=x -- sh -c 'echo "$ONE|$TWO|$THREE"'`, 0, "a b=c|x|", "", false},
