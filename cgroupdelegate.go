@@ -129,7 +129,7 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 		})
 	}
 	g.v2, g.delegated, g.leaf = true, true, own && self && !topmost(dir)
-	g.parents = list(groupParent{"", dir})
+	g.parents = list(groupParent{dir: dir})
 	return nil
 }
 

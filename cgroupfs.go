@@ -46,6 +46,7 @@ type group struct {
 	name      string
 	parents   []groupParent
 	files     []groupFile
+	others    []string // on version 1: files of hierarchies in which there is no group
 	absent    []string // defaults that this kernel has no file for
 
 	controllers []string // of version 2, those with limits
@@ -55,6 +56,7 @@ type group struct {
 type groupParent struct {
 	controller string // "" on version 2
 	dir        string
+	together   string // on version 1: all controllers of its hierarchy, with commas between them
 }
 
 // version is 0 for no group.
@@ -89,7 +91,7 @@ func findGroup(name string, l *limits) (group, error) {
 	g := group{name: name}
 	if controllers, is := v2Controllers(cgroupRoot); is && hasAll(controllers, required[:]) {
 		g.v2, g.keep = true, systemdRuns()
-		g.parents = list(groupParent{"", cgroupRoot})
+		g.parents = list(groupParent{dir: cgroupRoot})
 		if !topmost(cgroupRoot) { // inside another container
 			if err := g.findDelegated(required[:]); err != nil {
 				return g, fault(func() error {

@@ -65,7 +65,7 @@ func TestForbiddenControllers(t *testing.T) {
 		{[]string{"memory", "pids", "cpu"}, limits{ioWeight: limit{asked: true}}, "io controller is not delegated", 0},
 		{[]string{"memory", "pids", "io"}, limits{cpus: limit{asked: true}}, "cpu controller is not delegated", 0},
 	} {
-		g := group{v2: true, delegated: true, parents: []groupParent{{"", "/nonexistent"}}}
+		g := group{v2: true, delegated: true, parents: []groupParent{{dir: "/nonexistent"}}}
 		err := g.planV2(&c.l, c.controllers)
 		switch {
 		case err == nil && c.says == "":

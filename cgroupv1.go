@@ -27,7 +27,7 @@ func (p *v1Planner) dir(controller string) string {
 
 // use has the group made for a controller, too.
 func (p *v1Planner) use(controller string) {
-	p.g.parents = add(p.g.parents, groupParent{controller, p.dir(controller)})
+	p.g.parents = add(p.g.parents, groupParent{controller, p.dir(controller), p.own.together(controller)})
 }
 
 func (p *v1Planner) add(controller, file, value, flag string, why string) {
@@ -76,6 +76,7 @@ func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 		p.add("cpu", "cpu.cfs_period_us", unsigned(cpuPeriod), "--cpus", "the tenth of a second that the next line is a part of")
 		p.add("cpu", "cpu.cfs_quota_us", unsigned(l.cpus.value*cpuPeriod/1000), "--cpus", "processor time in each tenth of a second")
 	}
+	p.setOthers()
 	// Version 1's weights go from 10 to 1000 and 500 is everybody else's.
 	weight := unsigned(min(1000, max(10, l.ioWeight.value*5)))
 	if mounts.of("blkio") != nil {
@@ -158,6 +159,64 @@ func (all groupPaths) of(controller string) string {
 		}
 	}
 	return ""
+}
+
+// together returns all controllers of a controller's hierarchy.
+func (all groupPaths) together(controller string) string {
+	for i := range all {
+		if listed(all[i].controllers, controller) {
+			return all[i].controllers
+		}
+	}
+	return controller
+}
+
+// seenGroups mounts the container's own groups on /sys/fs/cgroup, each at the name that programs
+// look for: a Java machine finds its limits there. The cgroup namespace is rooted at them.
+func seenGroups(g *group) []*step {
+	const place = "/sys/fs/cgroup"
+	steps := list(mount("tmpfs", place, "tmpfs", plainFlags, "mode=0755").because("a directory for each hierarchy of groups"))
+	for i := range g.parents {
+		all := g.parents[i].together
+		dir := text(place, "/", all)
+		steps = add(add(steps, mkdir(dir, 0o755)), mount("cgroup", dir, "cgroup", unix.MS_RDONLY|plainFlags, all).
+			because("its own group, rooted at /, to be read and not to be changed"))
+		for rest, more := all, contains(all, ","); more; {
+			var controller string
+			controller, rest, more = cut(rest, ",")
+			steps = add(steps, symlink(all, text(place, "/", controller)))
+		}
+	}
+	for _, file := range g.others {
+		dir := text(place, "/", before(baseName(file), "."))
+		target := text(dir, "/", baseName(file))
+		steps = addAll(add(add(steps, mkdir(dir, 0o755)), mkfile(target)), bind(file, target, unix.MOUNT_ATTR_RDONLY|plainFlags, nil,
+			"a Java machine takes no limit for one if a hierarchy is missing; this is the caller's group, and a file shows no other"))
+	}
+	return add(steps, mountSetattr(place, 0, unix.MOUNT_ATTR_RDONLY))
+}
+
+// otherFiles are one of each hierarchy that the container has no group in, and that programs look for.
+var otherFiles = [...]string{"cpuset.cpus", "cpuacct.usage"}
+
+// setOthers lists those that are there.
+func (p *v1Planner) setOthers() {
+	for _, file := range otherFiles {
+		controller := before(file, ".")
+		own := false
+		for i := range p.g.parents {
+			own = own || listed(p.g.parents[i].together, controller)
+		}
+		if !own && p.mounts.of(controller) != nil && exists(text(p.dir(controller), "/", file)) {
+			p.g.others = add(p.g.others, text(p.dir(controller), "/", file))
+		}
+	}
+}
+
+// before is what stands before a separator, or all.
+func before(s, at string) string {
+	s, _, _ = cut(s, at)
+	return s
 }
 
 // ownGroups reads which group the launcher is in, for each controller (cgroups(7),

@@ -127,7 +127,7 @@ func goldenSets(t *testing.T) []goldenSet {
 			f.Mount, f.Args, f.UID = new(at("full")), []string{"id"}, 33
 		}, func(c *config, _ *fds) {
 			c.group.delegated, c.group.leaf, c.group.keep = true, true, true
-			c.group.parents = []groupParent{{"", cgroupRoot + "/delegated"}}
+			c.group.parents = []groupParent{{dir: cgroupRoot + "/delegated"}}
 		}, 2, false, user},
 		{"rootless-map", "not root, with granted ids only, the host's tree and network: tincan --net=host --map=0:100000:1000 -- sh", func(f *runFlags) {
 			f.Args, f.NoCgroup, f.Net, f.Map = []string{"sh"}, true, "host", []string{"0:100000:1000"}
@@ -229,7 +229,7 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	}
 	g := group{name: name, v2: version == 2}
 	if g.v2 {
-		g.parents = []groupParent{{"", cgroupRoot}}
+		g.parents = []groupParent{{dir: cgroupRoot}}
 		if err := g.planV2(l, []string{"cpu", "io", "memory", "pids"}); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,9 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	}
 	for i := range g.parents {
 		g.parents[i].dir = filepath.Join(cgroupRoot, g.parents[i].controller, "caller")
+		g.parents[i].together = g.parents[i].controller
 	}
+	g.others = nil
 	return g
 }
 

@@ -228,8 +228,7 @@ func (p *mountPoint) parents() []*step {
 	return steps
 }
 
-// sysfs is read-only, and so is the view of the resource group in it. On cgroup v1
-// /sys/fs/cgroup stays the empty directory that sysfs has there.
+// sysfs is read-only, and so is the view of the resource group in it.
 func sysfs(c *config) []*step {
 	var steps []*step
 	if c.rootless.on && c.net == "host" {
@@ -237,6 +236,9 @@ func sysfs(c *config) []*step {
 	} else {
 		steps = list(mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
 			because("programs look here for processors and devices; read-only").hinted(hintSys))
+	}
+	if c.group.version() == 1 {
+		steps = addAll(steps, seenGroups(&c.group))
 	}
 	if c.group.version() == 2 {
 		steps = add(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").

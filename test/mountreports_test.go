@@ -86,3 +86,51 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 		}
 	}
 }
+
+// R6: the container's own groups, read-only, where programs look for their limits. A Java machine
+// wants all of the hierarchies memory, cpu, cpuacct and cpuset in mountinfo, or takes none.
+func TestR6OwnGroups(t *testing.T) {
+	needGroup(t)
+	dir := tree(t)
+	noLeaks(t, dir)
+	base := []string{"-m", dir, "--memory=64M", "--pids=37", "--"}
+	r := func(script string) string { return ok(t, append(base, "/bin/sh", "-c", script)...) }
+	if onV2() {
+		if out := r("cd /sys/fs/cgroup; cat memory.max pids.max; echo 5 >pids.max 2>/dev/null || echo no; ls -d */ 2>/dev/null"); out != "67108864\n37\nno" {
+			t.Errorf("%q", out)
+		}
+		return
+	}
+	if out := r("cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.shares"); out != "67108864\n37\n256" {
+		t.Errorf("%q", out)
+	}
+	// The processes in them are the container's, and there is no group of anybody else's.
+	if out := r("cat /sys/fs/cgroup/memory/cgroup.procs"); !strings.HasPrefix(out, "1\n2") {
+		t.Errorf("%q", out)
+	}
+	out := r(`cd /sys/fs/cgroup; find . -mindepth 2 -type d; for f in . memory pids cpu cpuset cpuacct memory/tasks pids/pids.max; do test -e $f || continue; test -d $f && f=$f/new; (echo 1 >$f) 2>/dev/null && echo wrote $f; done; mkdir memory/x 2>/dev/null && echo made; :`)
+	if out != "" {
+		t.Errorf("others' groups, or something that can be written:\n%s", out)
+	}
+	seen := r("grep -c ' - cgroup ' /proc/self/mountinfo; cat /proc/self/mountinfo")
+	mounted := func(controller string) bool {
+		for line := range strings.Lines(seen) {
+			_, fs, is := strings.Cut(strings.TrimSpace(line), " - cgroup ")
+			if is && strings.Contains(fs+",", ","+controller+",") && strings.Contains(line, " ro,nosuid,nodev,noexec") {
+				return true
+			}
+		}
+		return false
+	}
+	for _, c := range []string{"memory", "cpu", "pids", "cpuset", "cpuacct"} {
+		host := read(t, "/proc/self/mountinfo")
+		if strings.Contains(host+",", ","+c+",") || strings.Contains(host, ","+c+"\n") {
+			if !mounted(c) {
+				t.Errorf("%s is not there:\n%s", c, seen)
+			}
+		}
+	}
+	if out := ok(t, "-m", dir, "--no-cgroup", "--", "ls", "/sys/fs/cgroup"); out != "" {
+		t.Errorf("without a group: %q", out)
+	}
+}
