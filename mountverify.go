@@ -22,6 +22,8 @@ type wanted struct {
 	target  string
 	fstype  string // "" for any
 	options string // of the mount, with blanks between them
+	device  string // of an added path: its file system,
+	root    string // and what it is called there; "" for any
 	found   bool
 }
 
@@ -79,7 +81,8 @@ func find(all []wanted, content string) {
 	for m := one[mountLine](); m.next(&content); {
 		for i := range all {
 			w := &all[i]
-			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype) && hasOptions(m.options, w.options)
+			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype) && hasOptions(m.options, w.options) &&
+				(w.root == "" || w.root == m.root && w.device == m.device)
 		}
 	}
 }
@@ -87,6 +90,9 @@ func find(all []wanted, content string) {
 // verifyMounts compares the plan's mounts with those that the kernel shows.
 func (l *launch) verifyMounts() error {
 	all := wantedMounts(l.plan)
+	if err := l.wantSources(all); err != nil {
+		return err
+	}
 	content, err := readMounts(decimal(l.pid))
 	if err != nil {
 		return err
@@ -98,8 +104,46 @@ func (l *launch) verifyMounts() error {
 			continue // or a mask of something that this kernel does not have
 		}
 		return fault(func() error {
-			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, or with other options: somebody changed the root directory %s meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
+			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, with other options, or of another file: somebody changed the root directory %s, or what is added, meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
 		})
 	}
 	return nil
+}
+
+// wantSources fills in where the added paths come from, by the launcher's own mounts.
+func (l *launch) wantSources(all []wanted) error {
+	content, looked := "", false
+	for i := range l.y.adds {
+		a := &l.y.adds[i]
+		if a.tmpfs {
+			continue
+		}
+		if !looked {
+			var err error
+			if content, err = readMounts("self"); err != nil {
+				return err
+			}
+			looked = true
+		}
+		device, root := sourceIn(content, a.source)
+		for j := range all {
+			if w := &all[j]; w.step.deed != nil && w.target == a.target {
+				w.device, w.root = device, root
+			}
+		}
+	}
+	return nil
+}
+
+// sourceIn returns the file system of a path without symlinks, and what the path is called
+// there.
+func sourceIn(content, p string) (device, root string) {
+	length := -1
+	for m := one[mountLine](); m.next(&content); {
+		// Of several mounts at one place the last covers the others.
+		if rest, is := below(p, m.point); is && len(m.point) >= length {
+			length, device, root = len(m.point), text(m.device), cleanPath(text(m.root, "/", rest))
+		}
+	}
+	return device, root
 }

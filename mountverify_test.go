@@ -39,3 +39,32 @@ func TestWantedMounts(t *testing.T) {
 		}
 	}
 }
+
+// A mount of an added path is of the file that the launcher has looked at.
+func TestWantedSources(t *testing.T) {
+	const own = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n" +
+		"21 20 8:2 /home /home rw - ext4 /dev/sda2 rw\n" +
+		"22 21 0:30 / /home/joe/a\\040b rw - tmpfs tmpfs rw\n" +
+		"23 20 0:31 /sub /srv rw - btrfs /dev/sdb rw\n" +
+		"24 20 0:32 / /srv rw - tmpfs tmpfs rw\n"
+	for p, want := range map[string]string{
+		"/etc/passwd": "8:1 /etc/passwd", "/": "8:1 /", "/home": "8:2 /home", "/home/joe": "8:2 /home/joe", "/homes": "8:1 /homes",
+		"/home/joe/a b": "0:30 /", "/home/joe/a b/c": "0:30 /c", "/home/joe/a": "8:2 /home/joe/a", "/srv/x": "0:32 /x",
+	} {
+		device, root := sourceIn(own, p)
+		if got := device + " " + root; got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+	for line, want := range map[string]bool{
+		"50 49 8:1 /srv/data /d rw - ext4 /dev/sda1 rw\n":  true,
+		"50 49 8:2 /srv/data /d rw - ext4 /dev/sda2 rw\n":  false,
+		"50 49 8:1 /srv/other /d rw - ext4 /dev/sda1 rw\n": false,
+		"50 49 8:1 /srv/data /e rw - ext4 /dev/sda1 rw\n":  false,
+	} {
+		w := []wanted{{target: "/d", device: "8:1", root: "/srv/data"}}
+		if find(w, line); w[0].found != want {
+			t.Errorf("%s: found is %v", line, w[0].found)
+		}
+	}
+}
