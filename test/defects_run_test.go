@@ -199,7 +199,8 @@ func TestDefect17CommandLine(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	refused(t, tincan(t, "-m", dir, "-a", "/etc", "--", "true"), "-a /etc: no colon", "HOST:CONTAINER")
-	for _, blank := range []string{"", " ", " \t "} {
+	refused(t, tincan(t, "-m", dir, "-c", ""), "an empty value")
+	for _, blank := range []string{" ", " \t "} {
 		refused(t, tincan(t, "-m", dir, "-c", blank), "no command to run")
 	}
 	got := ok(t, append([]string{"-m", dir}, "-a", probeBin+":/probe", "-c", `/probe argv 'a b' "c \"d" e\ f '' x"y"z`)...)

@@ -128,8 +128,15 @@ func TestDefect04AddFollowsSymlinks(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	write(t, filepath.Join(source, "mark"), "of the source")
 	noLeaks(t, dir, outside, source)
-	for _, to := range []string{"/link", "/link/new", "/link/a/b", "/../.." + outside + "/new", "/bin/../../new"} {
+	// A symlink leads where it leads inside the container: to a place of the same name in the root directory.
+	for to, mark := range map[string]string{"/link": "", "/link/new": "new/", "/link/a/b": "a/b/"} {
+		if got := ok(t, "-m", dir, "-a", source+":"+to, "--", "cat", outside+"/"+mark+"mark"); got != "of the source" {
+			t.Errorf("%s: %q", to, got)
+		}
+	}
+	for _, to := range []string{"/../.." + outside + "/new", "/bin/../../new"} {
 		r := tincan(t, "-m", dir, "-a", source+":"+to, "--", "echo", "ran")
 		refused(t, r, "-a "+source+":"+to)
 	}
