@@ -158,6 +158,17 @@ func TestEphemeralMounts(t *testing.T) {
 	refused(t, r, "/etc/sub/x/y is not there", "/etc/sub is read-only also with --ephemeral")
 }
 
+// TestEphemeralClosed: a directory that others may not list is not opened for a mount point in it.
+func TestEphemeralClosed(t *testing.T) {
+	needRoot(t)
+	noLeaks(t)
+	before := inMountNS(t, "mount -t tmpfs t /opt; mkdir -m 700 /opt/closed /opt/closed/in; : >/opt/closed/secret; mkdir -m 755 /opt/open; : >/opt/open/file")
+	r := job{before: before, args: []string{"--ephemeral", "-a", "/usr:/opt/closed/new", "-a", "/usr:/opt/open/new", "--", "sh", "-c", "ls /opt/open; ls /opt/closed; ls /opt/closed/in; stat -c %a:%u /opt/closed; rm /opt/closed/secret"}}.run(t)
+	if want := "file\nnew\n700:65534\n"; r.out != want || strings.Count(r.err, "ermission denied") != 3 {
+		t.Errorf("want %q\n%v", want, r)
+	}
+}
+
 // TestEphemeralMountsByUsers: the kernel lets a user's overlay show nothing below a mount.
 func TestEphemeralMountsByUsers(t *testing.T) {
 	needRoot(t)

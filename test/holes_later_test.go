@@ -827,7 +827,7 @@ func TestHole39OwnFileInside(t *testing.T) {
 		"/proc/self/exe", "/proc/thread-self/exe", "/bin/to-exe", "/bin/second", "to-exe", "second",
 		"/bin/script", "/bin/argument", "/bin/behind-a-link", "/bin/thread", "/bin/dots", "/bin/two", "/bin/blanks", "script", "/bin/loaded",
 	} {
-		for _, more := range [][]string{nil, {"--no-init"}, {"--seccomp=none"}} {
+		for _, more := range [][]string{nil, {"--no-init"}, {"--seccomp=none"}, {"--ephemeral"}} {
 			r := tincan(t, append(append([]string{"-m", dir}, more...), "--", command, "--version")...)
 			wantFailure(t, r, 126, "RESOLVE_NO_MAGICLINKS", "ELOOP")
 		}
