@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -96,8 +97,8 @@ func fds([]string) {
 		var st unix.Stat_t
 		if unix.Fstat(n, &st) == nil {
 			to, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", n))
-			// The last two: Go's runtime looks at its group's share of the processors.
-			if to != "anon_inode:[eventpoll]" && to != "anon_inode:[eventfd]" && filepath.Base(to) != "cpu.max" && filepath.Base(to) != "cpu.cfs_quota_us" {
+			// The last: Go's runtime looks at its group's share of the processors.
+			if to != "anon_inode:[eventpoll]" && to != "anon_inode:[eventfd]" && !strings.HasPrefix(filepath.Base(to), "cpu.") {
 				fmt.Println(n)
 			}
 		}
