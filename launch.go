@@ -40,16 +40,17 @@ type launch struct {
 	monitor int // its process id, if there is one
 	alive   int // the writing end of the pipe whose end tells it of the launcher's
 
-	signals  signalSource
-	timeout  int64 // nanoseconds, 0 is none; times below are of sysClock
-	deadline int64 // when endSoon is due; 0 is never
-	ending   bool  // SIGTERM was sent
-	started  int64
-	stepper  *stepper
-	refused  <-chan refusals // --seccomp-log: what the filter refused, at the end
-	recorder *recorder       // tincan record
-	term     *jobControl
-	stats    *statsFile
+	signals     signalSource
+	timeout     int64 // nanoseconds, 0 is none; times below are of sysClock
+	deadline    int64 // when endSoon is due; 0 is never
+	ending      bool  // SIGTERM was sent
+	askedToStop bool  // SIGTSTP came, and no SIGCONT since
+	started     int64
+	stepper     *stepper
+	refused     <-chan refusals // --seccomp-log: what the filter refused, at the end
+	recorder    *recorder       // tincan record
+	term        *jobControl
+	stats       *statsFile
 
 	end     *ending // how the command ended; nil if it never ran
 	trouble error   // of the clean-up, after the command has ended

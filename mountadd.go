@@ -94,7 +94,7 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 	switch {
 	case len(parts) < 2:
 		return a, fault(func() error {
-			return fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance %s:%s (a colon in a name is written \\:)", s, s, s)
+			return fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance -a %s:%s (a colon in a name is written \\:)", s, s, filepath.Join("/", s))
 		})
 	}
 	mode, mapped := false, false

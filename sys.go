@@ -323,7 +323,8 @@ func sysTimerAt(at int64, s syscall.Signal) (timer int32, e syscall.Errno) {
 		signo, notify int32
 		_             [48]byte
 	}{signo: int32(s)} // and SIGEV_SIGNAL, which is 0
-	when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at))}
+	// And again: a signal to continue that comes before the stop has no effect.
+	when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at)), Interval: unix.Timespec{Nsec: 1e8}}
 	if _, e = rawCall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&timer)), 0, 0, 0); e == 0 {
 		_, e = rawCall(unix.SYS_TIMER_SETTIME, uintptr(timer), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&when)), 0, 0, 0)
 	}

@@ -79,6 +79,10 @@ func (l *launch) wait() error {
 		l.settle()
 	}
 	for {
+		if l.deadline != 0 && sysClock() >= l.deadline { // also where there is no end of reports
+			end.timedOut = end.timedOut || !l.ending
+			l.endSoon()
+		}
 		limit := l.untilDeadline()
 		if !settled && (limit < 0 || limit > settling) {
 			limit = settling
@@ -91,10 +95,6 @@ func (l *launch) wait() error {
 		if e != 0 && e != unix.EINTR {
 			return l.abandon(end, failedCall("poll", "", "", e))
 		}
-		if e == 0 && n == 0 && l.deadline != 0 && sysClock() >= l.deadline {
-			end.timedOut = end.timedOut || !l.ending
-			l.endSoon()
-		}
 		if n <= 0 || e != 0 {
 			continue
 		}
@@ -102,7 +102,7 @@ func (l *launch) wait() error {
 			l.passSignals()
 		}
 		if watched[1].Revents != 0 {
-			r, more, err := readReport(l.reports)
+			r, more, err := l.nextReport()
 			switch {
 			case err != nil:
 				return l.abandon(end, err)
@@ -140,6 +140,21 @@ func (l *launch) wait() error {
 		l.end = end
 		return nil
 	}
+}
+
+// nextReport reads a report. Of several stops in a row it is the last: who stops and continues the
+// command in a loop does not keep the launcher busy with what is past.
+func (l *launch) nextReport() (r report, more bool, err error) {
+	const pipeHolds = 65536 / reportSize // pipe(7)
+	r, more, err = readReport(l.reports)
+	for i := 0; i < pipeHolds && more && err == nil && r.what == reportStopped; i++ {
+		watched := [1]unix.PollFd{{Fd: int32(l.reports), Events: unix.POLLIN}}
+		if n, _ := sysPoll(watched[:], 0); n <= 0 || watched[0].Revents&unix.POLLIN == 0 {
+			break
+		}
+		r, more, err = readReport(l.reports)
+	}
+	return r, more, err
 }
 
 // abandon ends the run with an error although the command may have run: it must not be
@@ -214,6 +229,7 @@ func (l *launch) passSignals() {
 		case theMachine != nil && endsMachine(s):
 			l.endSoon()
 		default:
+			l.askedToStop = s == unix.SIGTSTP || l.askedToStop && s != unix.SIGCONT
 			if s == unix.SIGCONT {
 				l.term.continued(l.pid, l.c.init)
 			}
@@ -254,8 +270,9 @@ func sysWaitid(pid int, info *unix.Siginfo, options int) syscall.Errno {
 // send sends a signal to the container's first process: the init passes it on.
 func (l *launch) send(s syscall.Signal) { sysPidfdSend(l.pidfd, s) }
 
-// stopped is called when the command was stopped. The launcher stops as well, so that the
-// caller's shell has its prompt again, and goes on with SIGCONT.
+// stopped is called when the command was stopped. Where there is a terminal, or the launcher was
+// told to stop, it stops as well, so that the caller's shell has its prompt again, and goes on with
+// SIGCONT.
 func (l *launch) stopped(s syscall.Signal) {
 	if (s == unix.SIGTTIN || s == unix.SIGTTOU) && l.term.lend(l.pid, l.c.init) {
 		l.send(unix.SIGCONT)
@@ -265,6 +282,10 @@ func (l *launch) stopped(s syscall.Signal) {
 		l.send(unix.SIGCONT)
 		return
 	}
+	if l.ending || (l.term == nil || l.term.apart) && !l.askedToStop {
+		return // no shell waits for a job to stop: a stopped launcher would be one that nobody continues
+	}
+	l.askedToStop = false
 	lent := l.term != nil && l.term.lent
 	l.term.takeBack()
 	// Ctrl-Z is for the whole job; where the terminal told the command only, the

@@ -112,6 +112,11 @@ var firstDays = []firstDay{
 
 	// The public reports (R1 to R18) that are not among the above.
 	{"R1: stopped", `tincan --timeout=1s -- sh -c 'kill -STOP $$' </dev/null`, 124, "", "ended after", false},
+	{"R1: stopped and continued in a loop", `timeout 20 "$T" $X --timeout=1s -- sh -c 'P=$$; (while kill -STOP $P; do kill -CONT $P; done) 2>/dev/null & while :; do :; done' </dev/null`, 124, "", "ended after", false},
+	{"R1: likewise without an init", `timeout 20 "$T" $X --no-init --timeout=1s -- sh -c '(while kill -CONT 1; do :; done) 2>/dev/null & while :; do kill -TSTP $$; done' </dev/null`, 124, "", "ended after", false},
+	{"R1: a stopped command is continued", `"$T" $X -- sh -c 'kill -STOP $$; echo on' </dev/null & sleep 1; kill -CONT $!; wait $!`, 0, "on", "", false},
+	{"R7: hardly any open files", `ulimit -n 32; tincan -- sh -c 'ulimit -n'`, 0, "32", "", false},
+	{"advice that works", `tincan -a data -- true`, 125, "", "-a data: no colon|for instance -a data:/data", false},
 	{"R2: a profile without exit", `tincan --seccomp=noexit.json -- true`, 125, "", "exit_group|allow them", false},
 	{"R8: SIGSYS", `tincan --seccomp=kill.json -- python3 -c 'import os; os.getppid()'`, 159, "", "SIGSYS: the filter has ended a program", false},
 	{"R16: a profile without execve", `tincan --seccomp=noexec.json -- true`, 125, "", "execve|only be installed by the command itself", false},

@@ -76,13 +76,13 @@ func TestHole27TypingUnderEveryProfile(t *testing.T) {
 	}
 }
 
-// A command that stops itself has the launcher stop with it, for the shell's sake: the
+// A launcher that is told to stop, by SIGTSTP, stops with its command, for the shell's sake: the
 // deadline is seen all the same.
 func TestHole29StoppedPastItsDeadline(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	for _, init := range []string{"--init", "--no-init"} {
-		c := exec.Command(tincanBin, forUser([]string{init, "--timeout=1s", "-m", dir, "--", "sh", "-c", "while :; do :; done & echo ready; kill -STOP $$; sleep 100"})...)
+		c := exec.Command(tincanBin, forUser([]string{init, "--timeout=1s", "-m", dir, "--", "sh", "-c", "while :; do :; done & echo ready; sleep 100"})...)
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a job of its own, as a shell has it: an orphaned one is not stopped
 		out, err := c.StdoutPipe()
 		if err != nil {
@@ -93,6 +93,7 @@ func TestHole29StoppedPastItsDeadline(t *testing.T) {
 			t.Fatal(err)
 		}
 		bufio.NewReader(out).ReadString('\n')
+		c.Process.Signal(syscall.SIGTSTP)
 		stopped := false
 		for !stopped && time.Since(start) < 900*time.Millisecond {
 			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.Process.Pid))
