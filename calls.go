@@ -1,8 +1,8 @@
-// The step constructors: one for each system call a plan can hold, with its arguments in
-// the order and the spelling of its man page in section 2.
+// The constructors of steps: one for each system call that a plan can contain. The arguments
+// have the order and the spelling of the man page in section 2.
 //
-// The calls that only take paths have ...at forms here (mkdirat for mkdir), since newer
-// architectures such as arm64 have no others; with AT_FDCWD they do the same.
+// Calls that take a path are made in their ...at form (mkdirat for mkdir), because newer
+// architectures such as arm64 have only these. With AT_FDCWD they do the same.
 
 package main
 
@@ -15,8 +15,8 @@ import (
 
 func atCwd() arg { return name(unix.AT_FDCWD, "AT_FDCWD") }
 
-// cloneFlags names the flags of clone(2) and unshare(2) that are used here, in the order
-// in which strace prints them.
+// cloneFlags names the flags of clone(2) and unshare(2) that are used here, in the order in
+// which strace prints them.
 var cloneFlags = []flagName{
 	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
 	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
@@ -42,7 +42,7 @@ var mountAttrs = []flagName{
 	{unix.MOUNT_ATTR_IDMAP, "MOUNT_ATTR_IDMAP"},
 }
 
-// seccompFlags are those of seccomp(2) that a profile can ask for.
+// seccompFlags names the flags of seccomp(2) that a profile can ask for.
 var seccompFlags = []flagName{
 	{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
 	{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
@@ -50,13 +50,13 @@ var seccompFlags = []flagName{
 	{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
 }
 
-// mount is mount(2). Empty strings are NULL.
+// mount is mount(2). An empty string stands for NULL.
 func mount(source, target, fstype string, f uintptr, data string) *step {
 	return call("mount", unix.SYS_MOUNT, optional(source), cstring(target), optional(fstype), flags(f, showMountFlags), optional(data), no).as(makesMount)
 }
 
-// mountSetattr is mount_setattr(2), which adds attributes to the mount at target (an
-// absolute path) and, with at AT_RECURSIVE, to every mount below it.
+// mountSetattr is mount_setattr(2). It adds attributes to the mount at target, an absolute path,
+// and with AT_RECURSIVE to every mount below it.
 func mountSetattr(target string, at int, set uint64) *step {
 	recursive := name(at, "0")
 	if at == unix.AT_RECURSIVE {
@@ -67,21 +67,21 @@ func mountSetattr(target string, at int, set uint64) *step {
 		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no)
 }
 
-// openPlace is openat2(2) of a place in the file system, which it keeps. A symlink anywhere on
-// the way is an error: what was looked at had none, so somebody has put it there since.
+// openPlace is openat2(2) of a path, and keeps the descriptor. A symlink anywhere in the path is
+// an error: there was none when the launcher looked, so it was put there since.
 func openPlace(file string) *step {
 	return openPath(file, unix.RESOLVE_NO_SYMLINKS, "RESOLVE_NO_SYMLINKS").placing().hinted(hintOpenPlace)
 }
 
-// openPath is openat2(2) with O_PATH. resolve says which links are an error.
+// openPath is openat2(2) with O_PATH. resolve says which links in the path are errors.
 func openPath(file string, resolve uint64, name string) *step {
 	how := keep(unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve})
 	return call("openat2", unix.SYS_OPENAT2, atCwd(), cstring(file),
 		mem(unsafe.Pointer(how), text("{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=", name, "}")), num(unsafe.Sizeof(*how)), no, no)
 }
 
-// openTree is open_tree(2): a copy of what is mounted at a place, attached nowhere, which it
-// keeps. name is below the place, and no symlink; "" is the place itself.
+// openTree is open_tree(2). It keeps a copy of the mount at a kept place; the copy is not
+// attached anywhere. below is a name below that place, not a symlink; "" means the place itself.
 func openTree(below string, recursive bool) *step {
 	f, names := uintptr(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC"
 	if below == "" {
@@ -95,15 +95,15 @@ func openTree(below string, recursive bool) *step {
 	return call("open_tree", unix.SYS_OPEN_TREE, keptPlace(), cstring(below), name(int(f), names), no, no, no).keeping().hinted(hintMountCalls)
 }
 
-// treeSetattr is mount_setattr(2) of the kept copy, and all below it.
+// treeSetattr is mount_setattr(2) on the kept copy and all mounts below it.
 func treeSetattr(set uint64) *step {
 	a := keep(unix.MountAttr{Attr_set: set})
 	return call("mount_setattr", unix.SYS_MOUNT_SETATTR, keptTree(), cstring(""), name(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, "AT_EMPTY_PATH|AT_RECURSIVE"),
 		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no).hinted(hintMountCalls)
 }
 
-// moveMount is move_mount(2) of the kept copy: to the kept place, or if there is a name to
-// that.
+// moveMount is move_mount(2) of the kept copy. It attaches the copy at the path to or, if that
+// is "", at the kept place.
 func moveMount(to string) *step {
 	if to != "" {
 		return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), atCwd(), cstring(to), name(unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH"), no).hinted(hintMountCalls)
@@ -114,21 +114,21 @@ func moveMount(to string) *step {
 
 func hintOpenPlace(e syscall.Errno) string {
 	if e == unix.ELOOP {
-		return "there is a symlink in this path now, which was not there when it was looked at: somebody is changing it meanwhile"
+		return "this path contains a symlink that was not there when tincan checked it: something else is changing this directory"
 	}
 	return hintMountCalls(e)
 }
 
 func hintMountCalls(e syscall.Errno) string {
 	if e == unix.ENOSYS || e == unix.EPERM {
-		return "a system call filter around tincan refuses it, and must allow openat2, open_tree, move_mount and mount_setattr (docker run --security-opt seccomp=FILE)"
+		return "a seccomp filter around tincan refuses this call; it must allow openat2, open_tree, move_mount and mount_setattr (docker run --security-opt seccomp=FILE)"
 	}
 	return ""
 }
 
 func fchdir(a arg) *step { return call("fchdir", unix.SYS_FCHDIR, a, no, no, no, no, no) }
 
-// mkdevice makes a node of a character device, which everybody may use.
+// mkdevice makes the node of a character device that every user may use.
 func mkdevice(file string, major, minor uint32) *step {
 	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), name(unix.S_IFCHR|0o666, "S_IFCHR|0666"),
 		name(int(unix.Mkdev(major, minor)), text("makedev(", hex(major), ", ", hex(minor), ")")), no, no)
@@ -158,9 +158,9 @@ func mkdir(dir string, m uint32) *step {
 	return call("mkdirat", unix.SYS_MKDIRAT, atCwd(), cstring(dir), mode(m), no, no, no)
 }
 
-// mkfile makes an empty file to mount something on.
+// mkfile makes an empty file, to mount something on.
 func mkfile(file string) *step {
-	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644), no, no, no) // and the device 0, which strace leaves out
+	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644), no, no, no) // the device argument is 0, which strace does not print
 }
 
 // chown is fchownat(2).
@@ -176,13 +176,13 @@ func umask(m uint32) *step {
 	return call("umask", unix.SYS_UMASK, arg{operand: operand{n: uintptr(m)}, label: label{show: showUmask}}, no, no, no, no, no)
 }
 
-// prctl is prctl(2) with one argument; the kernel wants the others to be 0 where it looks
-// at them at all.
+// prctl is prctl(2) with one argument. The others are 0, as the kernel requires where it checks
+// them.
 func prctl(option int, text string, a arg) *step {
 	return call("prctl", unix.SYS_PRCTL, name(option, text), a, no, no, no, no)
 }
 
-// prctl5 is prctl(2) for the options whose unused arguments strace prints.
+// prctl5 is prctl(2) for options whose unused arguments strace prints.
 func prctl5(option int, text string, a arg) *step {
 	return call("prctl", unix.SYS_PRCTL, name(option, text), a, num(0), num(0), num(0), no)
 }
@@ -195,25 +195,25 @@ func closeFD(a arg) *step { return call("close", unix.SYS_CLOSE, a, no, no, no, 
 
 func closeRange(first, last arg) *step {
 	s := call("close_range", unix.SYS_CLOSE_RANGE, first, last, num(0), no, no, no)
-	if s.words == nil { // a failure of the init's is said after the end
+	if s.words == nil { // errors of the init are put into words after the container has ended
 		s.words = keep(words{labels: [6]label{first.label, last.label, num(0).label}})
 	}
 	return s
 }
 
-// openat opens a file of an absolute path for writing; the descriptor is the kept result.
+// openForWriting is openat(2) of an absolute path, for writing. It keeps the descriptor.
 func openForWriting(file string) *step {
 	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), no, no, no).keeping()
 }
 
-// writeBytes is write(2) of the whole of s: less is a failure.
+// writeBytes is write(2) of all of s. A shorter write is a failure.
 func writeBytes(to arg, s string) *step {
 	w := call("write", unix.SYS_WRITE, to, cstring(s), num(uintptr(len(s))), no, no, no)
 	w.least = int32(len(s))
 	return w
 }
 
-// readByte is read(2) of one byte. End of file, a result of 0, is a failure.
+// readByte is read(2) of one byte. End of file (a result of 0) is a failure.
 func readByte(from arg) *step {
 	r := call("read", unix.SYS_READ, from, mem(unsafe.Pointer(one[[1]byte]()), `"\1"`), num(1), no, no, no)
 	r.least = 1
@@ -250,7 +250,7 @@ func setresuid(id int) *step {
 	return call("setresuid", unix.SYS_SETRESUID, n, n, n, no, no, no)
 }
 
-// seteuid is setresuid(2) of the effective id alone.
+// seteuid is setresuid(2) with only the effective id.
 func seteuid(id int) *step {
 	same := name(-1, "-1")
 	return call("setresuid", unix.SYS_SETRESUID, same, num(uintptr(id)), same, no, no, no)
@@ -260,15 +260,15 @@ func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0), 
 
 func setsid() *step { return call("setsid", unix.SYS_SETSID, no, no, no, no, no, no) }
 
-// sigmask is rt_sigprocmask(SIG_SETMASK). The set is filled in by the launcher just before
-// the clone, when it knows its own.
+// sigmask is rt_sigprocmask(SIG_SETMASK). The launcher fills in the set just before the clone,
+// when it knows its own mask.
 func sigmask(set *uint64) *step {
 	return call("rt_sigprocmask", unix.SYS_RT_SIGPROCMASK, name(unix.SIG_SETMASK, "SIG_SETMASK"),
 		memory(unsafe.Pointer(set), showSigset), null(), num(sigsetSize), no, no)
 }
 
-// fork is clone(2) with no flags but the signal that tells the parent of the end: what
-// fork(2) is on every architecture. Its result is kept: it is 0 in the new process.
+// fork is clone(2) without flags, with SIGCHLD as the signal at the end, which is what fork(2)
+// is on every architecture. It keeps its result, which is 0 in the new process.
 func fork() *step {
 	return call("clone", unix.SYS_CLONE, name(int(unix.SIGCHLD), "child_stack=NULL, flags=SIGCHLD"), no, no, no, no, no).keeping()
 }

@@ -1,22 +1,23 @@
-// The loop: a raw clone3, then the plan's calls in order, then the command.
+// The loop: a raw clone3, then the calls of the plan in order, then the command.
 //
 // clone3(2), signal-safety(7), Go's own syscall/exec_linux.go (forkAndExecInChild1).
 //
-// After clone3 without CLONE_VM the child is a copy of a Go program with one thread.
-// The collector, the scheduler and every other goroutine stayed behind in the
-// parent, some of them perhaps holding a lock. So in the child:
+// After clone3 without CLONE_VM the child is a copy of a Go program with one thread. The
+// collector, the scheduler and every other goroutine exist in the parent only, and some of them
+// may have been holding a lock. In the child, therefore:
 //
-//   - nothing is allocated, no stack grows, no lock is taken, no Go function is
-//     called that might do so: only the raw system call stub (a test disassembles
-//     the binary and looks);
-//   - no signal is handled: all are blocked before the clone, and the handlers are
-//     back to default (CLONE_CLEAR_SIGHAND);
-//   - everything it needs was made before, and is reached through childPlan.
+//   - nothing is allocated, no stack grows, no lock is taken, and no Go function that
+//     might do so is called. Only the raw system call stub is called. A test
+//     disassembles the binary and checks this.
+//   - no signal is handled. All signals are blocked before the clone, and the
+//     handlers are reset (CLONE_CLEAR_SIGHAND).
+//   - everything it needs was made before the clone, and is reached through childPlan.
 //
-// The loop never grows. A decision that seems to need a branch here is the
-// launcher's, who has all of Go to make it.
+// The loop never grows. If a step seems to need a decision here, the launcher makes that
+// decision beforehand, with all of Go at hand.
 //
-// Differs from the tutorial: no second start of the program, no stack of 1 MiB.
+// Differs from the tutorial: the program is not started a second time, and the child needs no
+// stack of 1 MiB.
 
 package main
 
@@ -28,39 +29,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// childPlan is what the child needs, all of it made by the launcher.
+// childPlan is all that the child needs. The launcher makes it.
 type childPlan struct {
-	setup   []*step // up to and including the fork, or all of it without an init
-	pid1    []*step // by the init, once it has forked
-	command []*step // by the command's process
+	setup   []*step // up to and including the fork, or all steps if there is no init
+	pid1    []*step // made by the init after the fork
+	command []*step // made by the process that becomes the command
 	init    bool    // the last step of setup is a fork
 	report  uintptr
-	pidfd   int32  // filled in by the clone
+	pidfd   int32  // written by clone3
 	all     uint64 // every signal, for sigtimedwait
 	group   uint64 // signals that go to the command's process group
 }
 
-// report is what the child tells the launcher over the close-on-exec pipe. It is
-// smaller than PIPE_BUF, so a write of it is whole or not at all (pipe(7)).
+// report is what the child tells the launcher over the close-on-exec pipe. It is smaller than
+// PIPE_BUF, so it is written whole or not at all (pipe(7)).
 type report struct {
 	what  int32
-	index int32 // reportFailed: which step, counted over setup, then command
+	index int32 // for reportFailed: which step, counted over setup, pid1 and command
 	value int32 // an errno, a signal or a wait status
 }
 
 const reportSize = int(unsafe.Sizeof(report{}))
 
 const (
-	reportFailed  = 1 + iota // a step failed; value is the errno, 0 if the result was too small
+	reportFailed  = 1 + iota // a step failed; value is the errno, or 0 if the result was too small
 	reportStopped            // the command was stopped; value is the signal
 	reportEnded              // the command ended; value is the status of wait4(2)
 )
 
-// failedStatus is the exit status of a child whose step failed. The launcher goes
-// by the report; this is what ps(1) would see.
+// failedStatus is the exit status of a child whose step failed. The launcher uses the report
+// instead; the status is for ps(1).
 const failedStatus = 125
 
-// walk makes the calls. It returns what the first slot holds at the end.
+// walk makes the calls of the steps. It returns the content of the first slot at the end.
 //
 //go:noinline
 //go:norace
@@ -89,7 +90,7 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 	return kept
 }
 
-// fail reports and ends the process.
+// fail sends a report and ends the process.
 //
 //go:noinline
 //go:norace
@@ -97,17 +98,17 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 func fail(r report, to uintptr) {
 	rawCall(unix.SYS_WRITE, to, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0, 0, 0)
 	rawCall(unix.SYS_EXIT_GROUP, failedStatus, 0, 0, 0, 0, 0)
-	// A filter that refuses even this is found before the clone. Should it be here all the
-	// same, the process faults, which nothing can refuse, and does not go on for ever.
+	// The launcher refuses a filter that does not allow exit_group. If one is there all the same,
+	// the process writes to address 0, which no filter can prevent, and the fault ends it.
 	for {
 		*(*byte)(nil) = 0
 	}
 }
 
-// reap is the init: it reaps every orphan and passes on every signal until the
-// command ends, whose status is then the container's. The kernel ends whatever is
-// left when PID 1 does (pid_namespaces(7)). From here on nothing may fail: a call
-// that does is a signal that came too late, or a child that is gone already.
+// reap is the init. It reaps every orphan and passes on every signal, until the command ends.
+// The command's status is then the container's, and when PID 1 ends the kernel kills all
+// processes that are left (pid_namespaces(7)). From here on no failure ends the init: a call
+// that fails is a signal that came too late, or is for a child that has already ended.
 //
 //go:noinline
 //go:norace
@@ -117,7 +118,7 @@ func (p *childPlan) reap(command uintptr) {
 	for {
 		sig, _ := rawCall(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.all)), 0, 0, 8, 0, 0)
 		if sig == 0 || sig > 64 {
-			continue // interrupted
+			continue // the wait was interrupted
 		}
 		if sig != uintptr(unix.SIGCHLD) {
 			if p.group>>(sig-1)&1 == 0 {
@@ -130,7 +131,7 @@ func (p *childPlan) reap(command uintptr) {
 		for {
 			pid, _ := rawCall(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
 			if pid == 0 || int(pid) < 0 {
-				break // nobody more
+				break // no more children have ended
 			}
 			if pid != command {
 				continue
@@ -154,14 +155,14 @@ type cloneArgs struct {
 	flags, pidfd, childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize, cgroup uint64
 }
 
-// launchChild is the clone itself, and the child's whole life: the plan, with the
-// fork in its middle if there is an init. The child never returns from here.
+// launchChild makes the clone, and is the child's whole life: it makes the calls of the plan,
+// with the fork in the middle if there is an init. It never returns in the child.
 //
 //go:noinline
 //go:norace
 //go:nosplit
 func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
-	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // here, where no stack can move any more
+	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // taken here, where the stack can no longer move
 	pid, e := rawCall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
 	if e != 0 || pid != 0 {
 		return pid, e
@@ -172,21 +173,21 @@ func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 		p.reap(forked)
 	}
 	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
-	fail(report{reportFailed, -1, 0}, p.report) // not reached: the last step is an execve
+	fail(report{reportFailed, -1, 0}, p.report) // never reached: the last step is execve
 	return 0, 0
 }
 
-// groupSignals are those that a terminal sends to a whole process group; the init
-// passes them on likewise.
+// groupSignals are the signals that a terminal sends to a whole process group. The init passes
+// them on to the command's group.
 const groupSignals = uint64(1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGHUP-1) |
 	1<<(unix.SIGTSTP-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1) | 1<<(unix.SIGWINCH-1))
 
-// startChild clones. flags are clone3's; group is a descriptor of the cgroup v2 directory to
-// start in, or -1; mask is where the plan's last rt_sigprocmask looks for the signal mask
-// to restore. It returns the child's process id and pidfd.
+// startChild clones the child. flags are those of clone3; group is a descriptor of the cgroup v2
+// directory to start in, or -1; mask is the signal mask that the plan's last rt_sigprocmask
+// restores. It returns the child's process id and pidfd.
 //
-// The thread that calls it must live as long as the container: PR_SET_PDEATHSIG looks at
-// the thread (prctl(2)).
+// The thread that calls it must live as long as the container: PR_SET_PDEATHSIG is sent when the
+// thread that cloned ends (prctl(2)).
 func startChild(flags uintptr, p *childPlan, group int, mask *uint64, signals *signalSource) (pid, pidfd int, e syscall.Errno) {
 	p.all, p.group = ^uint64(0), groupSignals
 	ca := one[cloneArgs]()
@@ -206,8 +207,8 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64, signals *s
 	return int(n), int(p.pidfd), e
 }
 
-// lockForks keeps descriptors from slipping into the child that another goroutine is just
-// opening, before they are close-on-exec (syscall.ForkLock).
+// lockForks prevents the child from inheriting a descriptor that another goroutine has just
+// opened and not yet made close-on-exec (syscall.ForkLock).
 //
 //tincan:both
 func lockForks(lock bool) {
@@ -223,13 +224,13 @@ func lockForks(lock bool) {
 func hintClone(e syscall.Errno) string {
 	switch e {
 	case unix.EPERM:
-		return "new namespaces need root, with CAP_SYS_ADMIN; inside another container it may have been taken away"
+		return "new namespaces need CAP_SYS_ADMIN, which root inside another container may not have"
 	case unix.ENOSPC:
-		return "too many namespaces: see /proc/sys/user/max_*_namespaces"
+		return "the limit of namespaces is reached: see /proc/sys/user/max_*_namespaces"
 	case unix.EAGAIN:
-		return "too many processes: see `ulimit -u` and the pids limit of the group that this runs in"
+		return "the limit of processes is reached: see `ulimit -u` and pids.max of tincan's own cgroup"
 	case unix.EBUSY:
-		return "the group cannot take processes: it has groups of its own (\"no internal processes\", cgroups(7))"
+		return "this cgroup cannot hold processes, because it has child groups (\"no internal processes\", cgroups(7))"
 	}
 	return ""
 }

@@ -1,15 +1,15 @@
-// Errors, in one idiom for both modes.
+// Errors, in one form for both modes.
 //
 // errno(3), strace(1).
 //
-// An error is one of two things. A system call that failed is a callError: the call, its
-// arguments and its errno, which are kept as they are and put into words only when
-// somebody prints them. Anything else is a sentence, and a sentence needs Go's runtime:
-// fault takes a function that makes it, and calls that function only where there is a
-// runtime. Before, the error is notNow: the launcher undoes what it has made and returns
-// from begin, the run starts over with the runtime, meets the same trouble and says it.
+// There are two kinds of errors. A system call that failed is a callError: it keeps the call,
+// its arguments and its errno, and makes text of them only when the error is printed. Every
+// other error is a sentence, and making a sentence needs Go's runtime. The function fault takes
+// a function that makes the sentence, and calls it only if the runtime has started. Before that,
+// fault returns notNow: the launcher undoes what it has made and begin returns. The run then
+// starts over with the runtime, meets the same error and prints it.
 //
-// Differs from the tutorial: it has numeric error codes.
+// Differs from the tutorial: the tutorial has numeric error codes.
 
 package main
 
@@ -22,15 +22,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notNowError is an error that the runtime will put into words.
+// notNowError stands for an error that is put into words once the runtime has started.
 type notNowError struct{}
 
 func (*notNowError) Error() string { return "needs Go's runtime" }
 
 var notNow = &notNowError{}
 
-// fault returns the error that words makes; before the runtime, notNow. It is not
-// inlined, so that words does not become a part of its caller.
+// fault returns the error that words makes; before the runtime has started it returns notNow. It
+// is not inlined, so that the code of words does not become part of the caller.
 //
 //go:noinline
 //tincan:both
@@ -41,26 +41,26 @@ func fault(words func() error) error {
 	return words()
 }
 
-// callError is a system call that failed, as strace shows it. It wraps the errno, so that
-// errors.Is(err, unix.EPERM) works.
+// callError is a system call that failed, printed as strace would print it. It wraps the errno,
+// so that errors.Is(err, unix.EPERM) works.
 type callError struct {
-	call string // its name; the whole call as text where path and args are ""
-	path string // its first argument, a string, which is quoted
-	args string // the rest, as strace shows it
+	call string // its name, or the whole call if path and args are ""
+	path string // its first argument if that is a string; it is printed in quotes
+	args string // the other arguments, as strace shows them
 	err  error  // the errno
-	hint string // what to do about it, added to the facts and never replacing them
+	hint string // what to do about it; printed after the facts, never instead of them
 	why  func(syscall.Errno) string
 
-	step         *step // of a step of the plan: then call, path and args are empty
-	index, total int   // which of how many, from 1
+	step         *step // the step of the plan that failed, or nil; with a step, call, path and args are empty
+	index, total int   // the step's number, counted from 1, and the number of steps
 }
 
-// failedCall returns the error for call(path, args).
+// failedCall returns the error for call(path, args), which failed with errno e.
 func failedCall(call, path, args string, e syscall.Errno) *callError {
 	return keep(callError{call: call, path: path, args: args, err: e})
 }
 
-// hinted adds a function that says what to do.
+// hinted sets a function that returns advice for an errno.
 func (e *callError) hinted(why func(syscall.Errno) string) *callError { e.why = why; return e }
 
 func (e *callError) Unwrap() error { return e.err }
@@ -82,7 +82,7 @@ func (e *callError) Error() string {
 	return t
 }
 
-// text is the call, without its result.
+// text returns the call without its result.
 func (e *callError) text() string {
 	switch {
 	case e.step != nil:
@@ -97,7 +97,7 @@ func (e *callError) text() string {
 	return e.call + "(" + quote(e.path) + ", " + e.args + ")"
 }
 
-// advice is the hint line, or "".
+// advice returns the hint line, or "" if there is none.
 func (e *callError) advice() string {
 	errno := errnoOf(e.err)
 	switch {
@@ -111,10 +111,10 @@ func (e *callError) advice() string {
 	return ""
 }
 
-// callText is a failed call as strace shows it: CALL = ERRNO (text).
+// callText returns a failed call as strace shows it: CALL = ERRNO (text).
 func callText(call string, errno syscall.Errno) string {
 	if errno == 0 {
-		return call + " = 0 (end of file: the other side is gone)"
+		return call + " = 0 (end of file: the process at the other end has ended)"
 	}
 	return fmt.Sprintf("%s = %s (%s)", call, errnoName(errno), errno.Error())
 }
@@ -133,8 +133,8 @@ func errnoOf(err error) syscall.Errno {
 	return e
 }
 
-// exitError is a failure with an exit status of its own. Without an error inside, what there is
-// to say has been printed.
+// exitError is a failure with an exit status of its own. If err is nil, the message has been
+// printed already.
 type exitError struct {
 	status int
 	err    error
@@ -148,27 +148,27 @@ func (e *exitError) Error() string {
 }
 func (e *exitError) Unwrap() error { return e.err }
 
-// Exit statuses of tincan's own (cli.md); they are those of timeout(1) and env(1).
+// The exit statuses of tincan's own. timeout(1) and env(1) use the same numbers.
 const (
 	statusTimedOut = 124
 	statusFailed   = 125
 )
 
-// saidEarly are the notes of a run before the runtime: if it is made again, it does not say
-// them again.
+// saidEarly lists the notes that were printed before the runtime started. If the run is made
+// again with the runtime, they are not printed a second time.
 var saidEarly []string
 
-// quiet is --quiet: remarks are left out.
+// quiet is --quiet: only errors are printed, no remarks.
 var quiet bool
 
-// remark is note for what is no error.
+// remark prints a note that is not an error. --quiet suppresses it.
 func remark(line string) {
 	if !quiet {
 		note(line)
 	}
 }
 
-// note prints a line of tincan's own on standard error, marked as such.
+// note prints a line on standard error, marked as tincan's own.
 func note(line string) {
 	if early {
 		saidEarly = add(saidEarly, line)
@@ -178,8 +178,9 @@ func note(line string) {
 	sysWrite(2, text("tincan: ", printable(line), "\n"))
 }
 
-// printable is a text for a terminal: what would command it (a name of a file can hold any
-// byte) is written as C writes it. Line breaks and tabs stay.
+// printable returns a text that is safe to print on a terminal. A file name can contain any
+// byte, so bytes that a terminal would take as commands are written as C escapes. Line breaks
+// and tabs stay.
 func printable(s string) string {
 	n := 0
 	for i := 0; i < len(s); i++ {
@@ -206,14 +207,15 @@ func printable(s string) string {
 	return stringOf(b[:at])
 }
 
-// commands reports whether a terminal takes the byte for more than a letter: the controls of
-// ASCII, and those that are two bytes of UTF-8, from C2 80 to C2 9F.
+// commands reports whether byte i of s is a control character for a terminal: a control
+// character of ASCII, or the second byte of one of those from U+0080 to U+009F (C2 80 to C2 9F
+// in UTF-8).
 func commands(s string, i int) bool {
 	c := s[i]
 	return c < ' ' && c != '\n' && c != '\t' || c == 0x7f || c >= 0x80 && c < 0xa0 && i > 0 && s[i-1] == 0xc2
 }
 
-// say is note with a format; each further line is marked, too. It needs the runtime.
+// say prints a formatted note and marks each of its lines. It needs the runtime.
 func say(format string, a ...any) {
 	lines := strings.TrimRight(fmt.Sprintf(format, a...), "\n")
 	note(strings.ReplaceAll(lines, "\n", "\ntincan:   "))

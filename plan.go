@@ -1,18 +1,19 @@
 // The plan: a container is a list of system calls.
 //
-// Every chapter (ns.go, mount.go, caps.go ...) is a function from what was asked for to
-// steps, and the plan is their concatenation; planorder.go shows the order. A step is one
-// system call: its number, its six arguments, and how they read in strace's notation
-// (strace.go). The loop in clone.go makes the calls; `tincan plan` prints them; --debug
-// logs them; an error quotes the one that failed.
+// Every chapter (ns.go, mount.go, caps.go ...) is a function that turns the user's options into
+// steps, and the plan is all these steps one after another; planorder.go shows the order. A step
+// is one system call: its number, its six arguments, and how they look in strace's notation
+// (strace.go). The loop in clone.go makes the calls; `tincan plan` prints them; --debug logs
+// them; an error quotes the one that failed.
 //
-// Two actors make the steps. Those of the container's processes are system calls and
-// nothing else. Those of the host, which is to say of the launcher, are what must be done
-// from outside, such as a write to a file of cgroupfs. They are data too, and stand in the
-// same list at the place where they happen; launch.go does what their kind says.
+// Steps are made by the processes of the container or by the host, that is, by the launcher. The
+// container's processes make system calls and do nothing else. The launcher does what must be
+// done from outside, such as a write to a file of cgroupfs. Its steps are data too, and stand in
+// the same list at the place where they happen. launch.go carries them out according to their
+// kind.
 //
-// Differs from the tutorial: it makes its calls where the program happens to be, so that
-// there is no order to be read in one place, and nothing to print.
+// Differs from the tutorial: the tutorial's calls are spread over the program, so that their
+// order cannot be read in one place and nothing can print it.
 
 package main
 
@@ -23,15 +24,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// arg is one argument of a system call: what the kernel gets, and how strace shows it.
+// arg is one argument of a system call: the value for the kernel, and how strace shows it.
 type arg struct {
 	operand
 	label
-	kept slot // it is a kept result of an earlier step; then the operand is zero
+	kept slot // set if the argument is the kept result of an earlier step; then the operand is zero
 }
 
-// slot is where a step's result is kept for later steps. There are two, for a mount that is
-// attached nowhere yet and the place where it is to be.
+// slot says where a step's result is kept for later steps. There are two slots: one for a mount
+// that is not attached yet, and one for the place where it will be attached.
 type slot uint8
 
 const (
@@ -40,36 +41,36 @@ const (
 	second       // PLACE
 )
 
-// operand is for the kernel: a number or a pointer, and the other is zero. The pointer is an
-// unsafe.Pointer and never a uintptr, or the collector would free what it points to before
-// the loop runs.
+// operand is an argument's value: a number or a pointer; the unused one is zero. A pointer is an
+// unsafe.Pointer and never a uintptr, or the garbage collector would free what it points to
+// before the loop runs.
 type operand struct {
 	n uintptr
 	p unsafe.Pointer
 }
 
-// label is for the reader.
+// label is an argument's text for readers.
 type label struct {
-	s    string           // what show prints, if it needs more than n and p
+	s    string           // the text that show prints, if n and p are not enough
 	show func(arg) string // nil for an argument that the call does not have
 }
 
-// actor is who makes a step.
+// actor is the process that makes a step.
 type actor uint8
 
 const (
 	child   actor = iota // the container's first process
-	pid1                 // the same process once it is the init: after the fork
+	pid1                 // the same process after the fork, when it is the init
 	command              // the process that becomes the command
 	host                 // the launcher
 	after                // the launcher, once the container has ended
 )
 
-// kind is what a step is to those who treat some steps in a way of their own.
+// kind marks steps that some part of the launcher treats in a special way.
 type kind uint8
 
 const (
-	makesCall     kind = iota // of a process of the container: a system call and no more
+	makesCall     kind = iota // a system call of a process of the container, nothing special
 	makesMount                // mount(2): mountverify.go looks at the result
 	pivots                    // pivot_root(2): what comes before it is on the host's side
 	changesDir                // chdir(2) to --workdir
@@ -78,71 +79,72 @@ const (
 	executes                  // execve(2) of the command
 	mapsIDs                   // mount_setattr(2) with a user namespace (mountidmap.go)
 
-	// Of the host's.
-	writesFile   // the text args[1] to a file
-	makesLeaf    // the launcher's own group (cgroupdelegate.go)
-	makesGroup   // the group's directories
-	makesPoint   // a missing mount point (mountpoints.go)
-	makesIdmap   // a user namespace for idmapped mounts (mountidmap.go)
-	clones       // clone3(2): the container's first process
-	watches      // clone(2): a monitor for it, if it has no init
-	spawns       // newuidmap or newgidmap (newuidmap.go)
-	answersChild // the byte that lets the child go on
-	mapsInner    // both maps of the inner user namespace (newuidmap.go)
-	mapsAlready  // shown in the plan, and done by the step before it
+	// The launcher's own steps.
+	writesFile   // writes deed.text to a file
+	makesLeaf    // makes the launcher's own group (cgroupdelegate.go)
+	makesGroup   // makes the group's directories
+	makesPoint   // makes a missing mount point (mountpoints.go)
+	makesIdmap   // makes a user namespace for idmapped mounts (mountidmap.go)
+	clones       // clone3(2): starts the container's first process
+	watches      // clone(2): starts a monitor, if the container has no init
+	spawns       // starts newuidmap or newgidmap (newuidmap.go)
+	answersChild // sends the byte that lets the child go on
+	mapsInner    // writes both maps of the inner user namespace (newuidmap.go)
+	mapsAlready  // shown in the plan, but done by the step before it
 )
 
-// location is the directory that a step's file is in.
+// location is the directory that contains a step's file.
 type location uint8
 
 const (
 	anywhere location = iota // the file's name is absolute
 	inProc                   // /proc/PID of the container's first process
 	inGroup                  // the group's directory of step.controller
-	inKeeper                 // the group beside it (cgroupsystemd.go)
+	inKeeper                 // the group beside it that keeps the scope alive (cgroupsystemd.go)
 	inLeaf                   // the launcher's own group (cgroupdelegate.go)
 )
 
-// step is one system call of the plan. The loop reads what stands before call; the rest is
-// for the launcher and for the reader. A plan has some two hundred, and a start touches
-// them all: a step is small.
+// step is one system call of the plan. The loop reads the fields before call; the others are for
+// the launcher and for readers. A plan has about two hundred steps and a start touches all of
+// them, so a step is small.
 type step struct {
 	nr    uintptr       // the call's number on this architecture
 	args  [6]operand    //
-	may   syscall.Errno // the one errno that is as good as success
-	least int32         // the smallest result that is a success: 1 for a read
-	kept  [2]uint8      // bit i: argument i is what the first or second slot holds
-	keep  slot          // where the result is kept
+	may   syscall.Errno // the one errno that counts as success
+	least int32         // the smallest result that counts as success: 1 for a read
+	kept  [2]uint8      // bit i: argument i is the content of the first or second slot
+	keep  slot          // the slot in which the result is kept
 
 	actor   actor
 	kind    kind
 	chapter uint8  // the tutorial's step, 1 to 16
-	index   int16  // in the plan, from 0
-	call    string // its name, as in man 2
+	index   int16  // its position in the plan, counted from 0
+	call    string // the name of its man page
 
-	*words // nil before the runtime, when nobody reads
-	*deed  // of the host's steps, else nil
+	*words // nil before the runtime starts: nobody reads the plan then
+	*deed  // for the launcher's steps; nil for others
 }
 
-// words are what a reader is told of a step.
+// words are the texts of a step for readers.
 type words struct {
 	labels [6]label // of args
 	why    string   // the reason, for `plan --explain` and --step
 	hint   func(syscall.Errno) string
 }
 
-// deed is what a step of the host's is about, and of a move_mount where the mount is then.
+// deed says what a step of the launcher does. A move_mount has one too: it says where the mount
+// is afterwards.
 type deed struct {
-	flag       string // the flag that set the value of a write
+	flag       string // the flag that set the value that is written
 	where      location
-	controller string  // of where, on version 1
+	controller string  // the controller that where belongs to, on version 1
 	text       string  // what a write writes
-	file       string  // in where; of spawns, the program; of makesPoint, its place in the container
-	optional   bool    // a write of a default to a file that some kernels do not have
-	dir        bool    // of makesPoint: a directory, else a file
-	maps       []idMap // of spawns, and mapFile which of the two: uid_map or gid_map; of mapsIDs, the owner
+	file       string  // a file in where; for spawns, the program; for makesPoint, the place in the container
+	optional   bool    // the write sets a default, and some kernels do not have the file
+	dir        bool    // for makesPoint: a directory, not a file
+	maps       []idMap // for spawns, with mapFile: uid_map or gid_map; for mapsIDs, the owner
 	mapFile    string
-	attr       uint64 // of a move_mount, whose file is the place in the container; of makesIdmap, which one
+	attr       uint64 // for a move_mount, whose file is the place in the container; for makesIdmap, its number
 }
 
 func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
@@ -160,10 +162,10 @@ func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
 	return s
 }
 
-// no is the argument that a call does not have.
+// no stands for an argument that the call does not have.
 var no arg
 
-// set replaces an argument by another that is not a kept result.
+// set replaces an argument. The new one must not be a kept result.
 func (s *step) set(i int, a arg) {
 	s.args[i] = a.operand
 	if s.words != nil {
@@ -171,10 +173,10 @@ func (s *step) set(i int, a arg) {
 	}
 }
 
-// or allows one errno: with it the call counts as made.
+// or sets the one errno that counts as success.
 func (s *step) or(e syscall.Errno) *step { s.may = e; return s }
 
-// because gives the reason.
+// because sets the reason for the step.
 func (s *step) because(why string) *step {
 	if s.words != nil {
 		s.why = why
@@ -182,8 +184,8 @@ func (s *step) because(why string) *step {
 	return s
 }
 
-// hinted adds a function that says what to do about an errno; it is added to the facts of
-// the error and never replaces them.
+// hinted sets a function that returns advice for an errno. An error prints it after the facts,
+// never instead of them.
 func (s *step) hinted(f func(syscall.Errno) string) *step {
 	if s.words != nil {
 		s.hint = f
@@ -191,15 +193,15 @@ func (s *step) hinted(f func(syscall.Errno) string) *step {
 	return s
 }
 
-// as gives the step a kind.
+// as sets the kind of the step.
 func (s *step) as(k kind) *step { s.kind = k; return s }
 
-// keeping has the result kept for the steps after it, as the argument kept() or keptTree();
-// placing, as the argument keptPlace().
+// keeping keeps the step's result for later steps, which use it as the argument kept() or
+// keptTree(). placing does the same in the other slot, for keptPlace().
 func (s *step) keeping() *step { s.keep = first; return s }
 func (s *step) placing() *step { s.keep = second; return s }
 
-// advice is what to do about a failure of the step, or "".
+// advice returns what to do when the step fails with errno e, or "".
 func (s *step) advice(e syscall.Errno) string {
 	h := ""
 	if s.words != nil && s.hint != nil {
@@ -209,15 +211,15 @@ func (s *step) advice(e syscall.Errno) string {
 	case s.deed == nil || s.flag == "":
 		return h
 	case e == unix.EINVAL || e == unix.ERANGE:
-		return "the kernel does not take this value for " + s.flag
+		return "the kernel does not accept this value of " + s.flag
 	case h != "":
 		return h + "\n(" + s.flag + " set this value)"
 	}
 	return s.flag + " set this value"
 }
 
-// The argument constructors. Each is a value for the kernel and a way to print it;
-// printing is put off until somebody asks, since a plan is mostly run unread.
+// The constructors of arguments. Each combines a value for the kernel with a way to print it.
+// The text is made only when it is printed, because most plans are never printed.
 
 func null() arg         { return arg{label: label{show: showNull}} }
 func num(n uintptr) arg { return arg{operand: operand{n: n}, label: label{show: showNum}} }
@@ -226,17 +228,18 @@ func kept() arg         { return arg{label: label{"KEPT", showText}, kept: first
 func keptTree() arg     { return arg{label: label{"TREE", showText}, kept: first} }
 func keptPlace() arg    { return arg{label: label{"PLACE", showText}, kept: second} }
 
-// name is a number that has a name: PR_SET_PDEATHSIG, AT_FDCWD.
+// name returns a number that has a name: PR_SET_PDEATHSIG, AT_FDCWD.
 func name(n int, text string) arg {
 	return arg{operand: operand{n: uintptr(n)}, label: label{text, showText}}
 }
 
-// cstring is a NUL-terminated string. The launcher has refused strings that hold a NUL.
+// cstring returns a string that ends with NUL. The launcher has already refused strings that
+// contain a NUL.
 func cstring(s string) arg {
 	return arg{operand: operand{p: cstr(s)}, label: label{s, showQuoted}}
 }
 
-// optional is a path, or NULL for the empty string.
+// optional returns a path, or NULL if the path is empty.
 func optional(s string) arg {
 	if s == "" {
 		return null()
@@ -244,61 +247,61 @@ func optional(s string) arg {
 	return cstring(s)
 }
 
-// mem is a pointer to something that the kernel reads or writes, with the text that
-// strace prints for it.
+// mem returns a pointer to memory that the kernel reads or writes, with the text that strace
+// prints for it.
 func mem(p unsafe.Pointer, text string) arg {
 	return arg{operand: operand{p: p}, label: label{text, showText}}
 }
 
-// memory is a pointer to something that show knows how to print.
+// memory returns a pointer to memory that show can print.
 func memory(p unsafe.Pointer, show func(arg) string) arg {
 	return arg{operand: operand{p: p}, label: label{show: show}}
 }
 
-// fd is a descriptor the launcher opened. Its number is known when it is opened, not when
-// the plan is printed, so the text is its name in capitals.
+// fd returns a descriptor that the launcher has opened. Its number is not known yet when a plan
+// is printed, so its text is a name in capitals.
 func fd(n int, text string) arg {
 	return arg{operand: operand{n: uintptr(n)}, label: label{text, showText}}
 }
 
-// flags is a set of bits; show knows their names.
+// flags returns a set of bits; show knows their names.
 func flags(n uintptr, show func(arg) string) arg {
 	return arg{operand: operand{n: n}, label: label{show: show}}
 }
 
-// shown is an argument of a step of the host's, which is only printed.
+// shown returns an argument of a launcher's step. It is only printed.
 func shown(s string, show func(arg) string) arg { return arg{label: label{s, show}} }
 
-// hostStep is a step of the launcher's. Its text looks like the others'.
+// hostStep returns a step of the launcher. It is printed like a system call.
 func hostStep(k kind, name string, a0, a1 arg) *step {
 	s := call(name, 0, a0, a1, no, no, no, no)
 	s.actor, s.kind, s.deed = host, k, one[deed]()
 	return s
 }
 
-// hostWrite is a write of text to a file: open, write, close. path is the whole name, as
-// far as it is known beforehand.
+// hostWrite returns the step that opens a file, writes text to it and closes it. path is the
+// file's whole name, as far as it is known beforehand.
 func hostWrite(in location, file, path, text string) *step {
 	s := hostStep(writesFile, "write", shown(path, showQuoted), shown(text, showQuoted))
 	s.where, s.file, s.text = in, file, text
 	return s
 }
 
-// plan is a container, from nothing to the command.
+// plan is all the steps of a container, up to the start of the command.
 type plan []*step
 
-// fds are descriptors that the child inherits from the launcher. In a plan that is only
-// printed they are all 0; the text shows their names.
+// fds are the descriptors that the child inherits from the launcher. In a plan that is only
+// printed they are all 0, and their names are shown.
 type fds struct {
 	parent, child int  // the socket pair (step 7)
 	report        int  // the close-on-exec pipe
-	title         int  // what the init overwrites its command line with
+	title         int  // the memory file whose text replaces the init's command line
 	step          int  // --step's socket, or 0
 	tty           int  // the controlling terminal
 	handOver      bool // the command gets the terminal
-	apart         bool // it gets nothing of it, and these in its place: terminal.go
+	apart         bool // the command has no access to the terminal, and gets these descriptors instead: terminal.go
 	outs          [3]int
-	listener      int   // where the child puts the filter's listener (--seccomp-log)
-	group         []int // the file tasks of each version 1 group
+	listener      int   // where the child sends the seccomp filter's listener (--seccomp-log)
+	group         []int // the tasks file of each version 1 group
 	idmaps        []int // the user namespaces of idmapped mounts
 }

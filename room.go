@@ -1,20 +1,19 @@
-// The kit: what the launcher uses in place of make, append, + and strconv, so that the
-// same functions run before Go's runtime has started and after it (start.go).
+// The toolkit that the launcher uses in place of make, append, + and strconv, so that the same
+// functions run both before Go's runtime has started and after it (start.go).
 //
-// Before the runtime there is no allocator: memory comes from an array in .noptrbss, of
-// which a page that nobody touches costs nothing, and is never given back. With the
-// runtime the same functions are append, new and make. Only the functions of this file
-// know which of the two it is; a test follows every call from begin and holds the list
-// of those that may reach the runtime to the ones here (start_test.go).
+// Before the runtime starts there is no allocator. Memory comes from an array in .noptrbss and
+// is never given back; a page of that array costs nothing until it is touched. Once the runtime
+// runs, the same functions call append, new and make. Only the functions of this file know which
+// of the two modes is active. A test follows every call from begin, and allows only the
+// functions of this file to reach the runtime (start_test.go).
 //
-// Code that runs in both modes keeps to this: add instead of append, keep instead of
-// &T{}, text instead of + and Sprintf, decimal and number instead of strconv; slices and
-// arrays instead of maps; no defer, no goroutine, no function value that captures and
-// outlives its function, no conversion to an interface but of a pointer; errors by
-// failedCall and fault (errors.go), and system calls by sys.go. strings.Cut, CutPrefix,
-// HasPrefix, Index and slicing are fine.
+// Code that runs in both modes follows these rules: add instead of append; keep instead of &T{};
+// text instead of + and Sprintf; decimal and number instead of strconv; slices and arrays
+// instead of maps; no defer; no goroutine; no closure that outlives its function; only pointers
+// are converted to interfaces; errors are made by failedCall and fault (errors.go); system calls
+// are made by sys.go. strings.Cut, CutPrefix, HasPrefix, Index and slicing are allowed.
 //
-// Differs from the tutorial: it allocates as any program does.
+// Differs from the tutorial: the tutorial's program allocates memory in the ordinary way.
 
 package main
 
@@ -27,13 +26,13 @@ import (
 // early is true from the entry point until Go's runtime starts.
 var early bool
 
-// arena is the memory of early mode. A usual run takes less than a quarter of it; where it
-// is not enough, further chunks come from mmap(2): a command line may have 2 MiB.
+// arena is the memory of early mode. A usual run takes less than a quarter of it. When it is
+// full, further chunks come from mmap(2): a command line may be 2 MiB long.
 var (
 	arena     [256 << 10]byte
-	chunk     unsafe.Pointer // what room takes from: nil is arena
-	chunkSize uintptr        // of another chunk than arena
-	chunkUsed uintptr        // the first byte of the chunk that is free
+	chunk     unsafe.Pointer // the chunk that room allocates from; nil is arena
+	chunkSize uintptr        // the size of that chunk, unless it is arena
+	chunkUsed uintptr        // the offset of the first free byte of the chunk
 )
 
 const (
@@ -41,8 +40,9 @@ const (
 	alignment    = 16 // enough for any type
 )
 
-// room returns n zero bytes. Without memory the process ends: nothing can be undone without
-// it either, and a request that the arena does not serve comes before anything is made.
+// room returns n zero bytes. If there is no memory, it ends the process: undoing anything would
+// need memory too. A request that does not fit into the arena comes before anything has been
+// made.
 func room(n uintptr) unsafe.Pointer {
 	n = (n + alignment - 1) &^ (alignment - 1)
 	size := chunkSize
@@ -69,8 +69,8 @@ func chunkStart() unsafe.Pointer {
 	return chunk
 }
 
-// The generic functions below do not call each other before the runtime: what they would hand
-// over, a dictionary of types, lies in a page of its own.
+// Before the runtime starts, the generic functions below do not call each other: such a call
+// passes a dictionary of types, which lies in a page of its own.
 
 // keep returns a pointer to a copy of v that outlives the caller, as &T{...} does.
 //
@@ -98,7 +98,7 @@ func one[T any]() *T {
 	return (*T)(room(unsafe.Sizeof(v)))
 }
 
-// add is append of one element.
+// add appends one element to a list, as append does.
 //
 //tincan:both
 func add[T any](list []T, v T) []T {
@@ -114,7 +114,7 @@ func add[T any](list []T, v T) []T {
 	return list
 }
 
-// addAll is append of a list.
+// addAll appends a list to a list, as append does.
 //
 //tincan:both
 func addAll[T any](list, more []T) []T {
@@ -145,7 +145,7 @@ func grow[T any](list []T, n int) []T {
 	return unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(len(list))*unsafe.Sizeof(v), uintptr(size)*unsafe.Sizeof(v))), size)[:len(list)]
 }
 
-// list is a slice that outlives the caller: list(a, b) instead of []T{a, b}.
+// list returns a slice that outlives the caller: list(a, b) instead of []T{a, b}.
 //
 //tincan:both
 func list[T any](v ...T) []T {
@@ -156,15 +156,15 @@ func list[T any](v ...T) []T {
 	return unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(v)), n, n)), len(v))
 }
 
-// larger copies n bytes to a place of size bytes, before the runtime.
+// larger returns a copy of n bytes in a new block of size bytes. It is for early mode only.
 func larger(from unsafe.Pointer, n, size uintptr) unsafe.Pointer {
 	p := room(size)
 	moveBytes(p, from, n)
 	return p
 }
 
-// moveBytes is copy without types: for pointers the compiler's own asks the runtime about
-// them, which takes pages that nothing else touches.
+// moveBytes is copy without types. The compiler's own copy of pointers asks the runtime about
+// them, which touches pages that nothing else needs.
 func moveBytes(to, from unsafe.Pointer, n uintptr) {
 	copy(unsafe.Slice((*byte)(to), n), unsafe.Slice((*byte)(from), n))
 }
@@ -180,7 +180,8 @@ func space(n int) []byte {
 	return unsafe.Slice((*byte)(room(uintptr(n))), n)
 }
 
-// trim gives back the end of what space has returned last, which must be as it was.
+// trim shortens b, the block that space returned last, to n bytes and gives back the rest. The
+// rest must still be zero.
 //
 //tincan:both
 func trim(b []byte, n int) []byte {
@@ -193,8 +194,8 @@ func trim(b []byte, n int) []byte {
 	return b[:n]
 }
 
-// text joins the parts. The byte after the string is zero: its address is what system
-// calls take (cstr).
+// text returns the concatenation of the parts. The byte after the string is zero, as system
+// calls want it (cstr).
 func text(parts ...string) string {
 	n := 0
 	for _, s := range parts {
@@ -225,7 +226,7 @@ func join(parts []string, between string) string {
 	return unsafe.String(&b[0], at)
 }
 
-// cstr returns s as the kernel takes a string, with a zero byte behind it.
+// cstr returns the address of a copy of s that ends with a zero byte, as the kernel wants it.
 func cstr(s string) unsafe.Pointer {
 	b := space(len(s) + 1)
 	copy(b, s)
@@ -241,7 +242,7 @@ func cstrings(v []string) []unsafe.Pointer {
 	return add(out, nil)
 }
 
-// gostring is the string at p, which ends with a zero byte; it is not copied.
+// gostring returns the string at p, which ends with a zero byte. It does not copy the bytes.
 func gostring(p unsafe.Pointer) string {
 	n := 0
 	for *(*byte)(unsafe.Add(p, n)) != 0 {
@@ -250,8 +251,9 @@ func gostring(p unsafe.Pointer) string {
 	return unsafe.String((*byte)(p), n)
 }
 
-// mark and release give back what was taken from the arena in between, in a loop that
-// keeps none of it. What is given back is zero again, as space promises.
+// mark returns the present end of the used memory, and release gives back all memory taken since
+// then. A loop uses them when it keeps nothing of what it has allocated. Memory that was given
+// back is zero again, as space promises.
 func mark() uintptr { return chunkUsed }
 
 func release(to uintptr) {
@@ -261,5 +263,5 @@ func release(to uintptr) {
 	}
 }
 
-// stringOf is the bytes as a string, which is not copied.
+// stringOf returns the bytes as a string, without copying them.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

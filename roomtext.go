@@ -1,9 +1,10 @@
-// The kit, continued: in place of strings and strconv.
+// The toolkit, continued: replacements for functions of strings and strconv.
 //
-// Most would work before the runtime as they are in the standard library, but lie elsewhere
-// in the program: each page of it that a start touches costs as much as a few system calls.
+// Most functions of the standard library would work before the runtime has started. They lie in
+// other pages of the program, however, and each page that a start touches costs as much as a few
+// system calls.
 //
-// Differs from the tutorial: it has no reason to.
+// Differs from the tutorial: the tutorial's program uses its standard library.
 
 package main
 
@@ -12,7 +13,7 @@ import (
 	"unsafe"
 )
 
-// decimal is strconv.Itoa.
+// decimal does what strconv.Itoa does.
 func decimal(n int) string {
 	if n < 0 {
 		return text("-", unsigned(uint64(-n)))
@@ -20,7 +21,7 @@ func decimal(n int) string {
 	return unsigned(uint64(n))
 }
 
-// unsigned is strconv.FormatUint in base 10.
+// unsigned does what strconv.FormatUint does in base 10.
 func unsigned(n uint64) string {
 	var b [20]byte
 	i := len(b)
@@ -34,7 +35,7 @@ func unsigned(n uint64) string {
 	return text(unsafe.String(&b[i], len(b)-i))
 }
 
-// hex is a number as strace shows those of devices.
+// hex returns a device number as strace shows it, in hexadecimal.
 func hex(n uint32) string {
 	const digits = "0123456789abcdef"
 	if n == 0 {
@@ -61,8 +62,8 @@ func number(s string) (n uint64, ok bool) {
 	return n, s != ""
 }
 
-// field returns the first word of s and what is behind it, as strings.Fields splits; the
-// word is "" at the end.
+// field returns the first word of s and the text after it; words are separated as in
+// strings.Fields. The word is "" at the end of the text.
 func field(s string) (word, rest string) {
 	for s != "" && blank(s[0]) {
 		s = s[1:]
@@ -79,7 +80,7 @@ func blank(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'
 }
 
-// trimmed is s without blanks at its ends.
+// trimmed returns s without the blanks at its two ends.
 func trimmed(s string) string {
 	for s != "" && blank(s[0]) {
 		s = s[1:]
@@ -90,7 +91,7 @@ func trimmed(s string) string {
 	return s
 }
 
-// fields is strings.Fields, for ASCII.
+// fields does what strings.Fields does, for ASCII.
 func fields(s string) []string {
 	var out []string
 	for {
@@ -102,7 +103,7 @@ func fields(s string) []string {
 	}
 }
 
-// has reports whether the list holds s.
+// has reports whether the list contains s.
 func has(list []string, s string) bool {
 	for _, l := range list {
 		if l == s {
@@ -162,7 +163,7 @@ func hasSuffix(s, suffix string) bool {
 	return found
 }
 
-// withoutEnd is strings.TrimSuffix.
+// withoutEnd does what strings.TrimSuffix does.
 func withoutEnd(s, suffix string) string {
 	s, _ = cutSuffix(s, suffix)
 	return s

@@ -1,20 +1,20 @@
-// The start: before Go's runtime.
+// The start: what happens before Go's runtime.
 //
 // elf(5), execve(2) on the new process's stack, Documentation/arch/x86/elf_auxvec.rst;
-// runtime/rt0_linux_*.s and asm_*.s in GOROOT, which come after.
+// runtime/rt0_linux_*.s and asm_*.s in GOROOT, which run afterwards.
 //
-// A Go program that does nothing touches 176 pages and starts two threads before main.
-// A launcher needs none of that: no collector, no scheduler, no threads. So the ELF entry
-// point is ours (start_*.s; the linker's flag -E): a few instructions that give Go code
-// the kernel's stack, and call begin. begin carries out a usual run from the command line
-// to the exit status. What it has no words for (an error, --help, --debug, a profile in
-// JSON) it leaves to the runtime, by returning: the entry then jumps to the runtime's own
-// entry with the stack as the kernel left it, and main does the work in the ordinary way.
+// A Go program that does nothing touches 176 pages and starts two threads before main. A
+// launcher needs no collector, no scheduler and no threads. So the ELF entry point is our own
+// (start_*.s; set by the linker's flag -E): a few instructions that let Go code run on the
+// kernel's stack, and call begin. For a usual run, begin does everything from the command line
+// to the exit status. What needs the runtime (an error message, --help, --debug, a profile in
+// JSON) makes begin return. The entry point then jumps to the runtime's own entry point, with
+// the stack as the kernel left it, and main does the work in the ordinary way.
 //
-// A plain `go build` has the runtime's entry, and makes the same program: it starts
-// slower, and nothing else differs.
+// A plain `go build` uses the runtime's entry point and makes the same program: it only starts
+// more slowly.
 //
-// Differs from the tutorial: it is a Rust program, whose runtime does little.
+// Differs from the tutorial: the tutorial's program is in Rust, whose runtime does little.
 
 //lint:file-ignore U1000 start_*.s use entry, begin and the variables
 
@@ -28,11 +28,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// entry is where the kernel starts the program: start_*.s.
+// entry is where the kernel starts the program (start_*.s).
 func entry()
 
-// What the entry uses: the stack pointer as the kernel left it, a g with the stack's
-// bounds, and room for thread-local storage (amd64).
+// What the entry point uses: the stack pointer as the kernel left it, a g with the bounds of the
+// stack, and thread-local storage (amd64).
 var (
 	initialSP uintptr
 	initialFS uintptr // amd64
@@ -40,26 +40,26 @@ var (
 	tls       [16]uintptr
 )
 
-// startedEarly is what begin leaves to main: a run whose command has ended, and of which
-// there is something to say that needs the runtime. It is in the arena, or nil.
+// startedEarly is a run whose command has ended, and about which something must be said that
+// needs the runtime. begin leaves it to main. It is in the arena, or nil.
 var startedEarly *launch
 
-// closedBefore says which of the first three descriptors the caller has closed: the runtime opens
-// /dev/null in their place, and the command shall find them closed.
+// closedBefore says which of the descriptors 0, 1 and 2 the caller has closed. The runtime opens
+// /dev/null in their place, but the command must find them closed.
 var closedBefore [3]bool
 
-// kernelStack is the stack as the kernel made it: argc, argv, NULL, the environment, NULL,
-// and the auxiliary vector.
+// kernelStack is the stack as the kernel made it: argc, argv, NULL, the environment, NULL and
+// the auxiliary vector.
 var kernelStack *[1 << 20]uintptr
 
-var _ = begin // by start_*.s
+var _ = begin // used by start_*.s
 
-// begin is called by the entry. It ends the process, or returns for the runtime to start.
+// begin is called by the entry point. It ends the process, or returns to let the runtime start.
 func begin(stack *[1 << 20]uintptr) {
 	early, kernelStack = true, stack
-	// PID 1 may be a machine's (machine.go). And where the caller has closed one of the first
-	// three descriptors, the runtime opens /dev/null in its place: a descriptor of ours must
-	// not take its number.
+	// As PID 1, tincan may be a machine's init (machine.go), which needs the runtime. If the
+	// caller has closed descriptor 0, 1 or 2, the runtime opens /dev/null in its place, so a
+	// descriptor of our own must not take that number.
 	for fd := range closedBefore {
 		closedBefore[fd] = !isOpen(fd)
 	}
@@ -74,11 +74,12 @@ func begin(stack *[1 << 20]uintptr) {
 	early = false
 }
 
-// runtimeSpace is the address space that Go's runtime needs to start, in bytes: it reserves half a
-// GiB at once, and with less than this it may end with a trace of its own.
+// runtimeSpace is the address space that Go's runtime needs to start, in bytes. It reserves half
+// a GiB at once, and with less than runtimeSpace it may end with a stack trace.
 const runtimeSpace = 1400 << 20
 
-// checkAddressSpace ends the process, with a status, where the runtime could not start (ulimit -v).
+// checkAddressSpace ends the process with an error message if the runtime cannot start (ulimit
+// -v).
 func checkAddressSpace(status int) {
 	var limit unix.Rlimit
 	if sysGetrlimit(unix.RLIMIT_AS, &limit) != 0 || limit.Cur >= runtimeSpace {
@@ -89,9 +90,9 @@ func checkAddressSpace(status int) {
 	sysExit(status)
 }
 
-// giveBack gives back the pages of the program itself (madvise(2), MADV_DONTNEED): a
-// launcher that sleeps needs a fifth of what it has touched, and the rest is mapped again when
-// it is needed. It leaves 250 KiB of the 890 that launcher and init hold for themselves.
+// giveBack gives back the pages of the program itself (madvise(2), MADV_DONTNEED). A launcher
+// that sleeps needs a fifth of the pages that it has touched, and the kernel maps the others
+// again when they are needed. Of the 890 KiB that launcher and init hold alone, 250 KiB remain.
 func giveBack() {
 	const (
 		atPhdr, atPhnum = 3, 5 // getauxval(3)
@@ -100,7 +101,7 @@ func giveBack() {
 	)
 	at, n := auxiliary(atPhdr), int(auxiliary(atPhnum))
 	for i := 0; at != 0 && i < n; i++ {
-		// Type and flags are the first word, vaddr the third, memsz the sixth.
+		// The first word is type and flags, the third vaddr, the sixth memsz.
 		h := (*[size / 8]uint64)(unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(&at)), i*size))
 		if uint32(h[0]) == ptLoad && uint32(h[0]>>32)&pfW == 0 {
 			start := uintptr(h[2]) &^ 4095
@@ -109,7 +110,7 @@ func giveBack() {
 	}
 }
 
-// auxiliary is an entry of the auxiliary vector, or 0.
+// auxiliary returns an entry of the auxiliary vector, or 0 if there is none.
 func auxiliary(kind uintptr) uintptr {
 	i := int(kernelStack[0]) + 2
 	for kernelStack[i] != 0 {
@@ -128,7 +129,7 @@ func isOpen(fd int) bool {
 	return e == 0
 }
 
-// callerArgs are the words of the command line behind the program's name.
+// callerArgs returns the words of the command line after the program's name.
 //
 //tincan:both
 func callerArgs() []string {
@@ -142,7 +143,7 @@ func callerArgs() []string {
 	return out
 }
 
-// callerEnv is the environment, as NAME=VALUE.
+// callerEnv returns the environment, as NAME=VALUE.
 //
 //tincan:both
 func callerEnv() []string {
@@ -156,7 +157,7 @@ func callerEnv() []string {
 	return out
 }
 
-// getenv is os.LookupEnv.
+// getenv does what os.LookupEnv does.
 //
 //tincan:both
 func getenv(name string) (value string, found bool) {
@@ -172,9 +173,8 @@ func getenv(name string) (value string, found bool) {
 	return "", false
 }
 
-// argvArea is the memory that /proc/PID/cmdline shows (proc_pid_cmdline(5)): from the
-// first byte of the first argument to the last of the last one. Go's os.Args point into
-// it, too.
+// argvArea returns the memory that /proc/PID/cmdline shows (proc_pid_cmdline(5)), from the first
+// byte of the first argument to the last byte of the last one. Go's os.Args point into it, too.
 func argvArea() []byte {
 	var start, end unsafe.Pointer
 	if early {
@@ -196,9 +196,8 @@ func argvArea() []byte {
 	return space(1)
 }
 
-// argvBounds are the first byte of the memory of the arguments, and the zero byte behind the
-// last: fields 48 and 49 of proc_pid_stat(5). Go's os.Args do not tell where an empty argument
-// was.
+// argvBounds returns the address of the first argument, and of the zero byte after the last:
+// fields 48 and 49 of proc_pid_stat(5). Go's os.Args do not tell where an empty argument was.
 //
 //tincan:runtime
 func argvBounds() (start, end unsafe.Pointer) {
@@ -206,8 +205,8 @@ func argvBounds() (start, end unsafe.Pointer) {
 	if err != nil {
 		return nil, nil
 	}
-	_, rest, _ := cut(string(b[lastIndexByte(string(b), ')'):]), " ") // the program's name may hold blanks
-	f := fields(rest)                                                 // from the third on
+	_, rest, _ := cut(string(b[lastIndexByte(string(b), ')'):]), " ") // after the ")": the program's name may contain blanks
+	f := fields(rest)                                                 // from the third field on
 	if len(f) < 47 {
 		return nil, nil
 	}
@@ -220,8 +219,8 @@ func argvBounds() (start, end unsafe.Pointer) {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&at)), *(*unsafe.Pointer)(unsafe.Pointer(&behind))
 }
 
-// lockThread keeps the calling goroutine on its thread, which must live as long as the
-// container: PR_SET_PDEATHSIG is about the thread that has cloned (prctl(2)).
+// lockThread keeps the calling goroutine on its thread. The thread must live as long as the
+// container, because PR_SET_PDEATHSIG is sent when the thread that cloned ends (prctl(2)).
 //
 //tincan:both
 func lockThread() {

@@ -1,9 +1,10 @@
-// The text of a step: strace's notation.
+// The text of a step, in strace's notation.
 //
 // strace(1).
 //
-// The same line of text is what `tincan plan` prints, --debug logs, an error quotes and
-// `strace -f` shows. All of it needs Go's runtime: it is made when somebody reads it.
+// The same line of text is printed by `tincan plan`, logged by --debug, quoted by an error and
+// shown by `strace -f`. Making it needs Go's runtime, and it is made only when somebody reads
+// it.
 
 package main
 
@@ -20,11 +21,11 @@ import (
 
 func (a actor) String() string { return [...]string{"child", "init", "command", "host", "host"}[a] }
 
-// String is the step as strace shows the call, without its result.
+// String returns the call as strace shows it, without its result.
 func (s *step) String() string {
 	var b strings.Builder
 	b.WriteString(s.call)
-	if s.words == nil { // made before the runtime, where only the init's are kept
+	if s.words == nil { // made before the runtime started, when only the init's steps are kept
 		return s.call + "(...)"
 	}
 	b.WriteByte('(')
@@ -52,7 +53,7 @@ func showMountFlags(a arg) string   { return flagText(a.n, mountFlags) }
 func showCloneFlags(a arg) string   { return flagText(a.n, cloneFlags) }
 func showSeccompFlags(a arg) string { return flagText(a.n, seccompFlags) }
 
-// showClone is the argument of clone3(2), of which the flags are the interesting part.
+// showClone shows the argument of clone3(2). Of its fields, only the flags are interesting.
 func showClone(a arg) string {
 	return "{flags=" + flagText(a.n, cloneFlags) + ", exit_signal=SIGCHLD}"
 }
@@ -68,7 +69,7 @@ func showRlimit(a arg) string {
 	return "{rlim_cur=" + rlimText(r.Cur) + ", rlim_max=" + rlimText(r.Max) + "}"
 }
 
-// rlimText is a limit as strace shows it: multiples of 1024 as such.
+// rlimText returns a limit as strace shows it, for instance 64*1024.
 func rlimText(v uint64) string {
 	switch {
 	case v == math.MaxUint64:
@@ -87,7 +88,7 @@ func showPid(a arg) string { return "[" + strconv.Itoa(int(*(*int32)(a.p))) + "]
 
 func showSigset(a arg) string { return sigsetText(*(*uint64)(a.p)) }
 
-// showVector and showEnv read the arrays of execve(2), which end with NULL.
+// showVector and showEnv show the arrays of execve(2), which end with NULL.
 func showVector(a arg) string { return vectorText(stringsAt(a.p)) }
 
 func showEnv(a arg) string { return "ENVP /* " + plural(len(stringsAt(a.p)), "var") + " */" }
@@ -103,14 +104,14 @@ func stringsAt(p unsafe.Pointer) []string {
 	}
 }
 
-// flagName is a bit and the kernel's name for it.
+// flagName is a bit and its name in the kernel's headers.
 type flagName struct {
 	bit  uintptr
 	name string
 }
 
-// flagText joins the names of the bits of n with "|", as strace does; what has no name is
-// added as a hexadecimal number.
+// flagText returns the names of the bits of n, joined with "|" as strace does it. Bits without a
+// name are added as a hexadecimal number.
 func flagText(n uintptr, table []flagName) string {
 	if n == 0 {
 		return "0"
@@ -128,7 +129,7 @@ func flagText(n uintptr, table []flagName) string {
 	return strings.Join(parts, "|")
 }
 
-// modeText is a file mode as strace shows it: in octal, its type by name.
+// modeText returns a file mode as strace shows it: the type by name, the permissions in octal.
 func modeText(m uint32) string {
 	t := ""
 	switch m & unix.S_IFMT {
@@ -140,7 +141,7 @@ func modeText(m uint32) string {
 	return t + fmt.Sprintf("%#03o", m&0o7777)
 }
 
-// sigsetText is a signal set as strace shows it: "[INT TERM]".
+// sigsetText returns a signal set as strace shows it: "[INT TERM]".
 func sigsetText(set uint64) string {
 	var in []string
 	for i := 1; i <= 64; i++ {
@@ -159,8 +160,8 @@ func vectorText(v []string) string {
 	return "[" + strings.Join(q, ", ") + "]"
 }
 
-// quote is s as strace shows it with -s: C's escapes, octal for what is not printable
-// ASCII.
+// quote returns s in quotes as strace shows it: with C's escapes, and in octal what is not
+// printable ASCII.
 func quote(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 2)

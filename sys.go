@@ -1,16 +1,17 @@
-// System calls, in either mode.
+// System calls, in both modes.
 //
-// Each function is the call of its man page in section 2, and returns its result and its
-// errno, which is 0 for success. Nothing is converted to an error here: the caller knows
-// what it was about. A call that a signal has interrupted is made again.
+// Each function makes the call of its man page in section 2, and returns the result and the
+// errno, which is 0 for success. No function here makes an error of it, because only the caller
+// knows what the call was for. A call that a signal has interrupted is made again.
 //
-// Strings are copied with a zero byte behind them (cstr). Pointers are passed as
-// unsafe.Pointer up to the call itself, so that a stack that grows takes them along.
+// Strings are copied, with a zero byte after them (cstr). Pointers are passed as unsafe.Pointer
+// up to the call itself, so that they stay right when the stack is moved.
 //
-// Before the runtime every call is a raw one. With it, a call that may block is Go's, so
-// that other goroutines can go on; blocking is the function that hides which.
+// Before the runtime starts, every call is a raw one. Once it runs, calls that may block are
+// made by Go's own syscall package, so that other goroutines can go on. The function blocking
+// chooses between the two.
 //
-// Differs from the tutorial: it uses the C library's functions.
+// Differs from the tutorial: the tutorial calls the C library's functions.
 
 package main
 
@@ -24,14 +25,14 @@ import (
 
 const ok = syscall.Errno(0)
 
-// rawCall makes a system call and does nothing else: rawcall_*.s. It stands beside our own
-// functions, where syscall.RawSyscall6 would be two more places of the program to fetch.
+// rawCall makes a system call and does nothing else (rawcall_*.s). It lies beside our own
+// functions in the program; syscall.RawSyscall6 would be two more pages to load.
 //
 //go:noescape
 func rawCall(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, e syscall.Errno)
 
-// blocking makes a call that may take long. Its second argument is p or n, its fourth q
-// or m: a pointer must be one until the call.
+// blocking makes a call that may take long. The call's second argument is p or n, and its fourth
+// is q or m. A pointer must stay a pointer until the call.
 //
 //go:noinline
 //tincan:both
@@ -60,7 +61,7 @@ func sysOpenat(dir int, path string, flags int, mode uint32) (int, syscall.Errno
 	}
 }
 
-// sysOpen is open(2); the descriptor is always close-on-exec.
+// sysOpen is open(2). The descriptor is always close-on-exec.
 func sysOpen(path string, flags int, mode uint32) (int, syscall.Errno) {
 	return sysOpenat(unix.AT_FDCWD, path, flags, mode)
 }
@@ -69,7 +70,7 @@ func sysOpenat2(dir int, path string, flags, resolve uint64) (int, syscall.Errno
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for {
 		r, e := rawCall(unix.SYS_OPENAT2, uintptr(dir), uintptr(cstr(path)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
-		if e != unix.EINTR && e != unix.EAGAIN { // EAGAIN: something was renamed meanwhile (openat2(2))
+		if e != unix.EINTR && e != unix.EAGAIN { // EAGAIN: a file was renamed at the same time (openat2(2))
 			return int(r), e
 		}
 	}
@@ -85,7 +86,7 @@ func sysPread(fd int, b []byte, at int) (int, syscall.Errno) {
 	return blocking(unix.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, uintptr(at))
 }
 
-// sysWrite is one write(2): files of procfs and cgroupfs take a value in a single call.
+// sysWrite is write(2), made once: files of procfs and cgroupfs take a value in a single call.
 func sysWrite(fd int, s string) (int, syscall.Errno) {
 	return blocking(unix.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(s)), 0, uintptr(len(s)), nil, 0)
 }
@@ -104,7 +105,7 @@ func sysFstat(fd int, st *unix.Stat_t) syscall.Errno {
 	return e
 }
 
-// sysFstatat is fstatat(2), which has two names in the kernel's tables.
+// sysFstatat is fstatat(2), whose name and number differ between architectures.
 func sysFstatat(dir int, path string, st *unix.Stat_t, flags int) syscall.Errno {
 	nr := uintptr(79) // asm-generic/unistd.h
 	if runtime.GOARCH == "amd64" {
@@ -143,7 +144,8 @@ func sysReadlinkat(dir int, path string) (string, syscall.Errno) {
 
 func sysReadlink(path string) (string, syscall.Errno) { return sysReadlinkat(unix.AT_FDCWD, path) }
 
-// sysFaccessat is access(2), which looks at the real ids: tincan has no others.
+// sysFaccessat is access(2), which checks with the real ids; tincan's effective ids are the
+// same.
 func sysFaccessat(dir int, path string, mode uint32) syscall.Errno {
 	_, e := rawCall(unix.SYS_FACCESSAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
@@ -164,7 +166,7 @@ func sysMkdirat(dir int, path string, mode uint32) syscall.Errno {
 	return e
 }
 
-// sysMknodat is mknodat(2) for a file that is no device.
+// sysMknodat is mknodat(2) for a file that is not a device.
 func sysMknodat(dir int, path string, mode uint32) syscall.Errno {
 	_, e := rawCall(unix.SYS_MKNODAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
@@ -222,8 +224,8 @@ func sysIoctl(fd int, request uintptr, p unsafe.Pointer) (int, syscall.Errno) {
 	return int(r), e
 }
 
-// sysPoll is poll(2): milliseconds, or -1 for no limit. It reports interruption, since a
-// time limit has to be computed anew.
+// sysPoll is poll(2). The limit is in milliseconds; -1 means no limit. The call is not repeated
+// when a signal interrupts it, because the caller has to compute the limit again.
 //
 //tincan:both
 func sysPoll(fds []unix.PollFd, wait int) (int, syscall.Errno) {
@@ -258,7 +260,7 @@ func sysKill(pid int, s syscall.Signal) syscall.Errno {
 	return e
 }
 
-// sysSigmask is rt_sigprocmask(2) of this thread. It returns the mask until then.
+// sysSigmask is rt_sigprocmask(2) for this thread. It returns the previous mask.
 func sysSigmask(how int, set uint64) (old uint64) {
 	rawCall(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
 	return old
@@ -267,7 +269,7 @@ func sysSigmask(how int, set uint64) (old uint64) {
 // sigsetSize is the size of the kernel's sigset_t in bytes: 64 signals.
 const sigsetSize = 8
 
-// ownPid is the launcher's process id, once it was asked for.
+// ownPid is the launcher's process id, or 0 until sysGetpid has been called.
 var ownPid int
 
 func sysGetpid() int {
@@ -303,27 +305,27 @@ func sysGetrlimit(resource int, r *unix.Rlimit) syscall.Errno {
 	return e
 }
 
-// sysRandom fills b. A few bytes never fail: getrandom(2).
+// sysRandom fills b with random bytes. getrandom(2) never fails for a few bytes.
 func sysRandom(b []byte) {
 	rawCall(unix.SYS_GETRANDOM, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0, 0)
 }
 
-// sysClock is the time of CLOCK_MONOTONIC in nanoseconds.
+// sysClock returns the time of CLOCK_MONOTONIC in nanoseconds.
 func sysClock() int64 {
 	var t unix.Timespec
 	rawCall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0)
 	return t.Sec*1e9 + t.Nsec
 }
 
-// sysTimerAt has the kernel send a signal to this process at a time of sysClock:
+// sysTimerAt makes the kernel send a signal to this process at the given time of sysClock:
 // timer_create(2), timer_settime(2).
 func sysTimerAt(at int64, s syscall.Signal) (timer int32, e syscall.Errno) {
 	event := struct { // struct sigevent
 		value         uint64
 		signo, notify int32
 		_             [48]byte
-	}{signo: int32(s)} // and SIGEV_SIGNAL, which is 0
-	// And again: a signal to continue that comes before the stop has no effect.
+	}{signo: int32(s)} // notify is SIGEV_SIGNAL, which is 0
+	// The signal is repeated: a SIGCONT that comes before the stop has no effect.
 	when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at)), Interval: unix.Timespec{Nsec: 1e8}}
 	if _, e = rawCall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&timer)), 0, 0, 0); e == 0 {
 		_, e = rawCall(unix.SYS_TIMER_SETTIME, uintptr(timer), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&when)), 0, 0, 0)
@@ -335,7 +337,7 @@ func sysTimerDelete(timer int32) {
 	rawCall(unix.SYS_TIMER_DELETE, uintptr(timer), 0, 0, 0, 0, 0)
 }
 
-// sysSleep waits for so many milliseconds.
+// sysSleep waits for the given number of milliseconds.
 func sysSleep(ms int) { sysPoll(nil, ms) }
 
 func sysMmap(size uintptr, protection, flags int) (unsafe.Pointer, syscall.Errno) {
