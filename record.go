@@ -99,27 +99,16 @@ func (r *recorder) serve(fd int) error {
 		return err
 	}
 	// Linux 6.6: who waits for whom runs on the same processor. Older kernels do without.
-	flags := uint64(syncWakeUp)
-	unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, uintptr(flags))
-	release, _ := kernelRelease()
-	v, _ := kernelVersion(release)
-	ends := v[0] > 6 || v[0] == 6 && v[1] >= 11 // NOTIF_RECV returns when nobody is left
+	rawCall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, syncWakeUp, 0, 0, 0)
 	n, answer := (*seccompNotif)(unsafe.Pointer(&notif[0])), (*seccompNotifResp)(unsafe.Pointer(&resp[0]))
 	for {
-		if !ends {
-			if over, err := nobodyLeft(fd, -1); over || err != nil {
-				return err
-			}
+		if over, err := awaitCall(fd); over || err != nil {
+			return err
 		}
 		clear(notif) // "the structure must be zeroed out"
-		switch e := ioctlPointer(fd, notifRecv, unsafe.Pointer(n)); e {
+		switch _, e := sysIoctl(fd, notifRecv, unsafe.Pointer(n)); e {
 		case 0:
-		case unix.EINTR:
-			continue
-		case unix.ENOENT: // killed before we could ask, or nobody is left
-			if over, err := nobodyLeft(fd, 0); over || err != nil {
-				return err
-			}
+		case unix.EINTR, unix.ENOENT: // the caller was interrupted, or killed
 			continue
 		default:
 			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_RECV, ...) = %w", fd, e)
@@ -128,22 +117,25 @@ func (r *recorder) serve(fd int) error {
 		r.note(fd, n)
 		r.mu.Unlock()
 		*answer = seccompNotifResp{id: n.id, flags: letGoOn}
-		if e := ioctlPointer(fd, notifSend, unsafe.Pointer(answer)); e != 0 && e != unix.ENOENT {
+		if _, e := sysIoctl(fd, notifSend, unsafe.Pointer(answer)); e != 0 && e != unix.ENOENT {
 			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_SEND, {flags=SECCOMP_USER_NOTIF_FLAG_CONTINUE}) = %w", fd, e)
 		}
 	}
 }
 
-// nobodyLeft waits for a call, and reports whether there can be none any more.
-func nobodyLeft(fd, wait int) (bool, error) {
+// awaitCall waits for a call, and reports whether there can be none any more. The next call mostly comes at once. The first
+// wait is a raw one: the runtime does not know that this thread waits, and need not give its processor to another thread and
+// get it back, which takes longer than the call. It is short, since nothing that stops all threads can happen meanwhile.
+func awaitCall(fd int) (over bool, err error) {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	for {
-		_, err := unix.Poll(poll, wait)
-		if err == unix.EINTR {
-			continue
-		}
-		return poll[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLHUP, err
+	limit := unix.Timespec{Nsec: 2e6}
+	n, _ := rawCall(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll[0])), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	for int(n) <= 0 && (err == nil || err == unix.EINTR) {
+		var m int
+		m, err = unix.Poll(poll, -1)
+		n = uintptr(m)
 	}
+	return poll[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLHUP, err
 }
 
 // note notes a call. What is read of the caller is right only while the call waits: idValid.

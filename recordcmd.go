@@ -127,7 +127,9 @@ func (run *recordRun) begin(l *launch) (err error) {
 	if c.Files || c.AppArmorOut != "" {
 		r.file = &fileUses{map[string]int{}, map[string]bool{}}
 	}
-	told := func(a *abi, nr uint32) bool { return c.Minimal || r.diff != nil && !r.diff.always(a, nr) }
+	told := func(a *abi, nr uint32, when toldWhen) bool {
+		return c.Minimal || when == alwaysTold || when == forReports && (c.reports() || r.file != nil) || r.diff != nil && !r.diff.always(a, nr)
+	}
 	if l.c.recording, err = newRecording(told, r.file != nil); err != nil {
 		return err
 	}
@@ -189,7 +191,7 @@ func (run *recordRun) write(base *policy, held []string) error {
 			say("%s: it has no name here, and is not in the profile", u.text())
 		}
 	}
-	if c.Report || c.Output == "" && c.Diff == "" && r.file == nil {
+	if c.reports() {
 		sayAll(r.report())
 	}
 	if c.Diff != "" {
@@ -201,6 +203,11 @@ func (run *recordRun) write(base *policy, held []string) error {
 	}
 	remark(line)
 	return nil
+}
+
+// reports reports whether each program's calls are listed at the end. They are if nothing else was asked for.
+func (c *recordCmd) reports() bool {
+	return c.Report || c.Output == "" && c.Diff == "" && !c.Files && c.AppArmorOut == ""
 }
 
 func sayAll(lines []string) {

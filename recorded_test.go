@@ -208,7 +208,7 @@ func TestRecordedByLibseccomp(t *testing.T) {
 func TestRecorderFilter(t *testing.T) {
 	native, _ := abiNamed("")
 	for _, executable := range []bool{false, true} {
-		r, err := newRecording(func(*abi, uint32) bool { return false }, executable)
+		r, err := newRecording(func(_ *abi, _ uint32, when toldWhen) bool { return when == alwaysTold }, executable)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestRecorderFilter(t *testing.T) {
 			name string
 			args []uint64
 		}{
-			{allow, "read", nil}, {allow, "futex", nil}, {tell, "openat", nil}, {tell, "execve", nil}, {tell, "sendmsg", nil}, {tell, "9999", nil},
+			{allow, "read", nil}, {allow, "futex", nil}, {allow, "openat", nil}, {tell, "symlinkat", nil}, {tell, "execve", nil}, {tell, "sendmsg", nil}, {tell, "9999", nil},
 			{allow, "sendmsg", []uint64{3, 4, 0, 0, a, b}}, {allow, "dup3", []uint64{3, 4, 0, 0, a, b}}, {allow, "9999", []uint64{0, 0, 0, 0, a, b}},
 			{tell, "sendmsg", []uint64{3, 4, 0, 0, a, b ^ 1}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, a ^ 1<<63, b}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, b, a}},
 			{tell, "sendmsg", []uint64{3, 4, 0, 0, a ^ 1, b}}, {tell, "sendmsg", []uint64{3, 4, 0, 0, a, b ^ 1<<32}}, {allow, "mmap", []uint64{0, 1, unix.PROT_READ}},
@@ -239,8 +239,8 @@ func TestRecorderFilter(t *testing.T) {
 			}
 		}
 	}
-	one, _ := newRecording(func(*abi, uint32) bool { return true }, false)
-	two, _ := newRecording(func(*abi, uint32) bool { return true }, false)
+	one, _ := newRecording(func(*abi, uint32, toldWhen) bool { return true }, false)
+	two, _ := newRecording(func(*abi, uint32, toldWhen) bool { return true }, false)
 	if one.pass == two.pass || slices.Equal(one.program, two.program) {
 		t.Error("the random bits are the same twice")
 	}

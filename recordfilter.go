@@ -21,24 +21,33 @@ import (
 // An assumption is a row: calls that every profile allows, whether or not they were seen.
 type assumption struct {
 	calls string
-	told  bool // the recorder is told of them all the same, and counts them
+	told  toldWhen
 	why   string
 }
+
+// toldWhen is when the recorder is told of a call that is assumed.
+type toldWhen uint8
+
+const (
+	neverTold  toldWhen = iota // they come by the thousand
+	forReports                 // if each program's calls or files are listed
+	alwaysTold                 // by them a program is known
+)
 
 // assumed returns the calls that a profile has without --minimal. Names of one architecture only are left out for others.
 func assumed() []assumption {
 	return []assumption{
-		{"brk mmap mmap2 munmap mremap mprotect madvise", false, "memory: every allocator"},
-		{"read write close lseek _llseek fstat fstat64 newfstatat fstatat64", false, "files that are open; fstat has a second name"},
-		{"futex futex_time64 sched_yield", false, "threads that wait for each other"},
-		{"rt_sigaction rt_sigprocmask rt_sigreturn sigreturn restart_syscall", false, "signals; the kernel itself makes the last three"},
-		{"clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday time getcpu", false, "time: the vDSO answers without a call on most machines, and not on all"},
-		{"exit exit_group", false, "the end"},
+		{"brk mmap mmap2 munmap mremap mprotect madvise", neverTold, "memory: every allocator"},
+		{"read write close lseek _llseek fstat fstat64 newfstatat fstatat64", neverTold, "files that are open; fstat has a second name"},
+		{"futex futex_time64 sched_yield", neverTold, "threads that wait for each other"},
+		{"rt_sigaction rt_sigprocmask rt_sigreturn sigreturn restart_syscall", neverTold, "signals; the kernel itself makes the last three"},
+		{"clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday time getcpu", neverTold, "time: the vDSO answers without a call on most machines, and not on all"},
+		{"exit exit_group", neverTold, "the end"},
 
-		{"execve", true, "tincan and runc start the command with it, under the filter"},
-		{"access faccessat open openat pread64 arch_prctl set_thread_area set_tid_address set_robust_list rseq prlimit64 ugetrlimit getrandom",
-			true, "the dynamic loaders and the C libraries, before main"},
-		{"fcntl fstatfs getdents64", true, "runc and crun, which close descriptors under the filter"},
+		{"execve", alwaysTold, "tincan and runc start the command with it, under the filter"},
+		{"arch_prctl set_thread_area set_tid_address", alwaysTold, "the C libraries, once in each program"},
+		{"access faccessat open openat pread64 set_robust_list rseq prlimit64 ugetrlimit getrandom", forReports, "the dynamic loaders and the C libraries, before main"},
+		{"fcntl fstatfs getdents64", forReports, "runc and crun, which close descriptors under the filter"},
 	}
 }
 
@@ -79,8 +88,9 @@ func recordedDefault(spec string) (*policy, error) {
 	return all, nil
 }
 
-// newRecording makes the filter. told reports whether the recorder must be told of a call that could be assumed.
-func newRecording(told func(a *abi, nr uint32) bool, executable bool) (*recording, error) {
+// newRecording makes the filter. told reports whether the recorder must be told of a call that could be assumed; of mmap it
+// must be if that makes memory executable, and executable is true.
+func newRecording(told func(a *abi, nr uint32, when toldWhen) bool, executable bool) (*recording, error) {
 	var pass [2]uint64
 	for pass[0] == 0 || pass[1] == 0 {
 		var b [16]byte
@@ -97,7 +107,7 @@ func newRecording(told func(a *abi, nr uint32) bool, executable bool) (*recordin
 			for _, name := range strings.Fields(row.calls) {
 				nr, known := a.number(name)
 				switch {
-				case !known || row.told || told(a, nr):
+				case !known || told(a, nr, row.told):
 					continue
 				case executable && strings.HasPrefix(name, "mmap"):
 					rules.addNumber(nr, name, rule{when: []cond{anyBit(2, unix.PROT_EXEC)}, then: tell})

@@ -60,12 +60,13 @@ func sections() []section {
 		{"env", environmentGrows},
 		{"profile", profileGrows},
 		{"filter", filterCost},
+		{"record", recordCost},
 		{"boot", bootToCommand},
 	}
 }
 
 func sectionNames() (names []string) {
-	return []string{"starts", "scale", "limits", "true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "boot"}
+	return []string{"starts", "scale", "limits", "true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "record", "boot"}
 }
 
 // bench is what the sections share.
