@@ -59,6 +59,9 @@ func (c *config) setAdds(f *runFlags) error {
 		}
 		all = add(all, a)
 	}
+	if f.Here != "" {
+		all = c.openAbove(all)
+	}
 	c.adds = byDepth(all)
 	return nil
 }

@@ -149,6 +149,28 @@ func (c *config) hintIdmap(s *step, e syscall.Errno) string {
 		why, s.file, s.file, s.file, c.hostUID, c.hostGID, s.file, c.uid, s.maps[0].inside, c.uid)
 }
 
+// openAbove covers, on the host's own tree, the first directory above --here's that the command
+// could not enter: with an empty one, which hides nothing that it could see. here's is the first.
+func (c *config) openAbove(all []addedPath) []addedPath {
+	if !c.root.host || c.rootless.on {
+		return all // the caller is there, and so can be the command
+	}
+	dir := all[0].target
+	for i := 1; i < len(dir); i++ {
+		var st unix.Stat_t
+		if dir[i] != '/' || sysStat(dir[:i], &st) == 0 && st.Mode&unix.S_IXOTH != 0 {
+			continue
+		}
+		for j := range all {
+			if all[j].target == dir[:i] {
+				return all
+			}
+		}
+		return add(all, addedPath{mountPoint: mountPoint{target: text(dir[:i]), dir: true}, text: "--here: a directory above it that the command could not enter", tmpfs: true})
+	}
+	return all
+}
+
 // setIDCalls are those by which a file can be made set-id: with the mode in an argument and,
 // where the mode counts with some flags only, these. Where the mode lies in memory no filter sees
 // it.

@@ -78,6 +78,21 @@ func TestHere(t *testing.T) {
 	}
 }
 
+// TestHereBelowClosed: a directory above that the command may not enter is in nobody's way.
+func TestHereBelowClosed(t *testing.T) {
+	needRoot(t)
+	closed := workDir(t, "/srv", 0, 0)
+	noLeaks(t, closed)
+	for _, o := range [][2]int{{0, 0}, {4321, 4320}} {
+		dir := workDir(t, closed, o[0], o[1])
+		r := job{args: []string{"--here", "--", "sh", "-c", "./script; ls " + closed}, dir: dir}.run(t)
+		if want := "0\n" + dir + "\ngiven\ngiven\nmade\nscript\n" + filepath.Base(dir) + "\n"; r.out != want || r.err != "" {
+			t.Errorf("want %q\n%v", want, r)
+		}
+		os.RemoveAll(dir)
+	}
+}
+
 // TestHereIsAsked: with a root directory, another user, another working directory; and what
 // cannot be had.
 func TestHereIsAsked(t *testing.T) {
