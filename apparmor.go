@@ -1,4 +1,4 @@
-// Beside chapter 12: AppArmor, for hosts that have it.
+// Chapter 12, continued: AppArmor, for hosts that have it.
 //
 // apparmor(7), lsm_set_self_attr (Documentation/userspace-api/lsm.rst), proc_pid_attr(5).
 //

@@ -1,6 +1,6 @@
 package main
 
-// The compiler: from a policy to the kernel's classic BPF.
+// Chapter 13: the compiler, from a policy to the kernel's classic BPF.
 // man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and net/core/filter.c (bpf_check_classic).
 //
 // The policy becomes a graph of tests that ends in verdicts: first the architecture, then the number through a tree of

@@ -1,6 +1,6 @@
 package main
 
-// The tests of a call's arguments.
+// Chapter 13: the tests of a call's arguments.
 // man 2 seccomp ("BPF_LD | BPF_W | BPF_ABS"): a filter loads 32 bits at a time, so a 64-bit argument is two words, low first.
 //
 // The rules are walked from the first: its next open condition is tested, and both outcomes are walked further with what

@@ -1,6 +1,6 @@
 package main
 
-// Conditions taken apart into tests of 32-bit words, and what is known of the words after some tests: with that, a condition
+// Chapter 13: conditions taken apart into tests of 32-bit words, and what is known of the words after some tests: with that, a condition
 // holds, does not hold, or is still open. Used by compileargs.go, which decides what to test next.
 
 // A fact is what is known of a word at a place in the graph.

@@ -1,6 +1,6 @@
 package main
 
-// From ranges of a word's values to the cheapest tree of comparisons: the compiler's heart, used for system call numbers
+// Chapter 13: from ranges of a word's values to the cheapest tree of comparisons: the compiler's heart, used for system call numbers
 // and for arguments that are compared with several constants.
 //
 // Two kinds of test: `>=` halves the ranges, `==` picks a single value out of a range that goes on after it (an island).

@@ -1,6 +1,6 @@
 package main
 
-// How often ordinary programs make which call: the compiler puts frequent calls near the head of the filter.
+// Chapter 13: how often ordinary programs make which call: the compiler puts frequent calls near the head of the filter.
 // man 1 strace (-f -c).
 //
 // Counted with strace over bash scripts with pipes, python3 (threads, asyncio, a process pool, an HTTP server), node (workers,

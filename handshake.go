@@ -1,4 +1,4 @@
-// What the child reports, and what the launcher says.
+// Chapter 7: what the child reports, and what the launcher says.
 //
 // pipe(7), read(2).
 //

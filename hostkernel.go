@@ -1,4 +1,4 @@
-// Chapter 5: is this kernel new enough?
+// Chapter 6: is this kernel new enough?
 //
 // Differs from the tutorial: it read "5.10" as the decimal number 5.1.
 

@@ -1,4 +1,4 @@
-// Carrying the plan out.
+// Chapters 5 and 6: carrying the plan out.
 //
 // launch.run makes the steps of planorder.go's plan: the host's before the clone, the
 // clone, the handshake with the host's steps in its middle (handshake.go), and then the

@@ -1,4 +1,4 @@
-// The descriptors of a run: those that the child inherits, and when they are closed.
+// Chapter 7: the descriptors of a run: those that the child inherits, and when they are closed.
 //
 // socketpair(2), pipe(2), memfd_create(2), fcntl(2) F_DUPFD_CLOEXEC.
 //

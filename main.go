@@ -24,7 +24,7 @@
 //	hostfiles.go       files and paths of the host
 //	flagvalues.go      sizes
 //	nearest.go         words that were perhaps meant
-//	hostkernel.go      5: the kernel's version
+//	hostkernel.go      6: the kernel's version
 //
 // The plan:
 //

@@ -1,4 +1,4 @@
-// Chapters 10 and 16: the container's file system and the added paths.
+// Chapter 10: the container's file system.
 //
 // mount_namespaces(7), pivot_root(2), mount(2), mount_setattr(2), path_resolution(7).
 //

@@ -1,4 +1,4 @@
-// Mount points that are missing in a root directory: made before the clone, and removed
+// Chapters 10 and 16: mount points that are missing in a root directory: made before the clone, and removed
 // when no run uses them any more.
 //
 // openat2(2) RESOLVE_IN_ROOT, mkdirat(2), mknodat(2), unlinkat(2), flock(2), setfsuid(2).

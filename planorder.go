@@ -1,4 +1,4 @@
-// The order of everything: a container, from nothing to the command.
+// Chapters 5 and 6: the order of everything: a container, from nothing to the command.
 //
 // Each line of newPlan is a chapter's function; the plan is their
 // concatenation. It is one order for everybody: where the caller is not root, a user

@@ -1,6 +1,6 @@
 package main
 
-// What a filter is to decide, before any thought of how: the model that the tables of seccomp.go and the profiles of
+// Chapter 13: what a filter is to decide, before any thought of how: the model that the tables of seccomp.go and the profiles of
 // profile.go are read into, that compile.go compiles and that policyeval.go answers questions about.
 // man 2 seccomp ("The return value ... is one of the following").
 //

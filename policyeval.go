@@ -1,6 +1,6 @@
 package main
 
-// The policy's own answer for one call: the definition that a compiled filter is held against. It knows nothing of BPF, words
+// Chapter 13: the policy's own answer for one call: the definition that a compiled filter is held against. It knows nothing of BPF, words
 // or jumps, and is written for the reader: the tests run it beside the filter over millions of calls, and
 // `tincan seccomp eval` prints both answers should they ever differ.
 

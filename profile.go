@@ -1,6 +1,6 @@
 package main
 
-// Profiles: the JSON that Docker, podman and the OCI's runtime-spec use, read into a policy.
+// Chapter 13: profiles, the JSON that Docker, podman and the OCI's runtime-spec use, read into a policy.
 // The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add archMap, includes, excludes, and
 // podman's errno names. man 3 seccomp_rule_add for what the rules mean.
 //

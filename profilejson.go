@@ -1,6 +1,6 @@
 package main
 
-// JSON read strictly, for profiles: an unknown or repeated field, a number that does not fit, a string that is not one of
+// Chapter 13: JSON read strictly, for profiles: an unknown or repeated field, a number that does not fit, a string that is not one of
 // those it may be, is an error that names the place: `syscalls[12].args[0].op: "SCMP_CMP_EQUAL": not one of ...`.
 //
 // encoding/json into structs would do most of the work, but takes the last of two equal fields in silence, matches names

@@ -1,6 +1,6 @@
 package main
 
-// From a profile's entries to each ABI's rules: what profile.go has read, for the architectures that the profile names.
+// Chapter 13: from a profile's entries to each ABI's rules: what profile.go has read, for the architectures that the profile names.
 // man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
 //
 // What runc and libseccomp make of a profile is the measure here, including what is weak about it; the lint

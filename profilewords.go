@@ -1,6 +1,6 @@
 package main
 
-// The words of profiles: actions with their errno, comparisons, flags.
+// Chapter 13: the words of profiles: actions with their errno, comparisons, flags.
 // man 3 seccomp_rule_add, man 2 seccomp, man 3 errno.
 
 import (

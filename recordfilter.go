@@ -1,6 +1,6 @@
 package main
 
-// The filter of `tincan record`: it refuses nothing, and tells a listener of the calls.
+// Chapter 13: the filter of `tincan record`: it refuses nothing, and tells a listener of the calls.
 // man 2 seccomp, man 2 seccomp_unotify.
 //
 // Every filter of a process is asked, and the strictest answer counts. So the filter that --seccomp asks for stays in

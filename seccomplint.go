@@ -1,6 +1,6 @@
 package main
 
-// What a policy leaves open: the mistakes that filters are known for, looked for in the policy at hand by asking it.
+// Chapter 13: what a policy leaves open: the mistakes that filters are known for, looked for in the policy at hand by asking it.
 // man 2 seccomp (Caveats). CVE-2019-10063, CVE-2021-41133, CVE-2023-28100.
 //
 // A profile is loaded as it stands, with its faults, since whoever wrote it may have had reasons. `tincan seccomp show`

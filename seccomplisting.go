@@ -1,6 +1,6 @@
 package main
 
-// A filter as text: one line an instruction, jumps to labels, and a comment that says what a number means: the call's name,
+// Chapter 13: a filter as text: one line an instruction, jumps to labels, and a comment that says what a number means: the call's name,
 // the architecture, the errno. Works on any filter, not only ours: what the accumulator holds is followed along the jumps.
 
 import (

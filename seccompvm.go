@@ -1,6 +1,6 @@
 package main
 
-// An interpreter of the filters: what the kernel would answer, without asking it.
+// Chapter 13: an interpreter of the filters: what the kernel would answer, without asking it.
 // man 2 seccomp, and the kernel's seccomp_check_filter, which says what instructions a filter may have: the few that
 // compile.go emits, and those that other compilers do (libseccomp's filters run here in the tests).
 //

@@ -1,4 +1,4 @@
-// What a run has used, and which limits it hit: --stats and the lines at the end.
+// Chapter 14: what a run has used, and which limits it hit: --stats and the lines at the end.
 //
 // cgroup-v2.rst (memory.events, memory.peak, pids.events, pids.peak), getrusage(2).
 

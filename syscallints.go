@@ -1,6 +1,6 @@
 package main
 
-// Arguments that the kernel cuts to 32 bits before it looks at them, because their C type is int or unsigned int (or, of
+// Chapter 13: arguments that the kernel cuts to 32 bits before it looks at them, because their C type is int or unsigned int (or, of
 // mode_t and the flags of clone, because it keeps only the low bits). The register has 64 bits, and a filter sees all of
 // them: a comparison with the whole of it can be passed by with a bit that the kernel then throws away.
 // man 2 seccomp, "The args field"; the SYSCALL_DEFINE lines of the kernel's source; CVE-2019-10063 was an ioctl request.

@@ -1,6 +1,6 @@
 package main
 
-// Names and numbers of system calls, for every ABI that a filter may have to judge.
+// Chapter 13: names and numbers of system calls, for every ABI that a filter may have to judge.
 // man 2 syscall (the table of architectures), man 2 seccomp ("The arch field is not unique for all calling conventions").
 //
 // A kernel runs programs of more than one ABI: an amd64 kernel also i386's (int 0x80) and x32's, an arm64 one also arm's.

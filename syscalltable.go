@@ -2,6 +2,8 @@
 
 package main
 
+// Chapter 13: the names of the system calls, in the order of their numbers.
+
 // x86_64: 385 calls.
 const sysnumX8664 = "" +
 	"read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask " +
