@@ -60,7 +60,7 @@ func (checkCmd) print(w io.Writer) error {
 
 // checkRest adds what takes a /proc to look at.
 func checkRest(all []finding) []finding {
-	for _, look := range []func() []finding{checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkDev} {
+	for _, look := range []func() []finding{checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkDev, checkOverlay} {
 		all = append(all, look()...)
 	}
 	if slices.ContainsFunc(all, func(f finding) bool { return f.state == "missing" }) {
@@ -115,6 +115,14 @@ func checkDev() []finding {
 		return []finding{{"missing", "devices", err.Error(), ""}}
 	}
 	return []finding{{"ok", "devices", "/dev has null, zero, full, random, urandom and tty", ""}}
+}
+
+// checkOverlay looks for overlayfs, which a kernel may load when it is first mounted.
+func checkOverlay() []finding {
+	if b, _ := os.ReadFile("/proc/filesystems"); !strings.Contains(string(b), "\toverlay\n") {
+		return []finding{{"note", "overlayfs", "not loaded: --ephemeral needs it (modprobe overlay)", ""}}
+	}
+	return []finding{{"ok", "overlayfs", "the root can be written for one run with --ephemeral", ""}}
 }
 
 // checkTrial makes a container whose command does not exist: if that is all that
