@@ -82,7 +82,7 @@ func TestMaps(t *testing.T) {
 	}
 	for _, in := range []string{"0:0:0", "1:0:4294967295", "0:1:4294967295", "4294967295:0:1", "0:4294967295:1"} {
 		_, err := parseMap(in)
-		refuses(t, in, err, "the count must be 1 or more, and no id above 4294967294")
+		refuses(t, in, err, "the count must be at least 1, and no id may be greater than 4294967294")
 	}
 	maps := []idMap{{0, 10000, 10}, {100, 5, 1}}
 	for id, want := range map[int]int{0: 10000, 9: 10009, 100: 5, 10: -1, 99: -1, 101: -1, -1: -1} {

@@ -2,8 +2,8 @@
 //
 // user_namespaces(7) "User and group ID mappings: uid_map and gid_map".
 //
-// Differs from the tutorial: the map is not fixed, user and group may differ, and what
-// the map does not have is an error beforehand.
+// Differs from the tutorial: the map is not fixed; user and group may differ; an id that is not
+// in the map is an error before anything starts.
 
 package main
 
@@ -15,15 +15,15 @@ import (
 	"strings"
 )
 
-// idMap is one line of uid_map and gid_map: count ids from inside on are the ids from
-// outside on of the host.
+// idMap is one line of uid_map and gid_map. It maps count ids of the namespace, beginning with
+// inside, to the ids beginning with outside.
 type idMap struct{ inside, outside, count uint32 }
 
 func (m idMap) text() string {
 	return text(unsigned(uint64(m.inside)), " ", unsigned(uint64(m.outside)), " ", unsigned(uint64(m.count)))
 }
 
-// hostID is the host's id for one inside; mapped is false if the map has none.
+// hostID returns the host's id for an id inside. mapped is false if the maps do not contain it.
 func hostID(maps []idMap, id int) (host int, mapped bool) {
 	for _, m := range maps {
 		if id >= int(m.inside) && id-int(m.inside) < int(m.count) {
@@ -33,7 +33,7 @@ func hostID(maps []idMap, id int) (host int, mapped bool) {
 	return 0, false
 }
 
-// mapLines is the text of uid_map or gid_map.
+// mapLines returns the text of uid_map or gid_map.
 func mapLines(maps []idMap) string {
 	lines := ""
 	for _, m := range maps {
@@ -54,8 +54,8 @@ func mapsText(maps []idMap) string {
 	return strings.Join(out, ", ")
 }
 
-// defaultMaps are the tutorial's, 2000 ids that nobody has, and nobody's own: package managers
-// give files to 65534, which is called nobody and nogroup.
+// defaultMaps returns the tutorial's map of 2000 ids that no user of the host has, and one id
+// for nobody and nogroup (65534), because package managers give files to these.
 func defaultMaps() []idMap { return list(idMap{0, 10000, 2000}, idMap{65534, 12000, 1}) }
 
 // parseMap reads INSIDE:HOST:COUNT.
@@ -63,7 +63,7 @@ func parseMap(s string) (idMap, error) {
 	var n [3]uint64
 	if s == "auto" {
 		return idMap{}, fault(func() error {
-			return errors.New("--map=auto: goes with no other --map: it gives the container all its ids")
+			return errors.New("--map=auto: cannot be combined with another --map, because it chooses all ids of the container")
 		})
 	}
 	valid, rest, more := true, s, true
@@ -79,13 +79,13 @@ func parseMap(s string) (idMap, error) {
 	}
 	if !valid || more {
 		return idMap{}, fault(func() error {
-			return fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000, and not auto", s)
+			return fmt.Errorf("--map=%s: not INSIDE:HOST:COUNT, three whole numbers, for instance 0:10000:2000 (or auto)", s)
 		})
 	}
-	// The id 2^32-1 does not exist: it means "leave as it is" to setresuid(2).
+	// The id 2^32-1 does not exist: for setresuid(2) it means "do not change".
 	if n[2] == 0 || n[0]+n[2] > math.MaxUint32 || n[1]+n[2] > math.MaxUint32 {
 		return idMap{}, fault(func() error {
-			return fmt.Errorf("--map=%s: the count must be 1 or more, and no id above %d", s, uint32(math.MaxUint32-1))
+			return fmt.Errorf("--map=%s: the count must be at least 1, and no id may be greater than %d", s, uint32(math.MaxUint32-1))
 		})
 	}
 	return idMap{uint32(n[0]), uint32(n[1]), uint32(n[2])}, nil
@@ -154,9 +154,9 @@ func (c *config) setIDs(f *runFlags) error {
 	return nil
 }
 
-// checkOwners looks whether ids of the container are somebody's on this host: the command could
-// read and change what is theirs. The default range has no reason to be anybody's, and that is
-// an error; who gives a range is told.
+// checkOwners looks for ids of the container that belong to a user of this host: the command
+// could read and change that user's files. In the default range this is an error, because nobody
+// chose that range on purpose. For a range that the user gave it is a remark.
 func (c *config) checkOwners(standard bool) error {
 	who := c.owner()
 	switch {
@@ -164,17 +164,17 @@ func (c *config) checkOwners(standard bool) error {
 		return nil
 	case standard:
 		return fault(func() error {
-			return fmt.Errorf("the container's ids, %s of this host, are somebody's: %s, and the command could read and change what is theirs; choose others: --map=auto, or for instance --map=0:2000000:2000", hostRange(c.maps), who)
+			return fmt.Errorf("the container would use the ids %s of this host, and they contain ids of %s: the command could read and change those files; choose other ids: --map=auto, or for instance --map=0:2000000:2000", hostRange(c.maps), who)
 		})
 	}
-	c.remarks = add(c.remarks, text("--map: these ids are somebody's on this host: ", who, ", and the command can read and change what is theirs"))
+	c.remarks = add(c.remarks, text("--map: this range contains ids that are in use on this host:  ", who, "; the command can read and change their files"))
 	return nil
 }
 
-// owner returns whose ids of this host the container has, or "".
+// owner returns the owner of an id of this host that the container has too, or "".
 func (c *config) owner() (who string) {
 	for _, file := range [...]string{"/passwd", "/subuid"} {
-		content, _ := readFile(text(hostEtc, file)) // a host without it has no such accounts
+		content, _ := readFile(text(hostEtc, file)) // if the file is missing, there are no such accounts
 		for rest := content; rest != "" && who == ""; {
 			var line string
 			line, rest = nextLine(rest)
@@ -201,7 +201,7 @@ func (c *config) owner() (who string) {
 	return who
 }
 
-// hostRange is the host's ids of a map, for a person. Those of the default map are in one piece.
+// hostRange returns the host's ids of a map as text. The ids of the default map are consecutive.
 func hostRange(maps []idMap) string {
 	last := maps[len(maps)-1]
 	return fmt.Sprintf("%d to %d", maps[0].outside, uint64(last.outside)+uint64(last.count)-1)
@@ -211,18 +211,18 @@ func (c *config) notMapped(flag string, id int, maps []idMap) error {
 	return fault(func() error {
 		t := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", flag, id, mapsText(maps))
 		if c.rootless.lacks != nil {
-			t += "\nfor more ids: " + c.rootless.lacks.String()
+			t += "\nto get more ids: " + c.rootless.lacks.String()
 		}
 		return errors.New(t)
 	})
 }
 
-// sound makes sure that the kernel takes the map: each id once, at most 340 lines
-// (user_namespaces(7)), and fewer bytes than a page.
+// sound returns an error if the kernel would refuse the map. Each id may occur once, a map has
+// at most 340 lines (user_namespaces(7)), and its text must be shorter than a page.
 func sound(maps []idMap) error {
 	const most, page = 340, 4096
 	if len(maps) > most {
-		return fault(func() error { return fmt.Errorf("%d lines, and a map of ids has %d at most", len(maps), most) })
+		return fault(func() error { return fmt.Errorf("%d lines, but a map of ids can have at most %d", len(maps), most) })
 	}
 	if len(maps) > page/40 { // a line is at most 33 bytes long
 		if err := fault(func() error { return tooLong(maps) }); err != nil {
@@ -233,7 +233,7 @@ func sound(maps []idMap) error {
 		for _, q := range maps[:i] {
 			if overlap(m.outside, m.count, q.outside, q.count) {
 				return fault(func() error {
-					return fmt.Errorf("some of the ids %s come twice, %s again, and a map takes each once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+					return fmt.Errorf("some of the ids %s occur again in %s, but a map can contain each id only once", grantsText([]idMap{q}), grantsText([]idMap{m}))
 				})
 			}
 		}
@@ -241,16 +241,17 @@ func sound(maps []idMap) error {
 	return nil
 }
 
-// tooLong returns an error if the map's text is longer than the kernel takes.
+// tooLong returns an error if the text of the map is longer than the kernel accepts.
 func tooLong(maps []idMap) error {
 	if n := len(mapLines(maps)); n >= os.Getpagesize() {
-		return fmt.Errorf("%d lines with %d bytes, and the kernel takes a map of fewer than %d bytes", len(maps), n, os.Getpagesize())
+		return fmt.Errorf("%d lines with %d bytes, but the kernel accepts only maps of fewer than %d bytes", len(maps), n, os.Getpagesize())
 	}
 	return nil
 }
 
-// mounterID is an id inside as it is called where the mounts are made: by the host's root
-// in the host's user namespace, or in the outer one, which has the same numbers.
+// mounterID translates an id inside into the number that it has where the mounts are made. For
+// root that is the host's user namespace. Otherwise it is the outer user namespace, whose
+// numbers are those inside.
 func (c *config) mounterID(maps []idMap, id int) (mounter int, mapped bool) {
 	host, mapped := hostID(maps, id)
 	if c.rootless.on {
@@ -259,8 +260,8 @@ func (c *config) mounterID(maps []idMap, id int) (mounter int, mapped bool) {
 	return host, mapped
 }
 
-// withOwn adds the own id where the maps do not have it: the mounts are made by it, and the
-// inner user namespace does not have it either.
+// withOwn adds the user's own id if the maps do not contain it. The mounts are made with that
+// id; the inner user namespace does not contain it either.
 func withOwn(maps []idMap, own int) []idMap {
 	free := uint32(0)
 	for _, m := range maps {
@@ -269,7 +270,7 @@ func withOwn(maps []idMap, own int) []idMap {
 		}
 		free = max(free, m.inside+m.count)
 	}
-	if free == math.MaxUint32 { // the last id is taken: there is a gap
+	if free == math.MaxUint32 { // the last id is taken, so look for a gap
 		inside := turned(maps)
 		for i := -1; i < len(maps); i++ {
 			next := uint32(0)
@@ -284,8 +285,8 @@ func withOwn(maps []idMap, own int) []idMap {
 	return add(addAll(nil, maps), idMap{free, uint32(own), 1})
 }
 
-// identity maps every id of the outer namespace to itself, but for the added one. It has
-// the lines that the outer map has: the kernel takes none that spans two of them.
+// identity maps every id of the outer namespace to itself, except the one that withOwn added. It
+// has the same lines as the outer map, because the kernel refuses a line that spans two of them.
 func identity(maps []idMap) []idMap {
 	var out []idMap
 	for _, m := range maps {
@@ -294,7 +295,7 @@ func identity(maps []idMap) []idMap {
 	return out
 }
 
-// covers reports whether the ids from first on are granted, in one piece or in several.
+// covers reports whether all count ids from first on are granted, in one range or in several.
 func covers(granted []idMap, first, count uint32) bool {
 	for count > 0 {
 		found := false

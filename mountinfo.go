@@ -2,11 +2,11 @@
 //
 // proc_pid_mountinfo(5).
 //
-// This is the one reader of mountinfo: for the hierarchies of control groups, for the names
-// that a home has on this machine, for the look at the container's mounts before its
-// command runs, and for hints.
+// All reading of mountinfo happens here. It is used to find the cgroup hierarchies, to find
+// other names of a home directory, to check the container's mounts before its command runs, and
+// for hints.
 //
-// Differs from the tutorial: it looks at none.
+// Differs from the tutorial: the tutorial does not read mountinfo.
 
 package main
 
@@ -14,14 +14,14 @@ package main
 type mountLine struct {
 	id, parent  string
 	device      string // MAJOR:MINOR
-	root, point string // within the file system, and in this tree
+	root, point string // root is a path in the file system, point a path in this tree
 	options     string // of the mount
 	fstype      string
 	source      string
 	super       string // options of the file system
 }
 
-// readMounts reads the mounts of the tree that a process sees, for next.
+// readMounts reads the mounts that a process sees. The function next splits the text into lines.
 func readMounts(process string) (string, error) {
 	file := text("/proc/", process, "/mountinfo")
 	content, e := readFile(file)
@@ -31,8 +31,8 @@ func readMounts(process string) (string, error) {
 	return content, nil
 }
 
-// next reads a line of a mountinfo's text, and takes it away there. It returns false at the
-// end. A line of another form is left out.
+// next reads one line of mountinfo from content and removes it there. It returns false at the
+// end. Lines in another format are skipped.
 func (m *mountLine) next(content *string) bool {
 	for s := *content; s != ""; {
 		var w string
@@ -40,7 +40,7 @@ func (m *mountLine) next(content *string) bool {
 		for _, field := range [...]*string{&m.id, &m.parent, &m.device, &m.root, &m.point, &m.options} {
 			*field, s = mountWord(s, &escaped)
 		}
-		// Optional fields end with a lone dash.
+		// The optional fields end with a single dash.
 		for w, s = mountWord(s, &escaped); w != "" && w != "-"; {
 			w, s = mountWord(s, &escaped)
 		}
@@ -59,9 +59,9 @@ func (m *mountLine) next(content *string) bool {
 	return false
 }
 
-// mountWord returns the next word of a line, and what is behind it: at the end of the line
-// that is the line break, and the word is "". One look at each byte does for everything: a
-// machine has hundreds of mounts.
+// mountWord returns the next word of a line and the text after it. At the end of the line that
+// text begins with the line break, and the word is "". Each byte is looked at only once, since a
+// machine may have hundreds of mounts.
 func mountWord(s string, escaped *bool) (word, rest string) {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -77,13 +77,13 @@ func mountWord(s string, escaped *bool) (word, rest string) {
 	return s, ""
 }
 
-// ownMounts are the mounts of the launcher's own tree.
+// ownMounts returns the mounts that the launcher sees.
 func ownMounts() ([]mountLine, error) {
 	content, err := readMounts("self")
 	return mountLines(content), err
 }
 
-// mountLines are all lines of a mountinfo's text.
+// mountLines returns all lines of mountinfo.
 func mountLines(content string) (out []mountLine) {
 	for m := one[mountLine](); m.next(&content); {
 		out = add(out, *m)
@@ -91,7 +91,7 @@ func mountLines(content string) (out []mountLine) {
 	return out
 }
 
-// unescapeMount undoes mountinfo's octal escapes of blanks and the backslash.
+// unescapeMount replaces mountinfo's octal escapes of blanks and the backslash.
 func unescapeMount(s string) string {
 	at := indexByte(s, '\\')
 	if at < 0 {

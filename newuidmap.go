@@ -1,16 +1,17 @@
-// Chapter 11 without root: what other processes than the launcher must do.
+// Chapter 11 without root: processes that do what the launcher cannot do itself.
 //
 // newuidmap(1), setns(2), ioctl_nsfs(2), user_namespaces(7).
 //
-// newuidmap and newgidmap write the maps of the outer user namespace. They are programs of
-// the host, and run side by side, each in a copy of the launcher that makes a few calls in
-// the same loop as the container's process, of which the last is execve.
+// The maps of the outer user namespace are written by newuidmap and newgidmap, which are
+// programs of the host. They run at the same time. Each is started in a copy of the launcher,
+// which makes a few calls in the same loop as the container's process; the last of these is
+// execve.
 //
-// The maps of the inner one may be written only by a process in the outer, and "a
-// multithreaded process may not change user namespace with setns()". A copy of the launcher
-// has one thread: it enters the outer namespace, writes the maps and ends.
+// The maps of the inner user namespace may be written only by a process in the outer one, and "a
+// multithreaded process may not change user namespace with setns()". A copy of the launcher has
+// one thread: it enters the outer namespace, writes the maps and ends.
 //
-// Differs from the tutorial: it is for root only.
+// Differs from the tutorial: the tutorial's program works for root only.
 
 package main
 
@@ -30,11 +31,11 @@ import (
 type copied struct {
 	steps      []*step
 	pid, pidfd int
-	reports    int // the reading end of its pipe
+	reports    int // the reading end of its report pipe
 }
 
-// startCopy starts one, in new namespaces if there are kinds. A copy that is to become a program ends with execve, any other
-// with exit_group.
+// startCopy starts a copy of the launcher, in the new namespaces that kinds lists. The last step
+// is execve if the copy becomes a program, and exit_group otherwise.
 func (l *launch) startCopy(kinds uintptr, steps []*step, mask *uint64) (*copied, error) {
 	pipe, e := sysPipe(0)
 	if e != 0 {
@@ -49,7 +50,7 @@ func (l *launch) startCopy(kinds uintptr, steps []*step, mask *uint64) (*copied,
 	return keep(copied{steps, pid, pidfd, pipe[0]}), nil
 }
 
-// end waits for the copy's end. A step of it that failed is an error.
+// end waits until the copy has ended. A step of it that failed is returned as an error.
 func (p *copied) end() (status unix.WaitStatus, err error) {
 	r, told, err := readReport(p.reports)
 	sysClose(p.reports)
@@ -66,22 +67,23 @@ func (p *copied) end() (status unix.WaitStatus, err error) {
 	return status, nil
 }
 
-// helper is newuidmap or newgidmap while it runs.
+// helper is a running newuidmap or newgidmap.
 type helper struct {
 	*copied
 	argv []string
-	says int   // a file in memory: its standard input, output and error
-	of   *step // the plan's
+	says int   // a file in memory, which is its standard input, output and error
+	of   *step // the step of the plan that starts it
 }
 
-// startHelper starts it. Its words go to a file in memory: a pipe may fill up, and another
-// process may hold it open, as it may the container's own standard input and output.
+// startHelper starts a helper. Its output goes to a file in memory: a pipe may fill up, and a
+// process that the helper leaves behind could keep a pipe open, or the container's own standard
+// output.
 func (l *launch) startHelper(s *step) error {
 	low, e := sysMemfd("helper")
 	if e != 0 {
 		return failedCall("memfd_create", "helper", "MFD_CLOEXEC", e)
 	}
-	says, e := sysFcntl(low, unix.F_DUPFD_CLOEXEC, 3) // the caller may have closed 0, 1 or 2
+	says, e := sysFcntl(low, unix.F_DUPFD_CLOEXEC, 3) // the caller may have closed descriptors 0, 1 or 2
 	sysClose(low)
 	if e != 0 {
 		return failedCall("fcntl", "", "F_DUPFD_CLOEXEC", e)
@@ -103,14 +105,14 @@ func (l *launch) startHelper(s *step) error {
 	return nil
 }
 
-// endHelpers waits for those that were started, which run side by side.
+// endHelpers waits for the helpers that were started. They run at the same time.
 func (l *launch) endHelpers() error {
 	var errs []error
 	helpers := l.helpers
 	l.helpers = nil
 	failed := ""
 	for i, h := range helpers {
-		if err := l.awaitHelper(h); err != nil { // nobody waits for the others either
+		if err := l.awaitHelper(h); err != nil { // the others are stopped too
 			l.dropHelpers(helpers[i:])
 			return err
 		}
@@ -135,7 +137,7 @@ func (l *launch) endHelpers() error {
 	return nil
 }
 
-// dropHelpers ends helpers that nobody waits for any longer.
+// dropHelpers stops helpers whose result is no longer needed.
 func (l *launch) dropHelpers(helpers []*helper) {
 	for _, h := range helpers {
 		sysPidfdSend(h.pidfd, unix.SIGKILL)
@@ -145,24 +147,24 @@ func (l *launch) dropHelpers(helpers []*helper) {
 	l.helpers = nil
 }
 
-// failure is the error for a helper that has failed: what it says is part of it.
+// failure returns the error for a helper that has failed. It contains the helper's own output.
 func (h *helper) failure(status unix.WaitStatus) error {
 	var words [4096]byte
 	n, _ := unix.Pread(h.says, words[:], 0)
 	return fmt.Errorf("%s: %s: %s", vectorText(h.argv), statusText(status), strings.TrimSpace(string(words[:max(n, 0)])))
 }
 
-// leastHelperTime is for newuidmap on a busy machine, in nanoseconds: --timeout is the
-// command's time, and a short one is not used up by what comes before it.
+// leastHelperTime is how long newuidmap may always take on a busy machine, in nanoseconds.
+// --timeout is the command's time; if it is short, the preparations must not use it up.
 const leastHelperTime = 10e9
 
-// helpersUntil is when that time is over. A run that gives up before Go's runtime is made
-// again with it, and does not wait a second time.
+// helpersUntil is when the time for the helpers is over. A run that gives up before Go's runtime
+// has started is made again with the runtime, and must not wait twice.
 var helpersUntil int64
 
-// awaitHelper waits until the helper has ended, and gives up after the longer of --timeout
-// and leastHelperTime, or when a signal asks tincan to end: newuidmap asks name services,
-// and some answer late or never. What other signals come meanwhile is for the command.
+// awaitHelper waits until the helper has ended. It gives up after the longer of --timeout and
+// leastHelperTime, or when a signal asks tincan to end: newuidmap asks name services, some of
+// which answer late or never. Other signals that arrive meanwhile are kept for the command.
 func (l *launch) awaitHelper(h *helper) error {
 	watched := [2]unix.PollFd{{Fd: int32(h.pidfd), Events: unix.POLLIN}, {Fd: int32(l.signals.fd), Events: unix.POLLIN}}
 	if helpersUntil == 0 {
@@ -181,18 +183,18 @@ func (l *launch) awaitHelper(h *helper) error {
 		case e != 0:
 			return failedCall("poll", "", "", e)
 		case n == 0 && sysClock() >= until:
-			return h.givenUp(statusTimedOut, text("--timeout=", l.f.Timeout, " is over"))
+			return h.givenUp(statusTimedOut, text("--timeout=", l.f.Timeout, " expired"))
 		case watched[1].Revents != 0:
 			if s := l.endingSignal(); s != 0 {
-				return fault(func() error { return h.givenUp(128+int(s), signalName(s)+" came") })
+				return fault(func() error { return h.givenUp(128+int(s), signalName(s)+" arrived") })
 			}
 		}
 	}
 	return nil
 }
 
-// endingSignal reads the signals that have come. It returns one that asks tincan to end;
-// the others are put back for the command.
+// endingSignal reads the signals that have arrived. It returns one that asks tincan to end, or
+// 0; the others are kept for the command.
 func (l *launch) endingSignal() syscall.Signal {
 	var others []syscall.Signal
 	ending := syscall.Signal(0)
@@ -208,19 +210,19 @@ func (l *launch) endingSignal() syscall.Signal {
 		l.signals.later(s)
 	}
 	if early && ending != 0 {
-		l.signals.later(ending) // for the run with the runtime, which says it
+		l.signals.later(ending) // the run is made again with the runtime, which prints the message
 	}
 	return ending
 }
 
-// givenUp is the error for a helper that nobody waits for any longer.
+// givenUp returns the error for a helper that tincan no longer waits for.
 func (h *helper) givenUp(status int, why string) error {
 	return fault(func() error {
-		return &exitError{status, fmt.Errorf("%s, and %s had not ended: nothing was run", why, vectorText(h.argv))}
+		return &exitError{status, fmt.Errorf("%s while %s was still running; nothing was run", why, vectorText(h.argv))}
 	})
 }
 
-// checkMap makes sure that a helper has written what it was asked for.
+// checkMap returns an error if a helper has not written the map that it was asked for.
 func (l *launch) checkMap(file string, want []idMap) error {
 	file = text("/proc/", decimal(l.pid), "/", file)
 	written, e := readFile(file)
@@ -229,7 +231,7 @@ func (l *launch) checkMap(file string, want []idMap) error {
 	}
 	have := readMaps(written)
 	same := len(have) == len(want)
-	for _, m := range want { // in any order: the kernel sorts a map of more than five lines
+	for _, m := range want { // the order may differ: the kernel sorts a map of more than five lines
 		found := false
 		for _, h := range have {
 			found = found || h == m
@@ -240,29 +242,29 @@ func (l *launch) checkMap(file string, want []idMap) error {
 		return nil
 	}
 	return fault(func() error {
-		return fmt.Errorf("%s has %q, and not %q: the program that was to write it has written something else, or nothing", file, strings.Join(strings.Fields(written), " "), mapsText(want))
+		return fmt.Errorf("%s contains %q instead of %q: newuidmap or newgidmap has written something else, or nothing", file, strings.Join(strings.Fields(written), " "), mapsText(want))
 	})
 }
 
-// hintHelper explains why newuidmap might be refused.
+// hintHelper explains why newuidmap might have failed.
 func hintHelper(program string) string {
 	var st unix.Stat_t
 	b, _ := os.ReadFile("/proc/self/status")
 	n, _ := unix.Getxattr(program, "security.capability", nil)
-	without := "to do without the ranges of /etc/subuid: --map=0:$(id -u):1"
+	without := "to run without the ranges of /etc/subuid: --map=0:$(id -u):1"
 	user, _ := passwdEntry(unix.Getuid())
 	switch {
 	case strings.Contains(string(b), "\nNoNewPrivs:\t1\n"):
-		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), where no set-id bit works; " + without
+		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), so set-user-ID programs do not work;  " + without
 	case unix.Stat(program, &st) == nil && st.Mode&unix.S_ISUID == 0 && n <= 0:
 		return program + " has neither a set-user-ID bit nor file capabilities here, and needs one of them: reinstall the package uidmap; " + without
 	case user.gid != "" && user.gid != strconv.Itoa(unix.Getgid()):
-		return fmt.Sprintf("tincan runs with group %d, as under newgrp(1) or sg(1), and newuidmap wants the group that /etc/passwd has for the user, %s; %s", unix.Getgid(), user.gid, without)
+		return fmt.Sprintf("tincan runs with group %d, as under newgrp(1) or sg(1), but newuidmap requires the group that /etc/passwd gives this user, %s; %s", unix.Getgid(), user.gid, without)
 	}
 	return without
 }
 
-// openOuter opens the user namespace above the child's.
+// openOuter opens the user namespace above the child's, the outer one.
 func (l *launch) openOuter() (int, error) {
 	file := text("/proc/", decimal(l.pid), "/ns/user")
 	inner, e := sysOpen(file, unix.O_RDONLY, 0)
@@ -277,7 +279,7 @@ func (l *launch) openOuter() (int, error) {
 	return outer, nil
 }
 
-// writeInnerMaps writes both maps from within the outer user namespace.
+// writeInnerMaps writes both maps from a process in the outer user namespace.
 func (l *launch) writeInnerMaps() error {
 	outer, err := l.openOuter()
 	if err != nil {

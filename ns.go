@@ -3,18 +3,17 @@
 // namespaces(7), clone(2), user_namespaces(7), uts_namespaces(7), socketpair(2),
 // session-keyring(7), keyctl(2).
 //
-// The container's first process is cloned into new mount, PID, IPC, network, UTS
-// and cgroup namespaces by real root, so the host owns them; only then does it
-// drop into a user namespace of its own. Root inside therefore has power over its
-// own ids and nothing else: the mounts, the network and the hostname it lives in
-// belong to a user namespace above its own. Without root that is a user namespace
-// made for the purpose, with the clone: rootless.go.
+// Real root clones the container's first process into new mount, PID, IPC, network, UTS and
+// cgroup namespaces, so these belong to the host. Only then does the process move into a user
+// namespace of its own. Root inside therefore has power over the container's own ids and nothing
+// else: the mounts, the network and the hostname belong to a user namespace above. Without root,
+// the namespace above is one that the clone makes for this purpose: rootless.go.
 //
-// Differs from the tutorial: a failing unshare(CLONE_NEWUSER) ends the run (there
-// it was ignored and the command ran as the host's root); the group is joined
-// before the cgroup namespace is made, so that /proc/self/cgroup says "/"; the
-// caller's session keyring is left; the loopback interface is brought up; each side
-// closes the other's end of the socket pair, and end-of-file stops the child.
+// Differs from the tutorial: a failing unshare(CLONE_NEWUSER) ends the run (the tutorial ignored
+// it, and the command ran as the host's root); the group is joined before the cgroup namespace
+// is made, so that /proc/self/cgroup shows "/"; the container leaves the caller's session
+// keyring; the loopback interface is brought up; each side closes the other's end of the socket
+// pair, and end of file stops the child.
 
 package main
 
@@ -26,8 +25,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// namespaces are the flags of the clone (step 8). userns is for a caller who is not root:
-// the new user namespace owns the others (rootless.go). groupVersion is that of the
+// namespaces returns the flags of the clone (step 8). userns adds a user namespace that owns the
+// others; it is for callers who are not root (rootless.go). groupVersion is the version of the
 // resource group, or 0.
 func namespaces(userns bool, net string, groupVersion int) uintptr {
 	f := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
@@ -38,46 +37,46 @@ func namespaces(userns bool, net string, groupVersion int) uintptr {
 		f |= unix.CLONE_NEWNET
 	}
 	if groupVersion != 1 {
-		// On cgroup v2 the clone puts the child into its group, and the namespace
-		// made by the same call is rooted there. On v1 the child joins the groups
-		// itself and then unshares: see join in cgroupv1.go.
+		// On cgroup v2 the clone puts the child into its group, and the namespace made by the same
+		// call has this group as its root. On v1 the child joins the groups itself and then calls
+		// unshare: see join in cgroupv1.go.
 		f |= unix.CLONE_NEWCGROUP
 	}
 	return f
 }
 
-// cloneStep is the host's: the clone of step 8.
+// cloneStep returns the launcher's step that clones (step 8).
 func cloneStep(c *config) []*step {
 	f := namespaces(c.rootless.on, c.net, c.group.version()) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
 	if c.group.version() == 2 {
 		f |= unix.CLONE_INTO_CGROUP
 	}
 	steps := list(hostStep(clones, "clone3", flags(f, showClone), shown("88", showText)).
-		because("the container's first process, in its new namespaces: from here on it makes the calls"))
+		because("the container's first process, in its new namespaces: it makes the calls that follow"))
 	if !c.init {
 		steps = add(steps, hostStep(watches, "clone", shown("child_stack=NULL, flags=0", showText), no).
-			because("a monitor, which ends the container if the launcher is killed: without an init the command can clear its death signal"))
+			because("a monitor that ends the container if the launcher is killed: without an init, the command could clear its parent-death signal"))
 	}
 	return steps
 }
 
-// The tutorial's words (step 9), for a name that a person can say and remember; "pinguin" is its
-// spelling.
+// The tutorial's words (step 9), for a name that a person can say and remember. "pinguin" is the
+// tutorial's spelling.
 var (
 	adjectives = [16]string{"blue", "red", "green", "yellow", "big", "small", "tall", "thin",
 		"round", "square", "triangular", "weird", "noisy", "silent", "soft", "irregular"}
 	nouns = [8]string{"cat", "world", "coffee", "girl", "man", "book", "pinguin", "moon"}
 )
 
-// randomHostname is adjective-noun-number: 16 * 8 * 256 of them.
+// randomHostname returns one of 16 * 8 * 256 names of the form adjective-noun-number.
 func randomHostname() string {
 	var b [2]byte
 	sysRandom(b[:])
 	return text(adjectives[b[0]%16], "-", nouns[b[0]>>4%8], "-", decimal(int(b[1])))
 }
 
-// setHostname reads --hostname. The name is a directory of cgroupfs as well, and is passed
-// to sethostname(2), which takes 64 bytes.
+// setHostname reads --hostname. The name becomes the name of a cgroup directory too, and an
+// argument of sethostname(2), which accepts at most 64 bytes.
 func (c *config) setHostname(f *runFlags) error {
 	name := f.Hostname
 	c.hostname = name
@@ -87,61 +86,61 @@ func (c *config) setHostname(f *runFlags) error {
 		c.hostname = randomHostname()
 		return nil
 	case len(name) > 64:
-		why = text(decimal(len(name)), " bytes, and 64 is the most (sethostname(2))")
+		why = text(decimal(len(name)), " bytes long; at most 64 are allowed (sethostname(2))")
 	case name == "." || name == "..":
-		why = "also names the resource group, a directory"
+		why = "not allowed, because the resource group's directory gets this name too"
 	case contains(name, "/") || contains(name, "\x00") || contains(name, "\n") || contains(name, "\t") || contains(name, " "):
-		why = "slashes and blanks do not belong in a hostname, which also names the resource group, a directory"
+		why = "a hostname must not contain slashes or blanks; the resource group's directory gets this name too"
 	case hasPrefix(name, "cgroup.") || hasPrefix(name, "."):
-		why = "also names the resource group, a directory, and the kernel keeps such names for itself"
+		why = "not allowed, because the resource group's directory gets this name too and the kernel reserves such names"
 	default:
 		return nil
 	}
 	return fault(func() error { return fmt.Errorf("--hostname=%s: %s", name, why) })
 }
 
-// beginning is what must come before everything else: the child dies with the launcher,
-// and waits for nobody who is gone.
+// beginning returns the steps that come before all others: the child must end when the launcher
+// ends, and must not wait for a launcher that has already ended.
 func beginning(d *fds) []*step {
 	return list(
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 			because("if the launcher dies, so does the container"),
 		closeFD(fd(d.parent, "PARENT")).
-			because("the launcher's end of the socket pair: with it open here, the launcher's death would not read as end-of-file"),
-		umask(0).because("the modes of what is made below are the modes it gets"),
+			because("this is the launcher's end of the socket pair: while it is open here, the launcher's death would not be seen as end of file"),
+		umask(0).because("files made below get exactly the mode that is given"),
 	)
 }
 
-// hostname is step 9.
+// hostname returns step 9.
 func hostname(name string) []*step {
 	return list(sethostname(name).because("its own UTS namespace: the host keeps its name"))
 }
 
-// sessionKeyring leaves the caller's session keyring. No namespace covers it: it "is
-// inherited across clone(2)" and "preserved across execve(2)" (session-keyring(7)), and
-// who has it can read the keys in it, whatever the user id. The default filter refuses
-// keyctl; this is for --seccomp=none, and for profiles that allow it. ENOSYS is a kernel
-// without keys, or a filter around tincan that the command will be under as well. It comes
-// before the change of ids, so that the keyring counts as the caller's: root may have a
-// million keys, anybody else 200 (keyrings(7), "maxkeys").
+// sessionKeyring leaves the caller's session keyring. No namespace isolates it: it "is inherited
+// across clone(2)" and "preserved across execve(2)" (session-keyring(7)), and a process that has
+// it can read the keys in it, whatever its user id. The default filter refuses keyctl, so this
+// matters for --seccomp=none and for profiles that allow keyctl. ENOSYS means a kernel without
+// keys, or a filter around tincan that applies to the command as well. The step comes before the
+// change of ids, so that the keyring counts as the caller's: root may have a million keys, any
+// other user 200 (keyrings(7), "maxkeys").
 func sessionKeyring() []*step {
 	return list(call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null(), no, no, no, no).or(unix.ENOSYS).
-		because("a session keyring of its own: the caller's, with the keys in it, would be inherited").hinted(hintKeyring))
+		because("a session keyring of its own; otherwise the container would inherit the caller's, with all its keys").hinted(hintKeyring))
 }
 
 func hintKeyring(e syscall.Errno) string {
 	switch e {
 	case unix.EDQUOT:
-		return "every container takes a keyring, and this user has as many keys as /proc/sys/kernel/keys/maxkeys and maxbytes allow: see /proc/key-users"
+		return "every container needs a keyring, and this user already has as many keys as /proc/sys/kernel/keys/maxkeys and maxbytes allow: see /proc/key-users"
 	case unix.EPERM, unix.EACCES:
-		return "a filter around tincan refuses it, and must allow keyctl (docker run --security-opt seccomp=FILE); without it the container would have the caller's keys"
+		return "a seccomp filter around tincan refuses this call; it must allow keyctl (docker run --security-opt seccomp=FILE), or the container would have the caller's keys"
 	}
 	return ""
 }
 
-// loopback brings the interface lo up. A new network namespace holds it, but down,
-// and programs that talk to themselves over 127.0.0.1 expect it. The ioctl needs a
-// socket of the new namespace, which only the child can open: hence the kept result.
+// loopback brings the interface lo up. A new network namespace has it, but it is down, and
+// programs that talk to themselves over 127.0.0.1 need it. The ioctl needs a socket of the new
+// namespace, which only the child can open, so the step before keeps one.
 func loopback(net string) []*step {
 	if net != "none" {
 		return nil
@@ -151,7 +150,7 @@ func loopback(net string) []*step {
 	req.flags = unix.IFF_UP | unix.IFF_RUNNING
 	return list(
 		call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"), name(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, "SOCK_DGRAM|SOCK_CLOEXEC"), name(unix.IPPROTO_IP, "IPPROTO_IP"), no, no, no).keeping().
-			because("any socket of the new network namespace: interfaces are set up through one"),
+			because("interfaces are set up through a socket of their network namespace; any socket will do"),
 		call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"), mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`), no, no, no).
 			because("127.0.0.1 works, and nothing else is reachable").hinted(hintLoopback),
 		closeFD(kept()),
@@ -160,7 +159,7 @@ func loopback(net string) []*step {
 
 func hintLoopback(e syscall.Errno) string {
 	if e == unix.EPERM {
-		return "CAP_NET_ADMIN has been taken away, as in another container: docker run --cap-add=NET_ADMIN, or do without a network of its own: --net=host"
+		return "tincan lacks CAP_NET_ADMIN, as is usual in another container: docker run --cap-add=NET_ADMIN, or use the host's network: --net=host"
 	}
 	return ""
 }
@@ -172,16 +171,16 @@ type ifreq struct {
 	_     [22]byte
 }
 
-// userns is step 11: a user namespace of its own, the handshake in which the launcher
+// userns is step 11: the container's user namespace, the handshake during which the launcher
 // writes the maps, and the ids.
 func userns(c *config, d *fds) []*step {
 	var steps []*step
 	if !c.rootless.on && c.hostUID != c.rootless.who.uid {
 		steps = list(
-			seteuid(c.hostUID).because("whoever makes a user namespace pays for what is counted in it, such as inotify instances: the container's user, and not the host's root"),
-			capset(1<<unix.CAP_SYS_ADMIN).because("the change of ids took it away, and some hosts let nobody make a user namespace without it"))
+			seteuid(c.hostUID).because("the kernel charges what is counted in a user namespace, such as inotify instances, to the user who made it: this should be the container's user, not the host's root"),
+			capset(1<<unix.CAP_SYS_ADMIN).because("the change of ids cleared it, and on some hosts a user namespace cannot be made without it"))
 	}
-	steps = add(steps, unshare(unix.CLONE_NEWUSER).because("from here on, root is root of this namespace only").hinted(hintUserns))
+	steps = add(steps, unshare(unix.CLONE_NEWUSER).because("from here on, root has power in this namespace only").hinted(hintUserns))
 	var byHost []*step
 	if c.rootless.on {
 		var byChild []*step
@@ -189,29 +188,29 @@ func userns(c *config, d *fds) []*step {
 		steps = addAll(steps, byChild)
 	} else {
 		byHost = list(
-			mapStep("uid_map", mapLines(c.maps), "the maps can only be written from the namespace above"),
-			mapStep("gid_map", mapLines(c.gidMaps), "the same for groups"))
+			mapStep("uid_map", mapLines(c.maps), "only a process of the namespace above can write the maps"),
+			mapStep("gid_map", mapLines(c.gidMaps), "the same for group ids"))
 	}
 	socket := fd(d.child, "SOCKET")
-	steps = add(steps, writeBytes(socket, "\x01").as(tellsLauncher).because("tells the launcher that the mounts and the namespace are there"))
+	steps = add(steps, writeBytes(socket, "\x01").as(tellsLauncher).because("tells the launcher that the mounts and the namespace have been made"))
 	steps = addAll(steps, byHost)
 	steps = add(steps, goStep())
-	steps = add(steps, readByte(socket).because("waits for the launcher; end-of-file, its death, is a failure"))
+	steps = add(steps, readByte(socket).because("waits for the launcher; end of file means that it has died, and is a failure"))
 	if c.rootless.on && !c.rootless.who.maps && c.rootless.helpers[0] == "" {
-		return steps // the kernel lets nobody leave a group who has a single id (user_namespaces(7), "setgroups")
+		return steps // with a single id, the kernel refuses setgroups(2) (user_namespaces(7), "setgroups")
 	}
-	return add(steps, setgroups().because("the caller's supplementary groups are not the container's"))
+	return add(steps, setgroups().because("the container must not have the caller's supplementary groups"))
 }
 
-// ids come after the bounding set, whose drop needs a capability that a change of ids may
-// take.
+// ids returns the steps that set the ids. They come after the bounding set, because dropping
+// from it needs a capability that a change of ids may clear.
 func ids(c *config, d *fds) []*step {
-	steps := list(setresgid(c.gid).because("the group inside"))
+	steps := list(setresgid(c.gid).because("the command's group id"))
 	if root, mapped := hostID(c.maps, 0); mapped && root == c.rootless.who.uid && c.uid != 0 {
 		steps = add(steps, prctl(unix.PR_SET_KEEPCAPS, "PR_SET_KEEPCAPS", num(1)).
-			because("whoever started tincan is root inside too, and would lose by the change what step 12 chooses from; execve clears it"))
+			because("the caller is root inside too, and the change of user id would clear the capabilities that step 12 chooses from; execve clears this flag"))
 	}
-	steps = add(steps, setresuid(c.uid).because("the user inside"))
+	steps = add(steps, setresuid(c.uid).because("the command's user id"))
 	steps = add(steps, prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
 		because("again: a change of ids clears it (prctl(2))"))
 	steps = add(steps, writeBytes(fd(d.child, "SOCKET"), "\x01").
@@ -220,15 +219,16 @@ func ids(c *config, d *fds) []*step {
 		because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"))
 }
 
-// mapStep is the host's write of a map of ids.
+// mapStep returns the launcher's step that writes a map of ids.
 func mapStep(file, lines, why string) *step {
 	return hostWrite(inProc, file, text("/proc/PID/", file), lines).because(why).hinted(hintMap)
 }
 
-// hintMap: user 0 of a namespace has its files, and a map of it asks for more than others.
+// hintMap explains EPERM. A map that contains user 0 of the namespace above needs CAP_SETFCAP,
+// because that user's files could get capabilities.
 func hintMap(e syscall.Errno) string {
 	if e == unix.EPERM && sysGeteuid() == 0 && !ownCaps().has(unix.CAP_SETFCAP) {
-		return "user 0 can be mapped with CAP_SETFCAP only (user_namespaces(7)), which has been taken away: docker run --cap-add=SETFCAP, or run tincan as another user"
+		return "mapping user 0 needs CAP_SETFCAP (user_namespaces(7)), which tincan lacks here: docker run --cap-add=SETFCAP, or run tincan as another user"
 	}
 	return ""
 }
@@ -241,14 +241,14 @@ func hintUserns(e syscall.Errno) string {
 		}
 		return "user namespaces are forbidden here; " + otherReasons
 	case unix.ENOSPC:
-		return "no more user namespaces, or too deep in others: see /proc/sys/user/max_user_namespaces"
+		return "there are too many user namespaces, or this one would be nested too deeply: see /proc/sys/user/max_user_namespaces"
 	}
 	return ""
 }
 
-// goStep is the host's answer that the child waits for.
+// goStep returns the launcher's answer that the child waits for.
 func goStep() *step {
 	s := hostStep(answersChild, "write", shown("PARENT", showText), shown("\x01", showQuoted))
 	s.set(2, num(1))
-	return s.because("go on")
+	return s.because("lets the child go on")
 }

@@ -1,13 +1,13 @@
-// Chapter 11, without root: which ids of the host a user may have.
+// Chapter 11, without root: which ids of the host a user may use.
 //
 // subuid(5), subgid(5), newuidmap(1), user_namespaces(7) "Defining user and group ID mappings".
 //
-// Anybody may map one id, their own. More takes the administrator's word, which is
-// a line USER:FIRST:COUNT in /etc/subuid and in /etc/subgid, and newuidmap and
-// newgidmap, which have a set-id bit, read these lines and write the map: nothing of
-// ours has or needs such a bit.
+// Every user may map one id: their own. More ids need a grant by the administrator, which is a
+// line USER:FIRST:COUNT in /etc/subuid and one in /etc/subgid. The programs newuidmap and
+// newgidmap read these lines and write the map. They have a set-user-ID bit or file
+// capabilities; tincan itself neither has nor needs such privileges.
 //
-// Differs from the tutorial: it is for root only.
+// Differs from the tutorial: the tutorial's program works for root only.
 
 package main
 
@@ -19,26 +19,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostEtc is another directory in tests.
+// hostEtc is the host's /etc. Tests use another directory.
 var hostEtc = "/etc"
 
-// caller is who started tincan.
+// caller is the user who started tincan.
 type caller struct {
 	uid, gid int
-	root     bool    // with root's power over namespaces and mounts
-	maps     bool    // may write any map of ids by itself
+	root     bool    // has root's power over namespaces and mounts
+	maps     bool    // may write any map of ids without help
 	devices  bool    // may make device nodes
 	around   *userNS // the user namespace around tincan; nil if it is the machine's own
 }
 
-// userNS are the maps of a user namespace that tincan was started in.
+// userNS holds the maps of the user namespace in which tincan was started.
 type userNS struct{ uids, gids []idMap }
 
 // asCaller replaces the caller in tests.
 var asCaller *caller
 
-// whoIs returns the caller. Root in a user namespace that lacks the ids of the default map,
-// such as `unshare -r`, is root in name only.
+// whoIs returns the caller. Root in a user namespace that lacks the ids of the default map, as
+// under `unshare -r`, is treated as an ordinary user.
 func whoIs() caller {
 	if asCaller != nil {
 		return *asCaller
@@ -55,7 +55,7 @@ func whoIs() caller {
 // firstUserns is the inode of the machine's own user namespace (PROC_USER_INIT_INO).
 const firstUserns = 0xeffffffd
 
-// aroundTincan returns the user namespace that tincan itself is in, if it is not the
+// aroundTincan returns the user namespace that tincan was started in, or nil if it is the
 // machine's own.
 func aroundTincan() *userNS {
 	var st unix.Stat_t
@@ -65,13 +65,13 @@ func aroundTincan() *userNS {
 	return keep(userNS{mapsIn("/proc/self/uid_map"), mapsIn("/proc/self/gid_map")})
 }
 
-// mapsIn reads uid_map or gid_map of one's own user namespace.
+// mapsIn reads uid_map or gid_map of tincan's own user namespace.
 func mapsIn(file string) []idMap {
 	content, _ := readFile(file)
 	return readMaps(content)
 }
 
-// readMaps reads the text of uid_map or gid_map.
+// readMaps parses the text of uid_map or gid_map.
 func readMaps(content string) []idMap {
 	var out []idMap
 	for rest := content; rest != ""; {
@@ -90,7 +90,7 @@ func readMaps(content string) []idMap {
 	return out
 }
 
-// have reports whether the ids on the outer side of these maps exist in the user namespace.
+// have reports whether the user namespace contains all host ids of these maps.
 func (o *userNS) have(uids, gids []idMap) bool {
 	return o == nil || areThere(o.uids, uids) && areThere(o.gids, gids)
 }
@@ -105,7 +105,7 @@ func areThere(here, maps []idMap) bool {
 	return true
 }
 
-// turned swaps a map's sides.
+// turned returns the map in the other direction.
 func turned(maps []idMap) []idMap {
 	var out []idMap
 	for _, m := range maps {
@@ -114,39 +114,39 @@ func turned(maps []idMap) []idMap {
 	return out
 }
 
-// grants are the ranges of ids that a user may have beside their own.
+// grants are the ranges of ids that a user may use besides their own.
 type grants struct {
-	uids, gids []idMap // inside is not set yet
+	uids, gids []idMap // their field inside is not set yet
 	helpers    [2]string
-	lacks      *lack // what is missing for ranges, or nil
+	lacks      *lack // what is missing for using ranges, or nil
 }
 
-// lack is what is missing for more ids than one's own.
+// lack says what is missing for using more ids than the user's own. One field is set.
 type lack struct {
-	file    string // that grants none
-	program string // that is not there
-	around  bool   // the ids are not in the user namespace that tincan is in
+	file    string // this file does not grant any ids
+	program string // this program is not installed
+	around  bool   // the user namespace around tincan does not contain the ids
 	uid     int
 }
 
-// String says it, and how to get it. Most runs never ask.
+// String explains what is missing and how to get it. Most runs never call it.
 func (l *lack) String() string {
 	switch {
 	case l.program != "":
-		return l.program + " is not installed, or not in PATH, and only it may write a map of more than one's own id: apt install uidmap (on Debian; elsewhere shadow-utils)"
+		return l.program + " is not installed, or not in PATH; only this program may write a map of more than the user's own id: apt install uidmap (on Debian; other systems call the package shadow-utils)"
 	case l.around:
-		return "the user namespace around tincan has no ids for it, as in another container or under unshare(1) or bwrap(1): start tincan outside of it, or map them there (unshare --map-auto)"
+		return "the user namespace around tincan does not contain these ids (tincan runs in another container, or under unshare(1) or bwrap(1)): start tincan outside of it, or map the ids there (unshare --map-auto)"
 	}
 	user, _ := passwdEntry(l.uid)
 	who := user.name
 	if who == "" {
 		who = fmt.Sprint(l.uid)
 	}
-	return fmt.Sprintf("%s grants user %s no ids: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", l.file, who, who)
+	return fmt.Sprintf("%s does not grant any ids to user %s: as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", l.file, who, who)
 }
 
-// grantsOf reads what the administrator has granted. A line of this user's that cannot be
-// read is an error: a typing mistake shall not quietly give another map.
+// grantsOf reads what the administrator has granted to the user. A line for this user that
+// cannot be read is an error, so that a typing mistake does not silently change the map.
 func grantsOf(w *caller) (grants, error) {
 	var g grants
 	var err error
@@ -156,7 +156,7 @@ func grantsOf(w *caller) (grants, error) {
 	}
 	switch {
 	case err != nil:
-		return g, fault(func() error { return fmt.Errorf("%w; to do without: --map=0:%d:1", err, w.uid) })
+		return g, fault(func() error { return fmt.Errorf("%w; to run without these ids: --map=0:%d:1", err, w.uid) })
 	case len(g.gids) == 0:
 		g.lacks = keep(lack{file: subgid, uid: w.uid})
 	case len(g.uids) == 0:
@@ -178,7 +178,7 @@ func grantsOf(w *caller) (grants, error) {
 	return g, nil
 }
 
-// readGrants reads the lines of a user: NAME:FIRST:COUNT, or its number for NAME.
+// readGrants reads the lines NAME:FIRST:COUNT of a user, who can be named by number too.
 func readGrants(file string, uid int) ([]idMap, error) {
 	content, e := readFile(file)
 	if e == unix.ENOENT || e == 0 && content == "" {
@@ -203,7 +203,7 @@ func readGrants(file string, uid int) ([]idMap, error) {
 		}
 		first, count, two := cut(value, ":")
 		f, valid := number(first)
-		c, valid2 := number(count) // no blanks, and no end of line of DOS: newuidmap takes none
+		c, valid2 := number(count) // newuidmap accepts neither blanks nor the line ends of DOS
 		if !two || !valid || !valid2 || f > math.MaxUint32 || c > math.MaxUint32 || f+c > math.MaxUint32 {
 			return nil, fault(func() error {
 				return fmt.Errorf("%s, line %d: %q is not USER:FIRST:COUNT, for instance %s:100000:65536", file, n, line, who)
@@ -216,8 +216,8 @@ func readGrants(file string, uid int) ([]idMap, error) {
 	return out, nil
 }
 
-// passwdLine is a user's line of /etc/passwd: passwd(5). All is "" for a user who has none, as
-// in a container.
+// passwdLine is a user's line of /etc/passwd: passwd(5). All fields are "" if the user has no
+// line, as is usual in a container.
 type passwdLine struct{ name, gid, home string }
 
 func passwdEntry(uid int) (passwdLine, error) {
@@ -249,8 +249,8 @@ func passwdEntry(uid int) (passwdLine, error) {
 	return passwdLine{}, nil
 }
 
-// findProgram looks for a program of the host in PATH, or, without one, where it usually
-// is.
+// findProgram looks for a program of the host in PATH. If PATH is not set, it looks in the usual
+// directories.
 func findProgram(name string) string {
 	search, _ := getenv("PATH")
 	if search == "" {
@@ -270,7 +270,7 @@ func findProgram(name string) string {
 	return ""
 }
 
-// wholeRange maps the own id to 0 and what was granted to 1 and up, as podman does.
+// wholeRange maps the user's own id to 0 and the granted ids to 1 and up, as podman does.
 func wholeRange(own int, granted []idMap) []idMap {
 	maps := list(idMap{0, uint32(own), 1})
 	next := uint32(1)
@@ -281,7 +281,7 @@ func wholeRange(own int, granted []idMap) []idMap {
 	return maps
 }
 
-// grantsText lists ranges for a person.
+// grantsText returns ranges as text for a message.
 func grantsText(granted []idMap) string {
 	if len(granted) == 0 {
 		return "no others"

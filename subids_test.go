@@ -74,10 +74,10 @@ func TestMapsOfUsers(t *testing.T) {
 			uids: "4294967294 100000 1\n0 100001 2\n", gids: "4294967294 100000 1\n0 100001 2\n", outer: "4294967294 100000 1\n0 100001 2\n2 1000 1\n"},
 		{name: "a file of DOS", subuid: "joe:100000:65536\r\n", wrong: `/subuid, line 1: "joe:100000:65536\r" is not`},
 		{name: "a blank at the end", subuid: "joe:100000:65536 \n", wrong: `/subuid, line 1: "joe:100000:65536 " is not`},
-		{name: "twice", subuid: "joe:100000:10\njoe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 100000 to 100009 come twice, 100000 to 100009 again, and a map takes each once; to do without: --map=0:1000:1"},
-		{name: "twice in part, for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n1000:100009:10\n", programs: helpers, wrong: "/subgid with the own id: some of the ids 100000 to 100009 come twice, 100009 to 100018 again"},
-		{name: "the own id granted", subuid: "joe:500:1000\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 1000 to 1000 come twice, 500 to 1499 again"},
-		{name: "too many lines", subuid: manyLines(340), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 341 lines, and a map of ids has 340 at most"},
+		{name: "twice", subuid: "joe:100000:10\njoe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 100000 to 100009 occur again in 100000 to 100009, but a map can contain each id only once; to run without these ids: --map=0:1000:1"},
+		{name: "twice in part, for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n1000:100009:10\n", programs: helpers, wrong: "/subgid with the own id: some of the ids 100000 to 100009 occur again in 100009 to 100018"},
+		{name: "the own id granted", subuid: "joe:500:1000\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 1000 to 1000 occur again in 500 to 1499"},
+		{name: "too many lines", subuid: manyLines(340), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 341 lines, but a map of ids can have at most 340"},
 		{name: "too many bytes", subuid: manyLines(339), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 340 lines with "},
 		{name: "beyond the ranges", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{UID: 11}, wrong: "--uid=11: not in the container's map, which has 0 to 0, 1 to 10"},
 	} {
@@ -139,8 +139,8 @@ func TestMapsInsideOthers(t *testing.T) {
 		{"one id, nothing granted", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, "", runFlags{}, "0 1000 1\n", "user namespace around tincan"},
 		{"not the groups", &userNS{full, []idMap{{100, 100, 1}}}, granted, runFlags{}, "0 1000 1\n", "user namespace around tincan"},
 		{"not the last", &userNS{[]idMap{{0, 100000, 100009}}, full}, granted, runFlags{}, "0 1000 1\n", "user namespace around tincan"},
-		{"asked for", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{Map: []string{"0:100000:1"}}, "", "--map: the user namespace around tincan has no ids for it, as in another container or under unshare(1) or bwrap(1): start tincan outside of it"},
-		{"nobody", &userNS{[]idMap{{0, 0, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{}, "", "user 1000 is nobody in the user namespace around tincan"},
+		{"asked for", &userNS{[]idMap{{1000, 1000, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{Map: []string{"0:100000:1"}}, "", "--map: the user namespace around tincan does not contain these ids (tincan runs in another container, or under unshare(1) or bwrap(1)): start tincan outside of it"},
+		{"nobody", &userNS{[]idMap{{0, 0, 1}}, []idMap{{100, 100, 1}}}, granted, runFlags{}, "", "user 1000 is not mapped in the user namespace around tincan"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			etcWith(t, map[string]string{"passwd": passwd, "subuid": c.grant, "subgid": c.grant}, "newuidmap", "newgidmap")

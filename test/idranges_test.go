@@ -138,6 +138,6 @@ func TestMapAutoKilled(t *testing.T) {
 }
 
 func TestMapAutoRefused(t *testing.T) {
-	refused(t, tincan(t, "--map=auto", "--map=0:10000:10", "--", "true"), "--map=auto", "no other --map")
+	refused(t, tincan(t, "--map=auto", "--map=0:10000:10", "--", "true"), "--map=auto", "another --map")
 	refused(t, tincan(t, "--map=automatic", "--", "true"), "--map=automatic", "0:10000:2000", "auto")
 }

@@ -43,5 +43,5 @@ func TestCallersKeys(t *testing.T) {
 func TestCallersKeysNotLeft(t *testing.T) {
 	notForRanges(t, "under a filter newuidmap's set-id bit does not work")
 	r := job{before: []string{probeBin, "deny", "keyctl", "--"}, args: []string{"-m", tree(t), "--", "echo", "ran"}}.run(t)
-	refused(t, r, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = EPERM", "a filter around tincan refuses it")
+	refused(t, r, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = EPERM", "a seccomp filter around tincan refuses this call")
 }

@@ -23,7 +23,7 @@ func TestUserNested(t *testing.T) {
 		{"unshare -c", ""},
 		{"unshare -Urmpf --mount-proc", ""},
 		{"unshare -Ur --map-auto", ""},
-		{"unshare -U", "user 65534 is nobody in the user namespace around tincan"},
+		{"unshare -U", "user 65534 is not mapped in the user namespace around tincan"},
 		{"unshare -Urmpf", "/proc is that of another PID namespace"},
 	} {
 		v := u
@@ -37,7 +37,7 @@ func TestUserNested(t *testing.T) {
 	}
 	v := u
 	v.before = append(slices.Clone(u.before), "unshare", "-c")
-	refused(t, v.run(t, "--map=0:700000:10", "--", "echo", "ran"), "--map: the user namespace around tincan has no ids for it")
+	refused(t, v.run(t, "--map=0:700000:10", "--", "echo", "ran"), "--map: the user namespace around tincan does not contain these ids")
 }
 
 // Root in another container: without CAP_SYS_ADMIN, or in a user namespace of one id.
