@@ -190,10 +190,11 @@ func seenGroups(g *group) []*step {
 	for _, file := range g.others {
 		dir := text(place, "/", before(baseName(file), "."))
 		target := text(dir, "/", baseName(file))
-		steps = addAll(add(add(steps, mkdir(dir, 0o755)), mkfile(target)), bind(file, target, unix.MOUNT_ATTR_RDONLY|plainFlags, nil,
-			"a Java machine takes no limit for one if a hierarchy is missing; this is the caller's group, and a file shows no other"))
+		steps = add(add(steps, mkdir(dir, 0o755)), mkfile(target))
+		steps = add(steps, mount(hostPath(file), target, "", unix.MS_BIND, "").
+			because("a Java machine takes no limit for one if a hierarchy is missing; this is the caller's group, and a file shows no other"))
 	}
-	return add(steps, mountSetattr(place, 0, unix.MOUNT_ATTR_RDONLY))
+	return add(steps, mountSetattr(place, unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|plainFlags))
 }
 
 // otherFiles are one of each hierarchy that the container has no group in, and that programs look for.

@@ -49,8 +49,22 @@ func TestHole16WritableCgroup(t *testing.T) {
 			t.Errorf("%q: %v", flags, r)
 		}
 	}
-	if m := ok(t, "-m", dir, "--", "cat", "/proc/self/mountinfo"); strings.Contains(m, " - cgroup ") {
-		t.Errorf("a version 1 hierarchy inside:\n%s", m)
+	// Groups of version 1 are to be seen from the container's own down, and not to be changed.
+	for m := range strings.Lines(ok(t, "-m", dir, "--", "cat", "/proc/self/mountinfo")) {
+		f := strings.Fields(m)
+		if !strings.Contains(m, " - cgroup ") {
+			continue
+		}
+		if !strings.HasPrefix(f[5], "ro,nosuid,nodev,noexec") || f[3] != "/" && !strings.HasSuffix(f[4], f[3]) {
+			t.Errorf("a hierarchy of version 1: %s", m)
+		}
+	}
+	const change = `for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/*/notify_on_release /sys/fs/cgroup/*/tasks /sys/fs/cgroup/*/*; do
+		test -e "$f" && (echo 1 >"$f") 2>/dev/null && echo "written: $f"; mkdir "$f.d" 2>/dev/null && echo "made: $f"; done; ls /sys/fs/cgroup/*/release_agent 2>/dev/null; echo tried`
+	for _, flags := range [][]string{nil, {"--cap-add=ALL", "--seccomp=none"}} {
+		if got := ok(t, append(append([]string{"-m", dir}, flags...), "--", "sh", "-c", change)...); got != "tried" {
+			t.Errorf("%q: %s", flags, got)
+		}
 	}
 }
 
