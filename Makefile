@@ -2,7 +2,10 @@
 # make test    runs the tests
 # make help    lists the rest
 
-VERSION     := 0.1.0$(shell git log -1 --format=-%h 2>/dev/null)
+# RELEASE and DATE are also in the man page; make docs after a change.
+RELEASE     := 0.1.0
+DATE        := 2026-11-26
+VERSION     := $(RELEASE)$(shell git log -1 --abbrev=12 --format=-%h 2>/dev/null)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARCHES      := amd64 arm64 riscv64
 
@@ -18,7 +21,7 @@ GCFLAGS := all=-l
 # Static, on every machine, and whether there is a C compiler or not.
 export CGO_ENABLED = 0
 
-.PHONY: build run test test-vm check lint quick race fuzz bench cover clean help
+.PHONY: build run test test-vm check lint quick race fuzz bench docs cover clean help
 .DEFAULT_GOAL := build
 
 build: ## the static, stripped binary: ./tincan
@@ -81,6 +84,9 @@ fuzz: ## half a minute for each fuzz target (FUZZTIMES=60 for ten minutes)
 # which are those that tincan is held to; BENCHFLAGS=-help lists the other tables and the flags.
 bench: build ## what a container costs, beside bwrap, unshare, runc and more; draws docs/bench.svg (root; BENCH=starts)
 	$(GO) run ./test/bench -tincan ./tincan -svg docs/bench.svg -sections='$(BENCH)' $(BENCHFLAGS)
+
+docs: ## docs/tincan.1 and completions/, after a change of the flags
+	$(GO) test -count=1 -run '^TestDocs$$' -update .
 
 cover: ## how much of the source the tests of this directory reach
 	$(GO) test -count=1 -coverprofile=cover.out . && $(GO) tool cover -func=cover.out | tail -1

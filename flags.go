@@ -21,7 +21,7 @@ import (
 type runFlags struct {
 	Mount     *string  `short:"m" placeholder:"DIR" group:"root" help:"Root directory of the container. Without it: the host's own tree, read-only, with private empty /tmp, /var/tmp, /run, /home, /root, /var/log, /var/spool and /var/cache."`
 	Add       []string `short:"a" sep:"none" placeholder:"HOST:CONTAINER[:ro][:idmap]" group:"root" help:"Bind a file or directory of the host into the container (repeatable; \\: is a colon in a name). With :idmap its owner is the command's user inside, and what the command makes there is the owner's."`
-	Here      hereFlag `group:"root" help:"The current directory at its own path, and the command starts in it. It can be written, also by root's container (as with :idmap); --here=ro: only read."`
+	Here      hereFlag `placeholder:"[ro]" group:"root" help:"The current directory at its own path, and the command starts in it. It can be written, also by root's container (as with :idmap); --here=ro: only read."`
 	Ro        bool     `group:"root" help:"Make the root directory read-only, with everything mounted in it."`
 	Ephemeral bool     `group:"root" help:"Let the root directory be written, or the host's own tree; what was changed is gone at the end (overlayfs, in memory that --memory counts)."`
 	Tmpfs     []string `sep:"none" placeholder:"DIR[:SIZE]" group:"root" help:"A private empty writable directory (repeatable)."`

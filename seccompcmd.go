@@ -22,7 +22,7 @@ type seccompCmd struct {
 
 // profileFor are the flags that all three share.
 type profileFor struct {
-	Caps       []string `help:"Capabilities held in the container, for a profile's includes and excludes: names, or ALL." placeholder:"CAP,..."`
+	Caps       []string `help:"Capabilities held in the container, for a profile's includes and excludes: names, or ALL." placeholder:"CAP"`
 	Arch       string   `help:"Architecture: x86_64, x86, x32, arm64, arm, riscv64. The machine's own if not given." placeholder:"ARCH"`
 	StrictInts bool     `name:"seccomp-strict-ints" help:"Compare arguments that are ints in the kernel on 32 bits, as the kernel does."`
 }

@@ -1,0 +1,238 @@
+// The completions, in the shells that they are for.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// completions are beginnings of command lines, and words that a shell must and must not offer.
+var completions = []struct{ line, want, not string }{
+	{"tincan r", "run record", "plan"},
+	{"tincan he", "help", "plan"},
+	{"tincan --ne", "--net", "--no-init"},
+	{"tincan --no-", "--no-init --no-cgroup", "--no-container"},
+	{"tincan --net ", "none host", "--mount"},
+	{"tincan --net=", "none host", "--mount"},
+	{"tincan --net=h", "host", "none"},
+	{"tincan plan --net=h", "host", "none"},
+	{"tincan run --expl", "", "--explain"},
+	{"tincan plan --expl", "--explain", ""},
+	{"tincan record --me", "--memory --merge", ""},
+	{"tincan --seccomp=tuto", "tutorial", "default"},
+	{"tincan --cap-add SYS_NI", "SYS_NICE", "SYS_ADMIN"},
+	{"tincan --cap-add=SYS_NI", "SYS_NICE", "SYS_ADMIN"},
+	{"tincan --rlimit nof", "nofile=", "nproc"},
+	{"tincan --memory=m", "max", ""},
+	{"tincan -m ou", "outer", "outfile"},
+	{"tincan --mount=ou", "outer", "outfile"},
+	{"tincan --config=out", "outer outfile", ""},
+	{"tincan -a out", "outer outfile", ""},
+	{"tincan seccomp ", "show compile eval", "run"},
+	{"tincan seccomp show tuto", "tutorial", ""},
+	{"tincan seccomp show --arch=ri", "riscv64", "x86_64"},
+	{"tincan seccomp eval --caps SYS_NI", "SYS_NICE", ""},
+	{"tincan init --poweroff=on", "on-success", "never"},
+	{"tincan help pl", "plan", "run"},
+	{"tincan -m outer --net none cht", "chtincan", ""},
+	{"tincan -- cht", "chtincan", ""},
+	{"tincan run --ro cht", "chtincan", ""},
+	{"tincan --net=none -- chtincan --net", "", "--net="},
+	{"tincan --net=none -- chtincan out", "outer outfile", ""},
+	{"tincan check --vers", "--version", ""},
+}
+
+// completionDir is a directory with files to offer, and a program chtincan in bin.
+func completionDir(t *testing.T) (dir string, env []string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, d := range []string{"outer", "bin", "home"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for f, mode := range map[string]os.FileMode{"outfile": 0o644, "bin/chtincan": 0o755, "bin/tincan": 0o755} {
+		if err := os.WriteFile(filepath.Join(dir, f), []byte("#!/bin/sh\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "HOME=" + dir + "/home", "TERM=xterm", "LC_ALL=C.UTF-8"}
+}
+
+// offered compares what a shell offers for a line with what it should offer.
+func offered(t *testing.T, line, want, not, got string) {
+	t.Helper()
+	for _, w := range strings.Fields(want) {
+		if !strings.Contains(got, w) {
+			t.Errorf("%q: %q is not offered:\n%q", line, w, got)
+		}
+	}
+	for _, w := range strings.Fields(not) {
+		if strings.Contains(got, w) {
+			t.Errorf("%q: %q is offered:\n%q", line, w, got)
+		}
+	}
+}
+
+// shell is the name of a shell's program, or the end of the test.
+func shell(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, "%s(1) is not here", name)
+	}
+	return path
+}
+
+func TestCompletionsFish(t *testing.T) {
+	fish := shell(t, "fish")
+	file, err := filepath.Abs("completions/tincan.fish")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, env := completionDir(t)
+	for _, c := range completions {
+		if c.line == "tincan --no-" { // fish has flags with = as well
+			c.not = ""
+		}
+		cmd := exec.Command(fish, "--no-config", "-c", fmt.Sprintf("source %s; complete -C '%s' | string replace -r '\\t.*' ''", file, c.line))
+		cmd.Dir, cmd.Env = dir, env
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		out, _ := cmd.Output() // the status is string's
+		if errs.Len() > 0 {
+			t.Errorf("%q: %s", c.line, &errs)
+		}
+		offered(t, c.line, c.want, c.not, string(out))
+	}
+}
+
+// TestCompletionsBash presses the tab key, without bash-completion and with it.
+func TestCompletionsBash(t *testing.T) {
+	bash := shell(t, "bash")
+	for _, helper := range []string{"", "/usr/share/bash-completion/bash_completion"} {
+		t.Run(filepath.Base(helper), func(t *testing.T) {
+			source := ""
+			if _, err := os.Stat(helper); err != nil && helper != "" {
+				missing(t, "%s is not here", helper)
+			} else if helper != "" {
+				source = "source " + helper + "; "
+			}
+			tabs(t, source+"source FILE; bind 'set show-all-if-ambiguous on'; bind 'set completion-query-items 0'; bind 'set page-completions off'; bind 'set enable-bracketed-paste off'",
+				"completions/tincan.bash", bash, "--norc", "--noprofile", "-i")
+		})
+	}
+}
+
+func TestCompletionsZsh(t *testing.T) {
+	tabs(t, "fpath=(DIR $fpath); autoload -Uz compinit; compinit -D -u; LISTMAX=10000; unsetopt promptsp", "completions/_tincan", shell(t, "zsh"), "-f", "-i")
+}
+
+// tabs compares what a shell on a terminal shows when the tab key is pressed.
+func tabs(t *testing.T, setup, file string, line ...string) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, env := completionDir(t)
+	s := startShell(t, dir, env, line...)
+	s.send("PS1='> '; " + strings.NewReplacer("FILE", file, "DIR", filepath.Dir(file)).Replace(setup) + "; echo re''ady\r")
+	s.until("ready")
+	for i, c := range completions {
+		done := fmt.Sprint("done-", i)
+		s.send(c.line + "\t\x15" + strings.Replace("echo done-", "ne", "n''e", 1) + fmt.Sprint(i) + "\r")
+		got := s.until(done + "\r\n")
+		if i := strings.Index(got, c.line); i < 0 {
+			t.Errorf("%q is not shown:\n%q", c.line, got)
+		} else { // from the word at the cursor
+			offered(t, c.line, c.want, c.not, got[i+strings.LastIndex(c.line, " ")+1:])
+		}
+	}
+}
+
+// terminalShell is a shell on a terminal of its own.
+type terminalShell struct {
+	t      *testing.T
+	master *os.File
+	mu     sync.Mutex
+	shown  bytes.Buffer
+}
+
+func startShell(t *testing.T, dir string, env []string, line ...string) *terminalShell {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		missing(t, "/dev/ptmx: %v", err)
+	}
+	s := &terminalShell{t: t, master: os.NewFile(uintptr(fd), "ptmx")}
+	t.Cleanup(func() { s.master.Close() })
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 2000, Col: 300})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	c := exec.Command(line[0], line[1:]...)
+	c.Dir, c.Env, c.Stdin, c.Stdout, c.Stderr = dir, env, slave, slave, slave
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	go func() {
+		part := make([]byte, 1<<16)
+		for {
+			n, err := s.master.Read(part)
+			s.mu.Lock()
+			s.shown.Write(part[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s *terminalShell) send(keys string) {
+	if _, err := s.master.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// until returns what has been shown up to and with the text, and forgets it.
+func (s *terminalShell) until(text string) string {
+	s.t.Helper()
+	for range 600 {
+		s.mu.Lock()
+		i := bytes.Index(s.shown.Bytes(), []byte(text))
+		if i >= 0 {
+			out := string(s.shown.Next(i + len(text)))
+			s.mu.Unlock()
+			return out
+		}
+		s.mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+	}
+	s.t.Fatalf("%q does not appear in 12 seconds:\n%q", text, s.shown.String())
+	return ""
+}
