@@ -5,7 +5,8 @@
 # RELEASE and DATE are also in the man page; make docs after a change.
 RELEASE     := 0.1.0
 DATE        := 2026-11-26
-VERSION     := $(RELEASE)$(shell git log -1 --abbrev=12 --format=-%h 2>/dev/null)
+# Without a tag v$(RELEASE) the commit is part of the version.
+VERSION     := $(RELEASE)$(shell git tag --points-at HEAD 2>/dev/null | grep -qx 'v$(RELEASE)' || git log -1 --abbrev=12 --format=-%h 2>/dev/null)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARCHES      := amd64 arm64 riscv64
 
@@ -17,15 +18,69 @@ GOFILES  = $(shell git ls-files '*.go' 2>/dev/null || find . -name '*.go')
 # everything works, and starts slower.
 LDFLAGS := -s -w -funcalign=1 -E main.entry -X main.version=$(VERSION)
 GCFLAGS := all=-l
+BUILD    = $(GO) build -trimpath -buildvcs=false -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
+
+# Where make install puts things; DESTDIR stands in front of all of it.
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+INSTALL ?= install
 
 # Static, on every machine, and whether there is a C compiler or not.
 export CGO_ENABLED = 0
 
-.PHONY: build run test test-vm check lint quick race fuzz bench docs cover clean help
+.PHONY: build install install-files uninstall dist run test test-vm check lint quick race fuzz bench docs cover clean help
 .DEFAULT_GOAL := build
 
 build: ## the static, stripped binary: ./tincan
-	$(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o tincan .
+	$(BUILD) -o tincan .
+
+# For make install: root needs no Go after make.
+tincan: $(filter-out %_test.go,$(wildcard *.go)) $(wildcard *.s filters/*) go.mod go.sum
+	$(MAKE) build
+
+install: tincan ## binary, man page, completions, documents (PREFIX=/usr/local, DESTDIR=)
+	@$(MAKE) -s install-files BINARY=tincan
+
+# What is installed, and what a release's archive has.
+BINARY = tincan
+install-files:
+	$(INSTALL) -D -m 755 '$(BINARY)' '$(DESTDIR)$(BINDIR)/tincan'
+	$(INSTALL) -D -m 644 docs/tincan.1 '$(DESTDIR)$(DATADIR)/man/man1/tincan.1'
+	$(INSTALL) -D -m 644 completions/tincan.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan'
+	$(INSTALL) -D -m 644 completions/_tincan '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tincan'
+	$(INSTALL) -D -m 644 completions/tincan.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish'
+	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan' LICENSE README.md SECURITY.md
+
+uninstall: ## remove what make install has installed there
+	rm -f '$(DESTDIR)$(BINDIR)/tincan' '$(DESTDIR)$(DATADIR)/man/man1/tincan.1' \
+		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tincan' \
+		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish' \
+		'$(DESTDIR)$(DATADIR)/doc/tincan/LICENSE' '$(DESTDIR)$(DATADIR)/doc/tincan/README.md' '$(DESTDIR)$(DATADIR)/doc/tincan/SECURITY.md'
+	[ ! -d '$(DESTDIR)$(DATADIR)/doc/tincan' ] || rmdir '$(DESTDIR)$(DATADIR)/doc/tincan'
+
+# The same source and the same version of Go give the same bytes, on any machine: what Go's
+# environment could change is set here, and gen/pack.go packs. The licenses of the modules in
+# the binary want to go with it; Go's own is that of golang.org/x.
+DISTENV = GOOS=linux GOFLAGS=-trimpath GOAMD64=v1 GOARM64=v8.0 GORISCV64=rva20u64 GOFIPS140=off
+
+dist: ## a release in dist/: an archive and a list of contents for each architecture, SHA256SUMS
+	@[ '$(origin VERSION)' = 'command line' ] || [ -z "$$(git status --porcelain 2>/dev/null)" ] || \
+		{ echo 'make dist: there are changes that are not committed: commit them, or give a version, such as VERSION=$(RELEASE)-test'; exit 1; }
+	$(GO) test -count=1 -run '^TestDocs$$' .
+	rm -rf dist
+	set -e; for arch in $(ARCHES); do \
+		name=tincan-$(VERSION)-linux-$$arch; \
+		$(DISTENV) GOARCH=$$arch $(BUILD) -o dist/tincan .; \
+		$(MAKE) -s install-files BINARY=dist/tincan DESTDIR=dist/$$name BINDIR=/bin DATADIR=/share; \
+		(cd dist && $(GO) version -m tincan) >dist/$$name.sbom.txt; \
+		$(GO) list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' . | sort -u | while read -r module dir; do \
+			$(INSTALL) -D -m 644 "$$dir"/LICENSE "dist/$$name/share/doc/tincan/licenses/$$module" 2>/dev/null || \
+			$(INSTALL) -D -m 644 "$$dir"/COPYING "dist/$$name/share/doc/tincan/licenses/$$module"; \
+		done; \
+		rm dist/tincan; \
+	done
+	GOOS= GOARCH= $(GO) run gen/pack.go dist $(DATE)
 
 run: build ## build it and show a container at work; on a terminal, a shell in it
 	@sh docs/demo.sh ./tincan
@@ -52,20 +107,20 @@ lint: ## format, modules, build and vet for each architecture, staticcheck
 	@$(GO) mod verify
 	@for arch in $(ARCHES); do \
 		echo "== go build and go vet for $$arch"; \
-		GOARCH=$$arch $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o /dev/null . && GOARCH=$$arch $(GO) vet ./... || exit 1; \
+		GOARCH=$$arch $(BUILD) -o /dev/null . && GOARCH=$$arch $(GO) vet ./... || exit 1; \
 	done
 	@echo '== staticcheck'
 	@$(GO) run $(STATICCHECK) ./...
 
 quick: ## golden plans, tables, flags, the binary and its loop: a part of make test
 	@echo '== golden plans, tables, flags'
-	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz|Covers|Forbidden' . $(TESTFLAGS)
+	@$(GO) test -count=1 -run 'Golden|Plans|Steps|Cap|Rlimit|Hostnames|Devices|Seccomp|Sizes|Maps|Adds|Tmpfs|Lines|Durations|Numbers|Kernel|Environment|Refused|Quote|Fuzz|Covers|Forbidden|Docs|ManPage|Completions' . $(TESTFLAGS)
 	@echo '== the loop and the binary: only system calls, static, small'
 	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
 
 race: ## the tests of this directory with the race detector, in short
 	@echo '== race'
-	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS); \
+	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies|Dist|Install' . $(TESTFLAGS); \
 	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \
 	else echo 'skipped: race tests: gcc is not here'; fi
 
@@ -92,7 +147,7 @@ cover: ## how much of the source the tests of this directory reach
 	$(GO) test -count=1 -coverprofile=cover.out . && $(GO) tool cover -func=cover.out | tail -1
 
 clean: ## remove what the above made
-	rm -f tincan cover.out
+	rm -rf tincan cover.out dist
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t w; do printf '  make %-7s %s\n' "$$t" "$$w"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t w; do printf '  make %-9s %s\n' "$$t" "$$w"; done

@@ -30,7 +30,7 @@ func TestDocs(t *testing.T) {
 			}
 		}
 		if old, err := os.ReadFile(file); err != nil || string(old) != text {
-			t.Errorf("%s is out of date (%v): run 'make docs' and commit what it changes", file, err)
+			t.Errorf("%s is not what the flags say: run 'make docs', and commit what it changes", file)
 		}
 	}
 }
