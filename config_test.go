@@ -115,7 +115,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"-m /absent-from-here: /absent-from-here: no such file", func(f *runFlags) { f.Mount = new("/absent-from-here") }},
 		{"not a directory", func(f *runFlags) { f.Mount = new("/dev/null") }},
 		{"the host's own root", func(f *runFlags) { f.Mount = new("//") }},
-		{"an empty name", func(f *runFlags) { f.Mount = new("") }},
+		{"the name is empty", func(f *runFlags) { f.Mount = new("") }},
 		{"not an absolute path", func(f *runFlags) { f.Workdir = "tmp" }},
 		{"not an absolute path", func(f *runFlags) { f.Workdir = "" }},
 		{"--pass-fd=77: the caller has no such descriptor", func(f *runFlags) { f.PassFD = []int{77} }},

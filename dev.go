@@ -2,12 +2,12 @@
 //
 // null(4), random(4), tty(4), pts(4), shm_overview(7), mq_overview(7).
 //
-// The devices are new nodes in a tmpfs where the kernel lets root make them. In a user
-// namespace it does not, and they are the host's own, bound one by one; the launcher has
-// looked at their numbers first. Nothing of the root directory's own /dev is used: a symlink
-// there in place of `null` would otherwise be mounted over /proc.
+// Where the kernel lets root make device nodes, the devices are new nodes in a tmpfs. In a user
+// namespace it does not, so they are the host's own nodes, mounted one by one after the launcher
+// has checked their numbers. Nothing in the root directory's own /dev is used: a symlink there
+// in place of `null` would otherwise be mounted over /proc.
 //
-// Differs from the tutorial: it has no /dev.
+// Differs from the tutorial: the tutorial's container has no /dev.
 
 package main
 
@@ -25,15 +25,15 @@ var deviceTable = [...]struct {
 	major, minor uint32
 	why          string
 }{
-	{"null", 1, 3, "the empty file"},
-	{"zero", 1, 5, "zeros without end"},
+	{"null", 1, 3, "always empty"},
+	{"zero", 1, 5, "endless zeros"},
 	{"full", 1, 7, "a disk that is always full, for tests"},
 	{"random", 1, 8, "random bytes"},
 	{"urandom", 1, 9, "random bytes"},
 	{"tty", 5, 0, "the process's own terminal"},
 }
 
-// devLinks are the names that shells and programs expect beside the devices.
+// devLinks are the symlinks that shells and programs expect beside the devices.
 var devLinks = [...]struct{ link, target string }{
 	{"/dev/fd", "/proc/self/fd"},
 	{"/dev/stdin", "/proc/self/fd/0"},
@@ -42,12 +42,12 @@ var devLinks = [...]struct{ link, target string }{
 	{"/dev/ptmx", "pts/ptmx"},
 }
 
-// ttyGroup is the group of terminals: 5 in every distribution.
+// ttyGroup is the group of terminals, which is 5 in every distribution.
 const ttyGroup = 5
 
 func devices(c *config) []*step {
 	steps := list(mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
-		because("a /dev with what a program needs and nothing of the machine's hardware"))
+		because("a /dev with the devices that programs need, and none of the machine's hardware"))
 	for i := range deviceTable {
 		d := &deviceTable[i]
 		if c.rootless.who.devices {
@@ -66,20 +66,21 @@ func devices(c *config) []*step {
 		pts = text(pts, ",gid=", decimal(gid))
 	}
 	steps = add(steps, mkdir("/dev/pts", 0o755))
-	steps = add(steps, mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("terminals of its own, numbered from 0"))
+	steps = add(steps, mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("the container's own terminals, numbered from 0"))
 	steps = add(steps, mkdir("/dev/shm", 0o1777))
 	steps = add(steps, mount("tmpfs", "/dev/shm", "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"))
 	steps = add(steps, mkdir("/dev/mqueue", 0o1777))
 	steps = add(steps, mount("mqueue", "/dev/mqueue", "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"))
 	if c.console != "" {
 		steps = add(steps, mkfile("/dev/console"))
-		steps = add(steps, mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal it was started on, so that ttyname(3) finds it"))
+		steps = add(steps, mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal that tincan was started on, so that ttyname(3) finds it"))
 	}
 	return add(steps, mountSetattr("/dev", unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
-		because("nothing here is a program"))
+		because("no programs belong here"))
 }
 
-// checkDevices makes sure that the host's nodes are what they are called.
+// checkDevices returns an error if a node in the host's /dev is not the device that its name
+// says.
 func checkDevices() error {
 	for i := range deviceTable {
 		d := &deviceTable[i]
@@ -90,7 +91,7 @@ func checkDevices() error {
 		}
 		if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != uint64(d.major)<<8|uint64(d.minor) {
 			return fault(func() error {
-				return fmt.Errorf("%s: not the character device %d:%d it should be: this host's /dev is not to be trusted", p, d.major, d.minor)
+				return fmt.Errorf("%s: not the character device %d:%d; this host's /dev cannot be used for containers", p, d.major, d.minor)
 			})
 		}
 	}
@@ -98,11 +99,11 @@ func checkDevices() error {
 }
 
 func hintNoDevice(syscall.Errno) string {
-	return "the container's devices are the host's own; this host's /dev lacks one: mount devtmpfs on it"
+	return "the container uses the host's devices, and this host's /dev lacks this one: mount devtmpfs on /dev"
 }
 
-// consolePath is the terminal on standard input, or "" if it is not a terminal, or not one
-// that can be found under /dev.
+// consolePath returns the path of the terminal on standard input. It returns "" if standard
+// input is not a terminal, or one that cannot be found under /dev.
 func consolePath() string {
 	if !isTerminal(0) {
 		return ""

@@ -235,7 +235,7 @@ func TestCapabilityNames(t *testing.T) {
 		refuses(t, in, err, why)
 	}
 	_, err := parseCap("--cap-add", "bpf", 37)
-	refuses(t, "bpf", err, "this kernel does not know it yet")
+	refuses(t, "bpf", err, "this kernel does not know this capability")
 	if s, err := parseCap("--cap-add", "ALL", 37); err != nil || s != 1<<38-1 {
 		t.Errorf("ALL of 38: %#x, %v", uint64(s), err)
 	}

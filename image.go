@@ -39,7 +39,7 @@ func (m *image) add(s string) error {
 	case !path.IsAbs(to):
 		return fmt.Errorf("%q in the machine is not an absolute path: it begins with /", parts[1])
 	case strings.Contains("/"+parts[1]+"/", "/../"):
-		return fmt.Errorf("%q in the machine: no `..` here", parts[1])
+		return fmt.Errorf("%q in the machine: `..` is not allowed here", parts[1])
 	}
 	for _, dir := range hidden {
 		if _, ok := below(to, dir); ok {

@@ -278,7 +278,7 @@ func TestImageRefused(t *testing.T) {
 		{initramfsCmd{Add: []string{dir}}, "--add " + dir + ": not HOST:PATH"},
 		{initramfsCmd{Add: []string{":/a"}}, "--add :/a: not HOST:PATH"},
 		{initramfsCmd{Add: []string{dir + ":rel"}}, `"rel" in the machine is not an absolute path`},
-		{initramfsCmd{Add: []string{dir + ":/a/../b"}}, "no `..` here"},
+		{initramfsCmd{Add: []string{dir + ":/a/../b"}}, "`..` is not allowed"},
 		{initramfsCmd{Add: []string{dir + "/one:/tmp/one"}}, "/init mounts a file system of its own on /tmp"},
 		{initramfsCmd{Add: []string{dir + "/one:/"}}, "a file cannot be the machine's root directory"},
 		{initramfsCmd{Add: []string{dir + "/nosuch:/x"}}, "no such file or directory"},

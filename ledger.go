@@ -1,25 +1,26 @@
-// What a run has made on the host, so that it goes away on every path.
+// The record of what a run has made on the host, so that it is removed in every case.
 //
 // flock(2), openat(2), getdents64(2), unlinkat(2).
 //
-// A launcher that is killed cannot clean up; a later run does it, and for that it must find
-// out what was made, and that nobody uses it any more. A file with a lock on it says both:
-// the lock goes with the process that holds it. There are three kinds, in a directory
-// that only this user can write:
+// A launcher that is killed cannot clean up. A later run does it, and for that it must find out
+// what was made, and that nobody uses it any more. A locked file tells both: the kernel releases
+// the lock when the process that holds it ends. There are three kinds of these files, called
+// notes, in a directory that only this user can write:
 //
-//   - A run that makes a resource group has a note of its own, PID-TIME, which it holds
-//     locked: the group's directories. A note whose lock can be had is a dead run's.
-//   - A root directory in which runs have made mount points has one, tree-DEV-INO
-//     (mountpoints.go), with a shared lock of each run that uses them.
-//   - A range of ids that is one container's alone has one, ids-FIRST (idranges.go).
+//   - A run that makes a resource group has a note of its own, PID-TIME, which it keeps
+//     locked. It lists the group's directories. If the lock of a note can be had, the run
+//     that wrote it is dead.
+//   - A root directory in which runs have made mount points has a note tree-DEV-INO
+//     (mountpoints.go). Each run that uses them holds a shared lock.
+//   - A range of ids that only one container uses has a note ids-FIRST (idranges.go).
 //
-// A run opens its own, and at its end tries the locks of mostNotes others, from where the
-// last run stopped. So what it costs does not depend on how many others run. It is as
-// simple as it can be: the kernel keeps the locks, so that nothing is counted and nothing
-// goes stale, and no process id is trusted; nobody waits for longer than another looks; a note is a list of
-// records that is only added to; and only what is empty is ever removed.
+// A run opens its own notes. At its end it tries the locks of mostNotes others, beginning where
+// the last run stopped, so its cost does not depend on how many other runs there are. The rules
+// are simple. The kernel keeps the locks, so nothing is counted, nothing becomes stale and no
+// process id is trusted. A run waits for a lock only as long as another run looks at the note. A
+// note is a list of records, and records are only added. Only what is empty is ever removed.
 //
-// Differs from the tutorial: what a killed launcher left there, stayed.
+// Differs from the tutorial: what a killed launcher of the tutorial leaves behind stays.
 
 package main
 
@@ -30,15 +31,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ledger is what this run has made, and its note of it.
+// ledger is what this run has made, and its notes about it.
 type ledger struct {
 	who    caller
 	opened bool
 	looked bool
-	dir    int    // the directory of the notes, or -1: there is none that can be used
-	path   string // its name
+	dir    int    // the directory of the notes, or -1 if none can be used
+	path   string // the name of that directory
 
-	note     int // this run's own, or 0
+	note     int // this run's own note, or 0
 	noteName string
 	groups   []string
 	leaf     string
@@ -50,15 +51,15 @@ type ledger struct {
 	tree treeUse
 }
 
-// mostNotes is how many notes of others a run opens at its end.
+// mostNotes is how many notes of other runs a run opens at its end.
 const mostNotes = 4
 
-// cursorName is the file that says where a look has stopped, if it has stopped early.
+// cursorName is the file that says where the last look stopped, if it stopped early.
 const cursorName = "cursor"
 
-// ledgerDirs are tried in turn: a bare host may have no /run. A user who is not root has
-// directories of their own, or finds one there; so has one who is called root in a user
-// namespace (unshare -r), and there are many of those.
+// ledgerDirs returns the directories to try, in order: a minimal host may have no /run. Users
+// who are not root have directories of their own. So do users who are root only in a user
+// namespace (unshare -r), because there are many of those.
 func ledgerDirs(w caller) []string {
 	id := w.uid
 	if w.around != nil {
@@ -72,7 +73,7 @@ func ledgerDirs(w caller) []string {
 		dirs = add(dirs, text(run, "/tincan"))
 	}
 	if w.uid == 0 {
-		dirs = add(dirs, "/run/tincan") // that of a container, where this is root
+		dirs = add(dirs, "/run/tincan") // of a container in which this user is root
 	}
 	own := text("/tincan-", decimal(id))
 	return add(add(dirs, text("/dev/shm", own)), text("/tmp", own))
@@ -80,10 +81,10 @@ func ledgerDirs(w caller) []string {
 
 func newLedger(w caller) *ledger { return keep(ledger{who: w, dir: -1}) }
 
-// open opens the directory of the notes. One in memory is better: on a disk, to remove a
-// file can take longer than all the rest of a run. What is somebody else's, or cannot be
-// made, is passed over; where nothing is left, the run goes on without notes, and what a
-// killed launcher has made stays. So nobody can deny another user a run.
+// open opens the directory of the notes. A directory in memory is preferred: on a disk, removing
+// a file can take longer than all the rest of a run. A directory that belongs to another user,
+// or that cannot be made, is skipped. If none is left, the run goes on without notes, and what a
+// killed launcher has made stays. So no user can prevent another user's runs.
 func (l *ledger) open() {
 	if l.opened {
 		return
@@ -100,7 +101,7 @@ func (l *ledger) open() {
 	if home, _ := getenv("HOME"); hasPrefix(home, "/") && l.who.uid != 0 && l.tryDir(text(home, "/.tincan")) {
 		return
 	}
-	remark("no directory for the notes by which a later run removes what a killed one has left: mount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own")
+	remark("no directory was found for tincan's notes, so what this run makes stays if tincan is killed: mount a tmpfs on /run or, if you are not root, set XDG_RUNTIME_DIR to a directory of your own")
 }
 
 func isInMemory(dir string) bool {
@@ -108,7 +109,8 @@ func isInMemory(dir string) bool {
 	return sysStatfs(dir, &st) == 0 && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
 }
 
-// tryDir opens a directory that only this user can write, and makes it if it is not there.
+// tryDir opens a directory that only this user can write. It makes the directory if it does not
+// exist.
 func (l *ledger) tryDir(dir string) bool {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	fd, e := sysOpen(dir, flags, 0)
@@ -116,7 +118,7 @@ func (l *ledger) tryDir(dir string) bool {
 		old := sysUmask(0)
 		e = sysMkdir(dir, 0o700)
 		sysUmask(old)
-		if e == 0 || e == unix.EEXIST { // another run has just made it
+		if e == 0 || e == unix.EEXIST { // EEXIST: another run has just made it
 			fd, e = sysOpen(dir, flags, 0)
 		}
 	}
@@ -132,7 +134,8 @@ func (l *ledger) tryDir(dir string) bool {
 	return true
 }
 
-// openFile opens or makes a file in the directory, with its mode whatever the caller's umask.
+// openFile opens or makes a file in the directory. Its mode does not depend on the caller's
+// umask.
 func (l *ledger) openFile(name string, flags int) (int, syscall.Errno) {
 	flags |= unix.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if flags&unix.O_CREAT == 0 {
@@ -144,8 +147,8 @@ func (l *ledger) openFile(name string, flags int) (int, syscall.Errno) {
 	return fd, e
 }
 
-// openNote opens or makes a note, and locks it. e is EWOULDBLOCK if that would have to
-// wait. A note that was removed just before the lock was there is opened again.
+// openNote opens or makes a note, and locks it. If the lock is taken and how says not to wait, e
+// is EWOULDBLOCK. If the note was removed just before it was locked, openNote opens it again.
 func (l *ledger) openNote(name string, flags, how int) (int, syscall.Errno) {
 	for {
 		fd, e := l.openFile(name, unix.O_APPEND|flags)
@@ -166,7 +169,8 @@ func (l *ledger) openNote(name string, flags, how int) (int, syscall.Errno) {
 	}
 }
 
-// noteGroups notes the group's directories. It comes before they are made.
+// noteGroups writes the group's directories into the note. It must be called before they are
+// made.
 func (l *ledger) noteGroups(dirs []string) error {
 	for _, d := range dirs {
 		l.groups = add(l.groups, d)
@@ -174,13 +178,13 @@ func (l *ledger) noteGroups(dirs []string) error {
 	return l.write("group ", dirs)
 }
 
-// notOurs takes directories back that another run has made just then.
+// notOurs removes directories from the note that another run has made at the same time.
 func (l *ledger) notOurs(dirs []string) error {
 	l.groups = l.groups[:len(l.groups)-len(dirs)]
 	return l.write("not ", dirs)
 }
 
-// noteLeaf notes the launcher's own group, and the one it was in (cgroupdelegate.go).
+// noteLeaf writes down the launcher's own group and the group it came from (cgroupdelegate.go).
 func (l *ledger) noteLeaf(leaf, home string) error {
 	l.leaf, l.home = leaf, home
 	return l.write("leaf ", list(leaf))
@@ -194,8 +198,8 @@ func (l *ledger) write(word string, names []string) error {
 	}
 	if l.note == 0 {
 		name := text(decimal(sysGetpid()), "-", unsigned(uint64(sysClock())))
-		// Another run may be trying the lock just now: it finds an empty note, removes it, and a new
-		// one is made.
+		// Another run may be trying the lock at this moment. It then finds an empty note and
+		// removes it, and the loop makes a new one.
 		fd, e := l.openNote(name, unix.O_CREAT|unix.O_EXCL, unix.LOCK_EX)
 		if e != 0 {
 			return failedCall("open", text(l.path, "/", name), "O_RDWR|O_CREAT|O_EXCL, 0600", e)
@@ -209,7 +213,7 @@ func (l *ledger) write(word string, names []string) error {
 	return l.append(l.note, l.noteName, records)
 }
 
-// endOfRecord ends a record of a note: no file's name holds it.
+// endOfRecord ends a record of a note. No file name contains it.
 const endOfRecord = "\x00"
 
 func (l *ledger) append(fd int, name, records string) error {
@@ -223,8 +227,8 @@ func (l *ledger) append(fd int, name, records string) error {
 	return nil
 }
 
-// records returns the records of a note. One that was cut short by the end of its writer is
-// left out.
+// records returns the records of a note. A record that is incomplete, because its writer died,
+// is left out.
 func records(fd int) (out []string, e syscall.Errno) {
 	sysLseek(fd, 0, 0)
 	content, e := readAll(fd)
@@ -238,8 +242,8 @@ func records(fd int) (out []string, e syscall.Errno) {
 	return out, e
 }
 
-// close ends the run: it removes what this run has made, as far as nobody else uses it, and
-// some of what dead ones have left. The error is the first that it met.
+// close ends the run. It removes what this run has made, unless other runs use it, and some of
+// what dead runs have left. It returns the first error.
 func (l *ledger) close() error {
 	first := l.closeOwn()
 	l.giveIDs()
@@ -253,8 +257,8 @@ func (l *ledger) close() error {
 	return first
 }
 
-// closeOwn removes this run's groups, the newest first, and its note, unless a later run has
-// to do something yet.
+// closeOwn removes this run's groups, the newest first, and its note, unless something is left
+// for a later run to do.
 func (l *ledger) closeOwn() (first error) {
 	for i := len(l.groups) - 1; i >= 0; i-- {
 		if err := removeGroup(l.groups[i], true); err != nil && first == nil {
@@ -266,7 +270,7 @@ func (l *ledger) closeOwn() (first error) {
 		if err := comeHome(l.home); err != nil && first == nil {
 			first = err
 		}
-		// Where another run has a group there, the launcher is still in it.
+		// If another run has a group there, the launcher is still in it.
 		done = leafGone(l.leaf) && done
 	}
 	if l.note != 0 {
@@ -284,10 +288,10 @@ func leafGone(leaf string) bool {
 	return e == 0 || e == unix.ENOENT
 }
 
-// look removes some of what dead runs have left: of the notes in the directory it tries
-// mostNotes, from where the last look has stopped. A failure is not this run's: the note
-// stays. Where a look reaches the end, as on most machines each does, nothing is written. A
-// run looks once.
+// look removes some of what dead runs have left. It tries mostNotes of the notes in the
+// directory, beginning where the last look stopped. If it fails, the note stays, and this run
+// does not fail. If the look reaches the end of the directory, as it usually does, nothing is
+// written. A run looks once.
 func (l *ledger) look() {
 	if l.dir < 0 || l.looked {
 		return
@@ -315,15 +319,15 @@ func (l *ledger) look() {
 	sysClose(cursor)
 }
 
-// lookFrom tries the notes behind a position in the directory. It returns where the next
-// look begins, and whether there is more.
+// lookFrom tries the notes after a position in the directory. It returns where the next look
+// begins, and whether there are more.
 func (l *ledger) lookFrom(from int) (next int, more bool) {
 	if _, e := sysLseek(l.dir, from, 0); e != 0 {
 		return 0, false
 	}
 	b := space(1024)
 	for tried := 0; ; {
-		// Some file systems return less than there is room for, so only 0 is the end.
+		// Some file systems return less than fits into the buffer, so only 0 means the end.
 		n, e := sysGetdents(l.dir, b)
 		if e != 0 || n == 0 {
 			return 0, false
@@ -342,7 +346,7 @@ func (l *ledger) lookFrom(from int) (next int, more bool) {
 	}
 }
 
-// try undoes what a note lists if nobody holds it.
+// try undoes what a note lists, if no process holds the lock.
 func (l *ledger) try(name string) {
 	fd, e := l.openNote(name, 0, unix.LOCK_EX|unix.LOCK_NB)
 	if e != 0 {

@@ -2,21 +2,20 @@
 //
 // mount_namespaces(7), pivot_root(2), mount(2), mount_setattr(2), path_resolution(7).
 //
-// The root directory is mounted on itself and pivoted into, and for a while the
-// process stands in two worlds: `/` is the container, while the working directory
-// is still the host's /proc, whose `..` is the host's root. Sources are therefore
-// relative paths ("../srv/data") and destinations absolute ones ("/data"), and a
-// symlink planted in the root directory can lead a destination nowhere but inside
-// the container. The new /proc is the last of these mounts: before it there is no
-// magic link inside that could lead out. Then the host's whole tree is unmounted.
+// The root directory is mounted on itself and pivoted into. For a while the process is in two
+// worlds: `/` is the container, while the working directory is still the host's /proc, whose
+// `..` is the host's root. Sources are therefore relative paths ("../srv/data"), and
+// destinations are absolute paths ("/data"). A symlink in the root directory cannot lead a
+// destination out of the container. The new /proc is mounted last: before it there is no magic
+// link inside that could lead out. Then the host's whole tree is unmounted.
 //
-// Where the root cannot take the mount points it needs, because it is read-only or
-// is the host's own tree, it is assembled: a tmpfs with one mount for each entry.
+// A root that is read-only, or is the host's own tree, cannot get the mount points that it
+// needs. Such a root is assembled: a tmpfs with one mount for each entry of the root directory.
 //
-// Differs from the tutorial: no directory in /tmp and no put_old, so nothing is
-// left behind; everything is nosuid, and nodev where devices don't belong; bind
-// mounts are recursive and may be read-only; /proc, /sys, /dev and /tmp are there;
-// destinations are resolved in the new root only.
+// Differs from the tutorial: it needs no directory in /tmp and no put_old, so nothing is left
+// behind; everything is nosuid, and nodev where devices are not needed; bind mounts are
+// recursive and may be read-only; the container has /proc, /sys, /dev and /tmp; destinations are
+// resolved in the new root only.
 
 package main
 
@@ -31,11 +30,12 @@ const (
 	plainFlags  = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 )
 
-// mounts is step 10, with step 16 at the place where the host is still in reach.
+// mounts is step 10. Step 16 is part of it, at the place where the host's tree can still be
+// reached.
 func mounts(c *config, y *layout, d *fds) []*step {
 	owner := c.tmpfsOwner()
 	steps := list(mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "").
-		because("mounts made from here on do not spread to the host, nor the host's to us").hinted(hintPrivate))
+		because("mounts made from here on do not propagate to the host, nor the host's mounts to the container").hinted(hintPrivate))
 	if y.ephemeral {
 		steps = addAll(steps, y.ephemeralRoot(c, d))
 	} else if y.assembled {
@@ -54,46 +54,47 @@ func mounts(c *config, y *layout, d *fds) []*step {
 	}
 	steps = addAll(steps, reopenInputs(c.inputs))
 	steps = add(steps, procfs())
-	steps = add(steps, umount("..").because("the host's whole tree goes"))
-	steps = add(steps, chdir("/").because("the working directory was the last way out"))
+	steps = add(steps, umount("..").because("unmounts the host's whole tree"))
+	steps = add(steps, chdir("/").because("until now the working directory was outside the container"))
 	return addAll(steps, masks("/proc"))
 }
 
-// plainRoot mounts the root directory on itself, since pivot_root(2) wants a mount point,
-// and pivots. Its name is resolved once: the copy of the mount gets its attributes before it
-// is anywhere, and is put, entered and pivoted into by descriptor.
+// plainRoot mounts the root directory on itself, because pivot_root(2) needs a mount point, and
+// pivots into it. The name of the root directory is resolved only once: the copy of the mount
+// gets its attributes before it is attached, and is attached, entered and pivoted into by its
+// descriptor.
 func plainRoot(dir string, readOnly bool) []*step {
 	return list(
-		openPlace(dir).because("the root directory, by its real name"),
-		openTree("", true).because("pivot_root needs a mount point: the root directory, and what is mounted below it"),
-		treeSetattr(rootAttributes(readOnly)).because("no set-user-ID program and no device of the root directory works"),
-		moveMount("").because("mounted on itself"),
+		openPlace(dir).because("opens the root directory by its real name"),
+		openTree("", true).because("copies the root directory's mount, with the mounts below it: pivot_root needs a mount point"),
+		treeSetattr(rootAttributes(readOnly)).because("set-user-ID programs and devices of the root directory do not work"),
+		moveMount("").because("mounts the root directory on itself"),
 		closeFD(keptPlace()),
-		openPlace("/proc").because("the host's: from there `..` is the host's root"),
+		openPlace("/proc").because("opens the host's /proc: from there, `..` is the host's root"),
 		fchdir(keptTree()),
-		pivotRoot(".", ".").hinted(hintPivot).because("`/` is the container now"),
-		fchdir(keptPlace()).because("the working directory goes to the host's side, where what is added comes from"),
+		pivotRoot(".", ".").hinted(hintPivot).because("from here on `/` is the container's root"),
+		fchdir(keptPlace()).because("moves the working directory to the host's tree, from which paths are added"),
 		closeFD(keptPlace()),
 		closeFD(keptTree()),
 	)
 }
 
-// assembly is where an assembled root is put together: any directory would do, and /proc
-// is always there. It can still be left by `..` from within.
+// assembly is the directory in which an assembled root is put together. Any directory would do,
+// and /proc always exists. It can still be left by `..` from within.
 const assembly = "/proc"
 
-// assembledRoot makes the root from a tmpfs. It has the entries of the root directory,
-// mounted one by one, and the mount points that are missing there. The attributes are set
-// before the pivot: after it the host's tree is mounted on the new root, and a recursive
-// change would reach it too.
+// assembledRoot makes the root from a tmpfs. It contains the entries of the root directory,
+// mounted one by one, and the mount points that are missing there. The attributes are set before
+// the pivot, because after it the host's tree is mounted on the new root and a recursive change
+// would apply to it too.
 func assembledRoot(y *layout, readOnly bool) []*step {
 	steps := list(
-		chdir("/proc").because("the host's: from here on `..` is the host's root"),
+		chdir("/proc").because("goes to the host's /proc: from here on, `..` is the host's root"),
 		mount("tmpfs", assembly, "tmpfs", nosuidnodev, "mode=0755").
-			because("an empty root, put together below"),
+			because("an empty root, which the next steps fill"),
 	)
 	if !y.root.host {
-		steps = add(steps, openPlace(y.root.dir).because("the root directory, by its real name: its entries are taken from there"))
+		steps = add(steps, openPlace(y.root.dir).because("opens the root directory by its real name, to take its entries from there"))
 	}
 	for i := range y.entries {
 		e := &y.entries[i]
@@ -123,18 +124,18 @@ func assembledRoot(y *layout, readOnly bool) []*step {
 		steps = add(steps, make.because("a mount point"))
 	}
 	steps = add(steps, mountSetattr(assembly, unix.AT_RECURSIVE, rootAttributes(readOnly)).
-		because("no set-user-ID program and no device of the root directory works"))
+		because("set-user-ID programs and devices of the root directory do not work"))
 	if !readOnly {
 		steps = add(steps, mountSetattr(assembly, 0, unix.MOUNT_ATTR_RDONLY).
-			because("what would be written here would be lost: the root directory itself is read-only"))
+			because("the tmpfs is read-only like the root directory, and what is written to it would be lost"))
 	}
 	return add(steps, pivotRoot(assembly, assembly).hinted(hintPivot).
-		because("`/` is the container now; the working directory stays on the host's side"))
+		because("from here on `/` is the container's root; the working directory stays in the host's tree"))
 }
 
 // mountEntry mounts an entry of the root directory in the assembly. The entries of the host's
-// own are root's; those of another directory may be changed by others, and are taken below
-// its descriptor: a symlink in an entry's place would not be followed.
+// own tree belong to root. Those of another directory may be changed by other users, so they are
+// opened below its descriptor, and a symlink in the place of an entry is not followed.
 func (y *layout) mountEntry(e *rootEntry, target string) []*step {
 	if y.root.host {
 		flags := uintptr(unix.MS_BIND)
@@ -146,7 +147,7 @@ func (y *layout) mountEntry(e *rootEntry, target string) []*step {
 	return list(openTree(e.name, e.dir), moveMount(target), closeFD(keptTree()))
 }
 
-// rootAttributes are those of the new root and all below it.
+// rootAttributes returns the attributes of the new root and all mounts below it.
 func rootAttributes(readOnly bool) uint64 {
 	if readOnly {
 		return unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_RDONLY
@@ -154,20 +155,20 @@ func rootAttributes(readOnly bool) uint64 {
 	return unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
 }
 
-// bind mounts a file or directory of the host, and what is mounted below it. It is eight
-// calls, so that no name is resolved twice and no symlink is followed that somebody puts in
-// the way: the source is opened, its mount is copied, the copy gets its attributes while it is
-// nowhere, the place is opened, and the copy is put there. idmap is a ninth, or nil.
+// bind mounts a file or directory of the host, with all mounts below it. It makes eight calls,
+// so that no name is resolved twice and no symlink that someone puts in the way is followed: the
+// source is opened, its mount is copied, the copy gets its attributes before it is attached, the
+// destination is opened, and the copy is attached there. idmap is a ninth call, or nil.
 func bind(source, target string, attr uint64, idmap *step, why string) []*step {
 	if idmap != nil {
 		attr |= unix.MOUNT_ATTR_IDMAP
 	}
-	moved := moveMount("").because("and so there is no moment at which it is there without them")
+	moved := moveMount("").because("attached only now, so it is never in the container without its attributes")
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: target, attr: attr})
 	steps := list(
 		openPlace(hostPath(source)).because(why),
-		openTree("", true).because("a copy of the mount, attached nowhere"),
+		openTree("", true).because("a copy of the mount, not attached anywhere"),
 		closeFD(keptPlace()),
 		treeSetattr(attr&^unix.MOUNT_ATTR_IDMAP).because("its attributes"),
 	)
@@ -175,14 +176,14 @@ func bind(source, target string, attr uint64, idmap *step, why string) []*step {
 		steps = add(steps, idmap)
 	}
 	return addAll(steps, list(
-		openPlace(target).because("its place in the container"),
+		openPlace(target).because("opens its place in the container"),
 		moved,
 		closeFD(keptPlace()),
 		closeFD(keptTree()),
 	))
 }
 
-// hostPath is an absolute path of the host, relative to the host's /proc.
+// hostPath returns an absolute path of the host as a path relative to the host's /proc.
 func hostPath(p string) string { return text("..", withoutEnd(p, "/")) }
 
 // private mounts an empty tmpfs on each directory that is the container's own.
@@ -196,8 +197,8 @@ func private(dirs []privateDir, owner tmpfsOwner) []*step {
 	return steps
 }
 
-// tmpfsOwner is the container's user, in the numbers of the user namespace in which the
-// mounts are made.
+// tmpfsOwner is the container's user, numbered as in the user namespace in which the mounts are
+// made.
 type tmpfsOwner struct{ uid, gid int }
 
 func (c *config) tmpfsOwner() (o tmpfsOwner) {
@@ -206,7 +207,7 @@ func (c *config) tmpfsOwner() (o tmpfsOwner) {
 	return o
 }
 
-// options are those of tmpfs(5). No size is the kernel's default.
+// options returns the mount options of tmpfs(5). Without a size, the kernel uses its default.
 func (o tmpfsOwner) options(mode, size string) string {
 	if size != "" {
 		size = text(",size=", size)
@@ -214,8 +215,8 @@ func (o tmpfsOwner) options(mode, size string) string {
 	return text("mode=", mode, ",uid=", decimal(o.uid), ",gid=", decimal(o.gid), size)
 }
 
-// parents makes, in a tmpfs that the plan has mounted, what leads to the mount point, and
-// the point itself.
+// parents returns the steps that make the mount point, and the directories on the way to it, in
+// a tmpfs that the plan has mounted.
 func (p *mountPoint) parents() []*step {
 	var steps []*step
 	for i, d := range p.make {
@@ -228,41 +229,42 @@ func (p *mountPoint) parents() []*step {
 	return steps
 }
 
-// sysfs is read-only, and so is the view of the resource group in it.
+// sysfs mounts /sys, read-only, and the view of the resource group in it.
 func sysfs(c *config) []*step {
 	var steps []*step
 	if c.rootless.on && c.net == "host" {
 		steps = hostSys(c.group.version())
 	} else {
 		steps = list(mount("sysfs", "/sys", "sysfs", unix.MS_RDONLY|plainFlags, "").
-			because("programs look here for processors and devices; read-only").hinted(hintSys))
+			because("read-only; programs look here for processors and devices").hinted(hintSys))
 	}
 	if c.group.version() == 1 {
 		steps = addAll(steps, seenGroups(&c.group))
 	}
 	if c.group.version() == 2 {
 		steps = add(steps, mount("cgroup2", "/sys/fs/cgroup", "cgroup2", unix.MS_RDONLY|plainFlags, "").
-			because("its own group, rooted at /, to be read and not to be changed"))
+			because("the container's own group appears as /; it can be read and not changed"))
 	}
 	return addAll(steps, masks("/sys"))
 }
 
-// hostSys is the host's own /sys: the kernel refuses a new sysfs to a process that does not
-// own the network namespace, since sysfs lists the network's interfaces. The host's groups
-// in it are covered.
+// hostSys binds the host's own /sys: the kernel refuses a new sysfs to a process that does not
+// own the network namespace, because sysfs lists the network interfaces. The host's cgroups in
+// it are covered.
 func hostSys(groupVersion int) []*step {
 	steps := bind("/sys", "/sys", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC, nil,
-		"programs look here for processors and devices; the host's own, since the network is the host's")
+		"the host's own /sys, because the network is the host's; programs look here for processors and devices")
 	if groupVersion != 2 {
 		steps = add(steps, mount("tmpfs", "/sys/fs/cgroup", "tmpfs", unix.MS_RDONLY|plainFlags, "").or(unix.ENOENT).
-			because("the host's groups are not to be seen"))
+			because("hides the host's cgroups"))
 	}
 	return steps
 }
 
-// procfs is the last mount that a path leads to. The kernel wants to see the host's /proc
-// when it mounts another in a user namespace, so the host's tree is still there. The parts
-// that belong to the whole machine are covered when it is gone.
+// procfs mounts /proc. It is the last mount that a path leads to. In a user namespace, the
+// kernel mounts a new /proc only while the host's /proc is visible, so the host's tree is still
+// mounted. The parts of /proc that concern the whole machine are covered once the host's tree is
+// gone.
 func procfs() *step {
 	return mount("proc", "/proc", "proc", plainFlags, "").
 		because("the processes of the new PID namespace, and no others").hinted(hintProc)
@@ -278,33 +280,33 @@ type mask struct {
 type cover uint8
 
 const (
-	hideFile cover = iota // the container's /dev/null on it
-	hideDir               // an empty read-only tmpfs on it
-	readOnly              // itself, read-only
+	hideFile cover = iota // the container's /dev/null is mounted on it
+	hideDir               // an empty read-only tmpfs is mounted on it
+	readOnly              // it is mounted on itself, read-only
 )
 
-// maskTable lists what moby (oci/defaults.go: MaskedPaths and ReadonlyPaths), crun
-// and podman cover. A kernel may lack any of them: that is no failure.
+// maskTable lists what moby (oci/defaults.go: MaskedPaths and ReadonlyPaths), crun and podman
+// cover. A path that this kernel does not have is skipped.
 var maskTable = [...]mask{
-	{"/proc/acpi", hideDir, "switches of the machine's hardware"},
+	{"/proc/acpi", hideDir, "controls the machine's hardware"},
 	{"/proc/asound", hideDir, "the machine's sound devices"},
-	{"/proc/interrupts", hideFile, "the timing of other people's keys and packets"},
-	{"/proc/kcore", hideFile, "the machine's memory"},
+	{"/proc/interrupts", hideFile, "shows the timing of other users' keystrokes and packets"},
+	{"/proc/kcore", hideFile, "contains the machine's memory"},
 	{"/proc/keys", hideFile, "keys are not in any namespace"},
-	{"/proc/key-users", hideFile, "who has keys, on the whole machine"},
-	{"/proc/kmsg", hideFile, "the kernel's log"},
-	{"/proc/latency_stats", hideFile, "where the whole machine waits"},
-	{"/proc/sched_debug", hideFile, "all the machine's processes"},
-	{"/proc/scsi", hideDir, "commands to disks"},
-	{"/proc/timer_list", hideFile, "all the machine's timers"},
-	{"/proc/timer_stats", hideFile, "all the machine's timers, on older kernels"},
+	{"/proc/key-users", hideFile, "shows which users have keys, on the whole machine"},
+	{"/proc/kmsg", hideFile, "contains the kernel's log"},
+	{"/proc/latency_stats", hideFile, "shows where programs of the whole machine wait"},
+	{"/proc/sched_debug", hideFile, "shows all processes of the machine"},
+	{"/proc/scsi", hideDir, "sends commands to disks"},
+	{"/proc/timer_list", hideFile, "shows all timers of the machine"},
+	{"/proc/timer_stats", hideFile, "shows all timers of the machine, on older kernels"},
 	{"/proc/bus", readOnly, "configuration space of the machine's devices"},
-	{"/proc/fs", readOnly, "switches of file systems"},
-	{"/proc/irq", readOnly, "which processor serves which interrupt"},
-	{"/proc/sys", readOnly, "the kernel's settings: few of them are in a namespace"},
+	{"/proc/fs", readOnly, "settings of file systems"},
+	{"/proc/irq", readOnly, "settings of interrupts for the whole machine"},
+	{"/proc/sys", readOnly, "the kernel's settings: few of them belong to a namespace"},
 	{"/proc/sysrq-trigger", readOnly, "reboots the machine"},
-	{"/sys/firmware", hideDir, "the machine's firmware tables and variables"},
-	{"/sys/devices/virtual/powercap", hideDir, "power readings fine enough to spy by"},
+	{"/sys/firmware", hideDir, "contains the machine's firmware tables and variables"},
+	{"/sys/devices/virtual/powercap", hideDir, "shows power use so precisely that it reveals what other programs compute"},
 }
 
 func masks(below string) []*step {
@@ -327,7 +329,7 @@ func masks(below string) []*step {
 	return steps
 }
 
-// hintPrivate: "target is not a mount point" (mount(2), EINVAL).
+// hintPrivate explains EINVAL: "target is not a mount point" (mount(2)).
 func hintPrivate(e syscall.Errno) string {
 	if e == unix.EINVAL && chrooted() {
 		return inChroot + "; " + notByChroot
@@ -337,7 +339,7 @@ func hintPrivate(e syscall.Errno) string {
 
 func hintPivot(e syscall.Errno) string {
 	if e == unix.EINVAL {
-		return "the root of this machine may be its initramfs, which pivot_root(2) cannot leave"
+		return "the machine's root may be its initramfs, and pivot_root(2) cannot replace that"
 	}
 	return ""
 }

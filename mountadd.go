@@ -2,12 +2,11 @@
 //
 // mount(2) MS_BIND, mount_setattr(2), tmpfs(5).
 //
-// The mounts are made after the pivot, while the host's tree is still in reach, so that a
-// destination can lead nowhere but inside the container (mount.go).
+// The mounts are made after the pivot, while the host's tree can still be reached, so a
+// destination cannot lead out of the container (mount.go).
 //
-// Differs from the tutorial: -a takes files as well as directories, and :ro; it checks
-// that both sides are there; destinations are not resolved on the host; it makes nothing
-// that stays.
+// Differs from the tutorial: -a accepts files as well as directories, and :ro; both sides must
+// exist; destinations are not resolved on the host; nothing is left behind.
 
 package main
 
@@ -23,15 +22,15 @@ import (
 // addedPath is one -a or --tmpfs.
 type addedPath struct {
 	mountPoint
-	text     string // the flag as given
+	text     string // the flag as the user wrote it
 	source   string // -a: absolute, symlinks resolved
 	readOnly bool
-	device   bool // the source is a device node: it shall work
+	device   bool // the source is a device node, which must work
 	here     bool // --here
-	idmap    int  // which user namespace it is mounted with, from 1 (mountidmap.go), and then
+	idmap    int  // the number of the user namespace it is mounted with, from 1 (mountidmap.go); then also:
 	owner    []idMap
 	system   bool   // root or a user of the system's is the owner
-	tmpfs    bool   // --tmpfs, and then
+	tmpfs    bool   // --tmpfs; then also:
 	size     string // bytes, or empty for the kernel's default: half the memory
 }
 
@@ -67,7 +66,7 @@ func (c *config) setAdds(f *runFlags) error {
 }
 
 // byDepth returns the paths in the order in which they are mounted: a path comes before the
-// paths below it, whatever the order of the flags.
+// paths below it, regardless of the order of the flags.
 func byDepth(all []addedPath) (out []addedPath) {
 	for depth := 1; len(out) < len(all); depth++ {
 		for _, a := range all {
@@ -79,7 +78,7 @@ func byDepth(all []addedPath) (out []addedPath) {
 	return out
 }
 
-// slashes is the number of slashes in a clean absolute path: how deep it is.
+// slashes returns the number of slashes in a clean absolute path, which is its depth.
 func slashes(p string) int {
 	n := 0
 	for i := 0; i < len(p); i++ {
@@ -90,14 +89,14 @@ func slashes(p string) int {
 	return n
 }
 
-// parseAdd reads HOST:CONTAINER[:ro][:idmap]; `\:` is a colon of a name.
+// parseAdd reads HOST:CONTAINER[:ro][:idmap]; `\:` stands for a colon in a name.
 func (c *config) parseAdd(s string) (a addedPath, err error) {
 	a.text = text("-a ", s)
 	parts := splitColons(s)
 	switch {
 	case len(parts) < 2:
 		return a, fault(func() error {
-			return fmt.Errorf("-a %s: no colon: HOST:CONTAINER or HOST:CONTAINER:ro, for instance -a %s:%s (a colon in a name is written \\:)", s, s, filepath.Join("/", s))
+			return fmt.Errorf("-a %s: the colon is missing: write HOST:CONTAINER or HOST:CONTAINER:ro, for instance -a %s:%s (a colon in a name is written \\:)", s, s, filepath.Join("/", s))
 		})
 	}
 	mode, mapped := false, false
@@ -109,12 +108,12 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 			mapped = true
 		default:
 			return a, fault(func() error {
-				return fmt.Errorf("-a %s: %q after the second colon: only ro (or rw) and idmap can stand there, each once (a colon in a name is written \\:)", s, word)
+				return fmt.Errorf("-a %s: %q is not allowed after the second colon: only ro (or rw) and idmap are, each once (a colon in a name is written \\:)", s, word)
 			})
 		}
 	}
 	if parts[0] == "" {
-		return a, fault(func() error { return fmt.Errorf("-a %s: nothing before the colon: HOST:CONTAINER", s) })
+		return a, fault(func() error { return fmt.Errorf("-a %s: the part before the colon is empty: write HOST:CONTAINER", s) })
 	}
 	fd, source, e := openReal(parts[0])
 	if e != 0 {
@@ -137,8 +136,8 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 	return a, err
 }
 
-// noPath returns the error for a path that cannot be resolved: it names the part that is
-// not there.
+// noPath returns the error for a path that cannot be resolved. It names the part that does not
+// exist.
 func noPath(p string, e error) error {
 	abs, err := filepath.Abs(p)
 	if err == nil {
@@ -149,7 +148,7 @@ func noPath(p string, e error) error {
 		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
 	}
 	if err == nil {
-		err = e // it is there by now
+		err = e // it exists by now
 	}
 	return err
 }
@@ -170,7 +169,7 @@ func parseTmpfs(s string) (a addedPath, err error) {
 		}
 		if n == 0 {
 			return a, fault(func() error {
-				return fmt.Errorf("--tmpfs=%s: a size of 0 is no limit to the kernel; leave the size out for its default", s)
+				return fmt.Errorf("--tmpfs=%s: the kernel takes a size of 0 for no limit; leave the size out to get the kernel's default", s)
 			})
 		}
 		a.size = unsigned(n)
@@ -181,35 +180,41 @@ func parseTmpfs(s string) (a addedPath, err error) {
 	return a, nil
 }
 
-// parseTarget checks a path of the container.
+// parseTarget checks a path of the container and returns it in its shortest form.
 func parseTarget(p string) (string, error) {
 	if !hasPrefix(p, "/") {
-		return "", fault(func() error { return fmt.Errorf("%q in the container is not an absolute path: it begins with /", p) })
+		return "", fault(func() error {
+			return fmt.Errorf("%q in the container is not an absolute path, which would begin with /", p)
+		})
 	}
 	for rest := p; rest != ""; {
 		var name string
 		if name, rest, _ = cut(rest, "/"); name == ".." {
-			return "", fault(func() error { return fmt.Errorf("%q in the container: no `..` here", p) })
+			return "", fault(func() error { return fmt.Errorf("%q in the container: `..` is not allowed here", p) })
 		}
 	}
 	clean := cleanPath(p)
 	if clean == "/" {
-		return "", fault(func() error { return errors.New("the container's / is what -m gives; add to a path below it") })
+		return "", fault(func() error {
+			return errors.New("nothing can be added at the container's /, which -m chooses; use a path below it")
+		})
 	}
 	if clean == "/dev" {
-		return "", fault(func() error { return errors.New("the container's /dev is its own; add a path below it") })
+		return "", fault(func() error {
+			return errors.New("nothing can be added at /dev, which is the container's own; use a path below it")
+		})
 	}
 	for _, own := range [...]string{"/proc", "/sys"} {
 		if _, is := below(clean, own); is {
 			return "", fault(func() error {
-				return fmt.Errorf("the container's %s is its own, and nothing can be added to it", own)
+				return fmt.Errorf("nothing can be added to %s, which is the container's own", own)
 			})
 		}
 	}
 	return clean, nil
 }
 
-// splitColons splits at colons, except those written `\:`.
+// splitColons splits a string at its colons, except those written `\:`.
 func splitColons(s string) []string {
 	var out []string
 	b := space(len(s) + 1)
@@ -230,8 +235,8 @@ func splitColons(s string) []string {
 	return out
 }
 
-// tmpfsMode is the mode of a --tmpfs: that of the directory it stands on, so that programs find
-// what they expect there; its owner can write in any case.
+// tmpfsMode returns the mode of a --tmpfs. It is the mode of the directory that it is mounted
+// on, as programs expect it; its owner can write in any case.
 func (a *addedPath) tmpfsMode() string {
 	for _, shared := range [...]string{"/tmp", "/var/tmp", "/dev/shm"} {
 		if a.target == shared {
@@ -245,7 +250,7 @@ func (a *addedPath) tmpfsMode() string {
 	return text("0", octalText(m))
 }
 
-// octalText is a mode's digits.
+// octalText returns the octal digits of a mode.
 func octalText(m uint32) string {
 	if m < 8 {
 		return decimal(int(m))
@@ -253,7 +258,7 @@ func octalText(m uint32) string {
 	return text(octalText(m>>3), decimal(int(m&7)))
 }
 
-// added is step 16. Its mount points are made in the tmpfs that they stand in, if any.
+// added is step 16. If a mount point is in a tmpfs that the plan mounts, it is made there first.
 func added(adds []addedPath, owner tmpfsOwner, d *fds) []*step {
 	var steps []*step
 	for i := range adds {

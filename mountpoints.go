@@ -1,19 +1,19 @@
-// Chapters 10 and 16: mount points that are missing in a root directory: made before the clone, and removed
-// when no run uses them any more.
+// Chapters 10 and 16: mount points that are missing in a root directory. They are made before
+// the clone, and removed when no run uses them any more.
 //
 // openat2(2) RESOLVE_IN_ROOT, mkdirat(2), mknodat(2), unlinkat(2), flock(2), setfsuid(2).
 //
-// A directory that is removed takes with it the mounts on it in every other namespace
-//, so nobody may remove one that another run stands
-// on. The root directory's note in the ledger lists what was made, and each run that found
-// or made something of it holds a shared lock on the note. At its end a run asks for the
-// exclusive lock, without waiting: who gets it is the last, and removes what is listed. A
-// run that found all it needs, and an empty note, gives its lock up at once.
+// Removing a directory also removes the mounts on it in all other mount namespaces, so a run
+// must not remove a directory that another run has mounted on. Each root directory has a note in
+// the ledger that lists what was made in it. Each run that has found or made one of these mount
+// points holds a shared lock on the note. At its end a run tries to get the exclusive lock,
+// without waiting. The run that gets it is the last one, and removes what is listed. A run that
+// found everything it needs, and an empty note, gives up its lock at once.
 //
-// Paths are resolved in the root directory, and a symlink on the way is an error: nothing
-// outside is ever made or removed.
+// Paths are resolved in the root directory, and a symlink in the path is an error, so nothing
+// outside the root directory is ever made or removed.
 //
-// Differs from the tutorial: what it made for -a stayed behind.
+// Differs from the tutorial: the tutorial leaves behind the directories that it made for -a.
 
 package main
 
@@ -23,20 +23,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// treeUse is a run's part in the use of a root directory.
+// treeUse is what a run holds while it uses a root directory.
 type treeUse struct {
 	root int      // the root directory, O_PATH
 	dir  string   // its name
-	note int      // its note, or 0
-	name string   // the note's name
-	made []string // records of what was made, where there is no directory for a note
+	note int      // the descriptor of its note, or 0
+	name string   // the name of the note
+	made []string // records of what was made, if there is no directory for notes
 }
 
-// treePrefix is what the name of a root directory's note begins with.
+// treePrefix is the beginning of the name of a root directory's note.
 const treePrefix = "tree-"
 
-// useTree takes part in the use of a root directory. It comes before anybody looks for what
-// is missing there.
+// useTree registers this run as a user of the root directory. It must be called before the
+// search for what is missing there.
 func (l *ledger) useTree(root int, dir string) error {
 	l.tree.root, l.tree.dir = root, dir
 	l.open()
@@ -55,16 +55,17 @@ func (l *ledger) useTree(root int, dir string) error {
 	return nil
 }
 
-// treeName is the name of a root directory's note.
+// treeName returns the name of a root directory's note.
 func treeName(root int) (string, syscall.Errno) {
 	var st unix.Stat_t
 	e := sysFstat(root, &st)
 	return text(treePrefix, unsigned(st.Dev), "-", unsigned(st.Ino)), e
 }
 
-// lacksNothing is said of a root directory in which everything was found. If no run has made
-// any of it, nobody will remove it, and this run's lock would only be in the way of others.
-// The note is looked at after the search: who makes something writes it down before.
+// lacksNothing is called when the search has found that nothing is missing in the root
+// directory. If no run has made any of it, no run will remove it, and this run's lock would only
+// block others. The note is read after the search, because a run writes a mount point down
+// before it makes it.
 func (l *ledger) lacksNothing() error {
 	var st unix.Stat_t
 	if l.tree.note != 0 && sysFstat(l.tree.note, &st) == 0 && st.Size == 0 {
@@ -73,7 +74,7 @@ func (l *ledger) lacksNothing() error {
 	return nil
 }
 
-// leaveTree ends the use of the root directory. Who is the last removes what was made.
+// leaveTree ends the use of the root directory. The last run removes what was made.
 func (l *ledger) leaveTree() (first error) {
 	u := &l.tree
 	if u.note != 0 {
@@ -90,7 +91,8 @@ func (l *ledger) leaveTree() (first error) {
 	return first
 }
 
-// notePoint notes a mount point. It comes before it is made.
+// notePoint writes a mount point into the note. It must be called before the mount point is
+// made.
 func (l *ledger) notePoint(rel string, dir bool) error {
 	word := "file "
 	if dir {
@@ -102,7 +104,8 @@ func (l *ledger) notePoint(rel string, dir bool) error {
 		u.made = add(u.made, record)
 		return nil
 	}
-	// Another run may have written the first record meanwhile: it stands there twice then.
+	// Another run may have written the first record at the same time. The note then contains it
+	// twice.
 	record = text(record, endOfRecord)
 	var st unix.Stat_t
 	if sysFstat(u.note, &st) == 0 && st.Size == 0 {
@@ -111,8 +114,9 @@ func (l *ledger) notePoint(rel string, dir bool) error {
 	return l.append(u.note, u.name, record)
 }
 
-// undoTree removes the mount points that a root directory's note lists, and then the note.
-// root is the root directory, or -1: the note says which. The lock is exclusive.
+// undoTree removes the mount points that a root directory's note lists, and then the note
+// itself. root is the root directory, or -1 to find it by the note. The caller holds the
+// exclusive lock.
 func (l *ledger) undoTree(fd int, name string, root int, dir string) (first error) {
 	all, e := records(fd)
 	if e != 0 {
@@ -124,7 +128,7 @@ func (l *ledger) undoTree(fd int, name string, root int, dir string) (first erro
 		if opened, e = sysOpen(dir, unix.O_PATH|unix.O_DIRECTORY, 0); e == 0 {
 			root = opened
 			if now, e := treeName(root); e != 0 || now != name {
-				root = -1 // another directory has that name by now: what was made is gone
+				root = -1 // another directory has this name now, and what was made is gone
 			}
 		}
 	}
@@ -140,8 +144,8 @@ func (l *ledger) undoTree(fd int, name string, root int, dir string) (first erro
 	return first
 }
 
-// removePoints removes what the records list, the deepest first: several runs may have made
-// parts of one path, in any order.
+// removePoints removes the mount points that the records list, the deepest first. Several runs
+// may have made parts of one path, in any order.
 func removePoints(root int, dir string, records []string) (first error) {
 	deepest := 0
 	for _, r := range records {
@@ -161,8 +165,8 @@ func removePoints(root int, dir string, records []string) (first error) {
 	return first
 }
 
-// makePoint makes a missing mount point in the root directory. What leads to it is a step
-// of its own. Another run may make the same one at the same time.
+// makePoint makes a missing mount point in the root directory. The directories on the way to it
+// are steps of their own. Another run may make the same mount point at the same time.
 func (l *ledger) makePoint(y *layout, target string, dir bool) error {
 	rel := target[1:]
 	parent, e := openParent(y.fd, rel)
@@ -187,8 +191,8 @@ func (l *ledger) makePoint(y *layout, target string, dir bool) error {
 	return fault(func() error { return explainLookup(y.fd, y.root.dir, rel, e) })
 }
 
-// makeIn makes a directory or an empty file in a directory, with the mode of a usual umask
-// whatever the caller's is.
+// makeIn makes a directory or an empty file in a directory. Its mode is that of a usual umask,
+// whatever umask the caller has.
 func makeIn(parent int, name string, dir bool) error {
 	e := makeOne(parent, baseName(name), dir)
 	if e == unix.EOVERFLOW {
@@ -214,9 +218,9 @@ func makeOne(parent int, name string, dir bool) (e syscall.Errno) {
 	return e
 }
 
-// makeAsOwner is for a directory on an idmapped mount (mount_setattr(2)) in which root has
-// no id that a file could belong to: it is made in the name of the directory's owner. The
-// change is one of this thread's (setfsuid(2)), and is taken back.
+// makeAsOwner is for a directory on an idmapped mount (mount_setattr(2)) where root's id cannot
+// own a file: it makes the directory or file with the ids of the directory's owner. It changes
+// the ids of this thread only (setfsuid(2)), and changes them back.
 func makeAsOwner(parent int, name string, dir bool) syscall.Errno {
 	var st unix.Stat_t
 	if e := sysFstat(parent, &st); e != 0 {
@@ -236,7 +240,7 @@ func sysSetfsid(nr uintptr, id int) (old int) {
 	return int(r)
 }
 
-// openParent opens the directory that rel is in.
+// openParent opens the directory that contains rel.
 func openParent(root int, rel string) (int, syscall.Errno) {
 	dir := "."
 	if i := lastIndexByte(rel, '/'); i > 0 {
@@ -245,13 +249,13 @@ func openParent(root int, rel string) (int, syscall.Errno) {
 	return sysOpenat2(root, dir, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
 }
 
-// removePoint removes a mount point that is still empty.
+// removePoint removes a mount point if it is still empty.
 func removePoint(root int, dir, rel string, isDir bool) error {
 	parent, e := openParent(root, rel)
 	switch e {
 	case 0:
 	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
-		return nil // gone, with what leads to it
+		return nil // removed together with the directories above it
 	default:
 		return failedCall("openat2", text(dir, "/", rel), "", e)
 	}
@@ -261,13 +265,13 @@ func removePoint(root int, dir, rel string, isDir bool) error {
 		var st unix.Stat_t
 		if e := sysFstatat(parent, baseName(rel), &st, unix.AT_SYMLINK_NOFOLLOW); e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != 0 {
 			sysClose(parent)
-			return nil // somebody's by now
+			return nil // someone else uses it by now
 		}
 	}
 	e = sysUnlinkat(parent, baseName(rel), how)
 	sysClose(parent)
 	switch e {
-	case 0, unix.ENOENT, unix.ENOTEMPTY, unix.ENOTDIR: // the last two: somebody's by now
+	case 0, unix.ENOENT, unix.ENOTEMPTY, unix.ENOTDIR: // the last two: someone else uses it by now
 		return nil
 	}
 	return failedCall(call, text(dir, "/", rel), "", e)

@@ -1,12 +1,14 @@
-// Chapter 10, afterwards: is everything where it should be?
+// Chapter 10, afterwards: is every mount where it should be?
 //
 // proc_pid_mountinfo(5).
 //
-// A root directory that others can write may be changed while it is mounted: a
-// mount point renamed, a symlink put in its place. The mount then stands elsewhere
-// in the container, and never outside it; but /proc would be without its masks at
-// the place where programs look. So the launcher looks before it lets the child go
-// on: the child waits for the maps of ids, with all mounts made.
+// If other users can write to a root directory, they may change it while mounts are made in it:
+// rename a mount point, or put a symlink in its place. The mount is then elsewhere in the
+// container, never outside of it, but for example the masks would be missing at the place where
+// programs use /proc. So the launcher checks the mounts before it lets the child go on. At this
+// time the child waits for the maps of ids, and has made all mounts.
+//
+// Differs from the tutorial: the tutorial does not check.
 
 package main
 
@@ -16,18 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wanted is a mount that has to be there.
+// wanted is a mount that must be present.
 type wanted struct {
 	step    *step
 	target  string
 	fstype  string // "" for any
-	options string // of the mount, with blanks between them
-	device  string // of an added path: its file system,
-	root    string // and what it is called there; "" for any
+	options string // of the mount, separated by blanks
+	device  string // of an added path: its file system
+	root    string // and its path in that file system; "" for any
 	found   bool
 }
 
-// wantedMounts are the plan's mounts in the container's own tree.
+// wantedMounts returns the mounts that the plan makes in the container's own tree.
 func wantedMounts(p plan) []wanted {
 	out := grow([]wanted(nil), 64)
 	pivoted := false
@@ -42,7 +44,7 @@ func wantedMounts(p plan) []wanted {
 		} else {
 			w.target = gostring(s.args[1].p)
 			if s.args[2].p != nil {
-				w.fstype, w.options = gostring(s.args[2].p), mountOptions(uint64(s.args[3].n)) // MS_ and MOUNT_ATTR_ are the same numbers
+				w.fstype, w.options = gostring(s.args[2].p), mountOptions(uint64(s.args[3].n)) // MS_ and MOUNT_ATTR_ have the same values here
 			}
 		}
 		out = add(out, w)
@@ -50,7 +52,7 @@ func wantedMounts(p plan) []wanted {
 	return out
 }
 
-// mountOptions are the names in mountinfo of the attributes that matter.
+// mountOptions returns the names in mountinfo of the attributes that matter.
 func mountOptions(attr uint64) string {
 	s := ""
 	for _, o := range [...]struct {
@@ -64,8 +66,7 @@ func mountOptions(attr uint64) string {
 	return s
 }
 
-// hasOptions reports whether a mount's options, with commas between them, have all of those
-// that are wanted.
+// hasOptions reports whether a mount's options, separated by commas, contain all wanted ones.
 func hasOptions(have, wanted string) bool {
 	for wanted != "" {
 		var o string
@@ -76,7 +77,7 @@ func hasOptions(have, wanted string) bool {
 	return true
 }
 
-// find marks those that a mountinfo's text shows.
+// find marks the wanted mounts that the text of mountinfo contains.
 func find(all []wanted, content string) {
 	for m := one[mountLine](); m.next(&content); {
 		for i := range all {
@@ -87,7 +88,7 @@ func find(all []wanted, content string) {
 	}
 }
 
-// verifyMounts compares the plan's mounts with those that the kernel shows.
+// verifyMounts compares the mounts of the plan with those that the kernel shows.
 func (l *launch) verifyMounts() error {
 	all := wantedMounts(l.plan)
 	if err := l.wantSources(all); err != nil {
@@ -101,16 +102,16 @@ func (l *launch) verifyMounts() error {
 	for i := range all {
 		w := &all[i]
 		if w.found || w.step.may == unix.ENOENT && !exists(w.target) {
-			continue // or a mask of something that this kernel does not have
+			continue // or a mask of a path that this kernel does not have
 		}
 		return fault(func() error {
-			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, with other options, or of another file: somebody changed the root directory %s, or what is added, meanwhile; nothing was run", w.step, l.pid, l.c.root.dir)
+			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, with other options, or of another file: something else has changed the root directory %s, or an added path, at the same time; nothing was run", w.step, l.pid, l.c.root.dir)
 		})
 	}
 	return nil
 }
 
-// wantSources fills in where the added paths come from, by the launcher's own mounts.
+// wantSources finds out where the added paths come from, by the launcher's own mounts.
 func (l *launch) wantSources(all []wanted) error {
 	content, looked := "", false
 	for i := range l.y.adds {
@@ -135,12 +136,12 @@ func (l *launch) wantSources(all []wanted) error {
 	return nil
 }
 
-// sourceIn returns the file system of a path without symlinks, and what the path is called
-// there.
+// sourceIn returns the file system that contains a path without symlinks, and the path within
+// that file system.
 func sourceIn(content, p string) (device, root string) {
 	length := -1
 	for m := one[mountLine](); m.next(&content); {
-		// Of several mounts at one place the last covers the others.
+		// Of several mounts at one place, the last one covers the others.
 		if rest, is := below(p, m.point); is && len(m.point) >= length {
 			length, device, root = len(m.point), text(m.device), cleanPath(text(m.root, "/", rest))
 		}

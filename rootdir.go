@@ -2,18 +2,18 @@
 //
 // openat2(2) RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS.
 //
-// Everything that is mounted needs a directory or file to be mounted on. This file finds
-// out, for each, where it will stand: in the root directory, in a tmpfs that the plan
-// mounts, or below an earlier -a; and what is missing there. What is missing in a root
-// directory that can be written is made by the launcher before the clone and removed after
-// the end; where the root directory cannot be written, or is the host's own tree, the root
-// is assembled instead (mount.go) and the root directory stays as it is.
+// Every mount needs a directory or file to be mounted on. For each, this file decides where it
+// will be: in the root directory, in a tmpfs that the plan mounts, or below an earlier -a. It
+// also finds out what is missing there. If the root directory can be written, the launcher makes
+// what is missing before the clone and removes it after the end. If the root directory cannot be
+// written, or is the host's own tree, the root is assembled instead (mount.go) and the root
+// directory is not changed.
 //
-// Nothing here is what keeps a destination inside: the child mounts after the pivot, so a
-// path can lead nowhere else. This is for clear errors beforehand.
+// This file does not protect the host: the child mounts after the pivot, so a path cannot lead
+// outside the container anyway. It is here for clear errors before anything starts.
 //
-// Differs from the tutorial: it made directories on the host wherever the root directory's
-// symlinks and `..` led, as root, and left them there.
+// Differs from the tutorial: the tutorial made directories on the host, as root, wherever the
+// root directory's symlinks and `..` led, and left them there.
 
 package main
 
@@ -29,52 +29,53 @@ import (
 // root is the container's root directory.
 type root struct {
 	dir  string // absolute, symlinks resolved; "/" for the host's own tree
-	fd   int    // the directory, O_PATH, opened once; 0 for the host's own tree
+	fd   int    // the directory, opened once with O_PATH; 0 for the host's own tree
 	host bool
 
 	idmap int // with --ephemeral: which user namespace it is mounted with, from 1 (mountidmap.go), and then
 	owner []idMap
 }
 
-// layout is where everything stands in the container's file system.
+// layout says where everything is in the container's file system.
 type layout struct {
 	root        root
 	fd          int // the root directory, O_PATH
 	assembled   bool
-	ephemeral   bool         // --ephemeral, and then
-	mounts      []lowerMount // what is mounted below the root directory
-	userOverlay bool         // overlayfs in a user namespace
-	entries     []rootEntry  // of an assembled root
+	ephemeral   bool         // --ephemeral; the next two fields belong to it
+	mounts      []lowerMount // the mounts below the root directory
+	userOverlay bool         // overlayfs is mounted in a user namespace
+	entries     []rootEntry  // the entries of an assembled root
 	missing     []mountPoint
-	toMake      []mountPoint // in the root directory, by the launcher
-	hosts       string       // what /etc/hosts says, or "" for the tree's own
+	toMake      []mountPoint // what the launcher makes in the root directory
+	hosts       string       // the text of /etc/hosts, or "" to keep the tree's own
 	private     []privateDir
 	adds        []addedPath
 
-	sockets      []string // of the host's, which are covered (hostsockets.go)
-	interpreters []string // of the command's file (program.go)
+	sockets      []string // sockets of the host, which are covered (hostsockets.go)
+	interpreters []string // the interpreters of the command's file (program.go)
 }
 
 // rootEntry is an entry of the root directory of an assembled root.
 type rootEntry struct {
 	name    string
-	link    string // a symlink's target
+	link    string // the target of a symlink
 	dir     bool
-	covered bool     // something is mounted over it: an empty directory is enough
-	overlay bool     // --ephemeral: it can be written, and then
-	own     []string // directories in it, which become the command's user's
+	covered bool     // something is mounted over it, so that an empty directory is enough
+	overlay bool     // --ephemeral: it can be written; the next field belongs to it
+	own     []string // directories in it that become the property of the command's user
 }
 
-// mountPoint is a place that something is mounted on, and what must be made for it inside
-// a tmpfs that the plan itself mounts (the launcher cannot: it is not there yet).
+// mountPoint is a place that something is mounted on. make lists what must be made for it in a
+// tmpfs that the plan itself mounts; the launcher cannot make that, because the tmpfs does not
+// exist yet.
 type mountPoint struct {
 	target string // absolute, clean
 	dir    bool
-	mode   uint32   // of the directory that is there, or 0
-	make   []string // directories, and last the point itself, to be made by the child
+	mode   uint32   // the mode of the directory that exists there, or 0
+	make   []string // directories and finally the mount point itself, which the child makes
 }
 
-// privateDir is an empty directory that every container of its kind gets.
+// privateDir is a directory that each container has for itself, and that is empty at the start.
 type privateDir struct {
 	mountPoint
 	mode string
@@ -83,20 +84,20 @@ type privateDir struct {
 
 type hostDir struct{ dir, mode, why string }
 
-// hostPrivate are the directories of the host's own tree that are the container's own and
-// empty when it has no root directory: other people's files and sockets.
+// hostPrivate lists the directories of the host's own tree that are private and empty in a
+// container without -m. They contain other users' files and sockets.
 var hostPrivate = [...]hostDir{
-	{"/tmp", "1777", "private, and empty"},
-	{"/var/tmp", "1777", "private, and empty"},
-	{"/var/spool", "0755", "queues of the host's: mail, printing, scheduled commands"},
-	{"/var/log", "0755", "what the host's programs have to say is out of reach"},
-	{"/var/cache", "0755", "what the host's programs keep for themselves, sockets among it"},
-	{"/run", "0755", "the host's sockets are here (/run/docker.sock): out of reach"},
-	{"/home", "0755", "other people's files are out of reach"},
-	{"/root", "0700", "the host's root's own files are out of reach"},
+	{"/tmp", "1777", "private and empty"},
+	{"/var/tmp", "1777", "private and empty"},
+	{"/var/spool", "0755", "hides the host's queues: mail, printing, scheduled commands"},
+	{"/var/log", "0755", "hides the logs of the host's programs"},
+	{"/var/cache", "0755", "hides the caches of the host's programs, some of which contain sockets"},
+	{"/run", "0755", "hides the host's sockets, such as /run/docker.sock"},
+	{"/home", "0755", "hides other users' files"},
+	{"/root", "0700", "hides the files of the host's root"},
 }
 
-// containersOwn are the directories that every container gets.
+// containersOwn lists the directories that every container has of its own.
 var containersOwn = [...]string{"/proc", "/sys", "/dev"}
 
 // setRoot reads -m.
@@ -107,7 +108,9 @@ func (c *config) setRoot(f *runFlags) error {
 	}
 	name := *f.Mount
 	if name == "" {
-		return fault(func() error { return errors.New("-m: an empty name; leave the flag out for the host's own tree") })
+		return fault(func() error {
+			return errors.New("-m: the name is empty; to use the host's own tree, leave the flag out")
+		})
 	}
 	fd, dir, e := openReal(name)
 	if e != 0 {
@@ -120,20 +123,21 @@ func (c *config) setRoot(f *runFlags) error {
 	}
 	if !isDir(&st) {
 		return fault(func() error {
-			return fmt.Errorf("-m %s: not a directory; the root directory of a container is one, with its programs in it", name)
+			return fmt.Errorf("-m %s: not a directory; -m needs a directory that contains the container's programs", name)
 		})
 	}
 	if dir == "/" {
 		return fault(func() error {
-			return fmt.Errorf("-m %s: is the host's own root; for a container on the host's own tree, read-only, leave -m out", name)
+			return fmt.Errorf("-m %s: this is the host's own root directory; to use the host's own tree, read-only, leave -m out", name)
 		})
 	}
 	c.root.dir = dir
 	return nil
 }
 
-// mayEnter makes sure that the container's user may search the root directory. The user is
-// nobody in particular to the host, and mktemp -d gives the permission to its owner only.
+// mayEnter returns an error if the container's user may not enter the root directory. To the
+// host this user is an ordinary other user, and a directory from mktemp -d can be entered only
+// by its owner.
 func (c *config) mayEnter(f *runFlags) error {
 	if c.root.host {
 		return nil
@@ -157,16 +161,16 @@ func (c *config) mayEnter(f *runFlags) error {
 		return nil
 	}
 	if c.rootless.single && sysFaccessat(unix.AT_FDCWD, dir, unix.X_OK) == 0 {
-		return nil // by one of the user's groups, which stay
+		return nil // allowed by one of the user's supplementary groups, which the command keeps
 	}
 	mode, uid, gid := st.Mode&0o7777, st.Uid, st.Gid
 	return fault(func() error {
-		return fmt.Errorf("-m %s: mode %04o, owner %d:%d: the container's user, who is %d:%d to the host, may not enter it; chmod o+x %s (or chown %d:%d %s)",
+		return fmt.Errorf("-m %s: mode %04o, owner %d:%d: the container's user, %d:%d on the host, may not enter it: chmod o+x %s (or chown %d:%d %s)",
 			name, mode, uid, gid, c.hostUID, c.hostGID, dir, c.hostUID, c.hostGID, dir)
 	})
 }
 
-// open returns the root directory's descriptor.
+// open returns the descriptor of the root directory.
 func (r *root) open() (int, error) {
 	if r.fd != 0 {
 		return r.fd, nil
@@ -178,8 +182,8 @@ func (r *root) open() (int, error) {
 	return fd, nil
 }
 
-// newLayout decides where everything stands. fd is the root directory; the paths of c.adds
-// come before the paths below them. Nothing is made yet.
+// newLayout decides where everything will be. fd is the root directory. In c.adds, a path comes
+// before the paths below it. newLayout makes nothing.
 func newLayout(c *config, fd int) (*layout, error) {
 	y := keep(layout{root: c.root, fd: fd, adds: c.adds, ephemeral: c.ephemeral})
 	if c.root.host {
@@ -190,7 +194,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 		y.private = hostTmpfs(homes)
 		y.sockets = hostSockets(y.private)
 	} else {
-		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private, and empty"})
+		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private and empty"})
 	}
 	c.private = y.private
 	for _, t := range containersOwn {
@@ -223,8 +227,8 @@ func newLayout(c *config, fd int) (*layout, error) {
 	return y, nil
 }
 
-// decideRoot chooses between the plain and the assembled root, and lists what the latter
-// consists of, or what has to be made in the former.
+// decideRoot chooses between the plain and the assembled root. For the assembled root it lists
+// the entries, for the plain one it lists what must be made.
 func (y *layout) decideRoot(readOnly bool) error {
 	y.assembled = y.root.host || len(y.missing) > 0 && (readOnly || !writable(y.fd))
 	if !y.assembled {
@@ -243,7 +247,7 @@ func (y *layout) decideRoot(readOnly bool) error {
 		}
 		if dir != "/" {
 			return fault(func() error {
-				return fmt.Errorf("%s is not there to be mounted on, and %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs; or make the root writable for this run: --ephemeral", target, path.Dir(target))
+				return fmt.Errorf("%s does not exist and cannot be made, because %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs; or make the root writable for this run: --ephemeral", target, path.Dir(target))
 			})
 		}
 	}
@@ -254,7 +258,7 @@ func (y *layout) decideRoot(readOnly bool) error {
 	return nil
 }
 
-// listRoot lists the entries of the root directory, by name.
+// listRoot lists the entries of the root directory, sorted by name.
 func (y *layout) listRoot() error {
 	dir := y.root.dir
 	all, e := names(dir)
@@ -263,7 +267,7 @@ func (y *layout) listRoot() error {
 		return failedCall("open", dir, "O_RDONLY|O_DIRECTORY", e)
 	case e != 0:
 		return fault(func() error {
-			return fmt.Errorf("-m %s: it has no %s to mount on and cannot be changed, and to be put together elsewhere it must be listed: %w; chmod o+r %s, or make what is missing",
+			return fmt.Errorf("-m %s: it has no %s to mount on, it cannot be changed, and it cannot be listed to assemble a root from its entries: %w; chmod o+r %s, or make the missing directory",
 				dir, y.missing[0].target, &os.PathError{Op: "open", Path: dir, Err: e}, dir)
 		})
 	}
@@ -286,7 +290,7 @@ func (y *layout) listRoot() error {
 	return nil
 }
 
-// sortStrings sorts a short list: by insertion.
+// sortStrings sorts a short list, by insertion.
 func sortStrings(v []string) {
 	for i := 1; i < len(v); i++ {
 		for j := i; j > 0 && v[j] < v[j-1]; j-- {
@@ -295,14 +299,14 @@ func sortStrings(v []string) {
 	}
 }
 
-// willHave reports whether the directory is in the root directory.
+// willHave reports whether the container's root will contain the directory.
 func (y *layout) willHave(dir string) bool {
 	var st unix.Stat_t
 	found, e := lookup(y.fd, dir[1:], &st)
 	return e == 0 && found
 }
 
-// chains lists, for each missing point, the directories that lead to it as well.
+// chains adds the missing directories on the way to each missing mount point.
 func chains(points []mountPoint) []mountPoint {
 	var out []mountPoint
 	for _, p := range points {
@@ -316,7 +320,7 @@ func chains(points []mountPoint) []mountPoint {
 	return out
 }
 
-// addPoint adds a mount point that is not there yet.
+// addPoint adds a missing mount point, unless it is in the list already.
 func addPoint(points []mountPoint, p mountPoint) []mountPoint {
 	for i := range points {
 		if points[i].target == p.target {
@@ -326,7 +330,7 @@ func addPoint(points []mountPoint, p mountPoint) []mountPoint {
 	return add(points, p)
 }
 
-// covered reports whether a directory below / is mounted over as a whole.
+// covered reports whether a mount will cover the whole directory, which is directly below /.
 func (y *layout) covered(dir string) bool {
 	for _, t := range containersOwn {
 		if t == dir {
@@ -341,17 +345,17 @@ func (y *layout) covered(dir string) bool {
 	return false
 }
 
-// writable reports whether directories can be made in the directory.
+// writable reports whether new directories can be made in the directory.
 func writable(dirfd int) bool { return sysFaccessat(dirfd, ".", unix.W_OK) == 0 }
 
-// hostTmpfs returns the private directories of the host's own tree, by their real names:
-// /home may be a symlink. homes are the caller's.
+// hostTmpfs returns the private directories of the host's own tree by their real names, because
+// /home may be a symlink. homes are the caller's home directories.
 func hostTmpfs(homes []hostDir) []privateDir {
 	var out []privateDir
 	for _, p := range addAll(addAll(nil, hostPrivate[:]), homes) {
 		dir, e := realPath(p.dir)
 		if e == unix.ENOENT && parentDir(p.dir) == "/" {
-			dir, e = p.dir, 0 // the assembled root will have it
+			dir, e = p.dir, 0 // the assembled root will contain it
 		}
 		if e != 0 || beneath(out, dir) {
 			continue
@@ -361,7 +365,7 @@ func hostTmpfs(homes []hostDir) []privateDir {
 	return out
 }
 
-// beneath reports whether the directory is one of those already, or below one.
+// beneath reports whether the directory is one of the private directories or is below one.
 func beneath(private []privateDir, dir string) bool {
 	for i := range private {
 		if _, is := below(dir, private[i].target); is {

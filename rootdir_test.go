@@ -46,26 +46,26 @@ func TestAdds(t *testing.T) {
 		}
 	}
 	for in, why := range map[string]string{
-		"":                "no colon",
-		"/etc":            "no colon",
-		`/a\:/b`:          "no colon",
-		":/x":             "nothing before the colon",
+		"":                "the colon is missing",
+		"/etc":            "the colon is missing",
+		`/a\:/b`:          "the colon is missing",
+		":/x":             "the part before the colon is empty",
 		"file:":           "not an absolute path",
 		"file:x":          "not an absolute path",
-		"file:/":          "the container's / is what -m gives",
-		"file:/.":         "the container's / is what -m gives",
-		"file:/a/../..":   "no `..` here",
-		"file:/a/../b":    "no `..` here",
+		"file:/":          "the container's /, which -m chooses",
+		"file:/.":         "the container's /, which -m chooses",
+		"file:/a/../..":   "`..` is not allowed",
+		"file:/a/../b":    "`..` is not allowed",
 		"file:/x:r":       "after the second colon",
 		"file:/x:ro:ro":   "after the second colon",
 		"file:/x:":        "after the second colon",
 		"absent:/x":       dir + "/absent: no such file",
 		"dangling:/x":     dir + "/nowhere: no such file",
 		"file/below:/x":   "not a directory",
-		"file:/proc":      "/proc is its own",
-		"file:/proc/self": "/proc is its own",
-		"file:/sys/x":     "/sys is its own",
-		"file:/dev":       "/dev is its own",
+		"file:/proc":      "/proc, which is the container's own",
+		"file:/proc/self": "/proc, which is the container's own",
+		"file:/sys/x":     "/sys, which is the container's own",
+		"file:/dev":       "/dev, which is the container's own",
 	} {
 		_, err := new(config).parseAdd(in)
 		refuses(t, in, err, why)
@@ -82,7 +82,7 @@ func TestTmpfs(t *testing.T) {
 	if a, err := parseTmpfs("/x"); err != nil || a.size != "" {
 		t.Errorf("%+v %v", a, err)
 	}
-	for in, why := range map[string]string{"x": "absolute", "/x:0": "size of 0", "/x:lots": "not a size", "/x:1:2": "not DIR", "/": "-m gives", "": "absolute"} {
+	for in, why := range map[string]string{"x": "absolute", "/x:0": "size of 0", "/x:lots": "not a size", "/x:1:2": "not DIR", "/": "-m chooses", "": "absolute"} {
 		_, err := parseTmpfs(in)
 		refuses(t, in, err, why)
 	}

@@ -1,8 +1,9 @@
-// Chapters 10 and 16, before anything is mounted: is the place there, and can it be mounted on?
+// Chapters 10 and 16, before anything is mounted: does the place exist, and can it be mounted
+// on?
 //
 // openat2(2) RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS; mount(2).
 //
-// Differs from the tutorial: it finds out by failing.
+// Differs from the tutorial: the tutorial finds out when a mount fails.
 
 package main
 
@@ -15,15 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mounted is something the plan mounts before the mount point in question.
+// mounted is a mount that the plan makes before the mount point in question.
 type mounted struct {
 	target string
 	tmpfs  bool
-	source string // of an -a
+	source string // the source of an -a
 }
 
-// place finds where p stands and what must be made for it. what names the flag. The error is
-// onTheWay if there is a symlink on the way.
+// place decides where p is and what must be made for it. what is the flag's name for messages.
+// The error is onTheWay if the path contains a symlink.
 func (y *layout) place(what string, p *mountPoint, before []mounted) error {
 	for i := len(before) - 1; i >= 0; i-- {
 		m := &before[i]
@@ -32,7 +33,7 @@ func (y *layout) place(what string, p *mountPoint, before []mounted) error {
 		case !is:
 			continue
 		case rest == "":
-			return nil // on top of an earlier mount
+			return nil // p is mounted over an earlier mount
 		case m.tmpfs:
 			dir := m.target
 			for rest != "" {
@@ -49,8 +50,8 @@ func (y *layout) place(what string, p *mountPoint, before []mounted) error {
 	return y.placeInRoot(what, p)
 }
 
-// placeIn checks a mount point below an earlier -a: it must be there, since what was added
-// is the user's own and is never written to.
+// placeIn checks a mount point below an earlier -a. It must exist, because tincan never changes
+// a directory that the user has added.
 func placeIn(what string, p *mountPoint, source, rest string) error {
 	fd, e := sysOpen(source, unix.O_PATH, 0)
 	if e != 0 {
@@ -66,7 +67,7 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 		err = fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(fd, source, rest, e)) })
 	case !found:
 		err = fault(func() error {
-			return fmt.Errorf("%s: there is no %s in %s, which is added there: make it first", what, rest, source)
+			return fmt.Errorf("%s: %s does not exist in %s, which is mounted there: make it first", what, rest, source)
 		})
 	default:
 		p.mode = st.Mode
@@ -76,7 +77,7 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 	return err
 }
 
-// placeReal is place of a mount point to which no symlink may lead.
+// placeReal is place for a mount point whose path must not contain a symlink.
 func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
 	err := y.place(what, p, before)
 	if err != onTheWay {
@@ -87,8 +88,8 @@ func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
 	})
 }
 
-// placeInRoot checks a mount point in the root directory and, if it is not there, notes it
-// as missing.
+// placeInRoot checks a mount point in the root directory. If it does not exist, it is listed as
+// missing.
 func (y *layout) placeInRoot(what string, p *mountPoint) error {
 	rel := p.target[1:]
 	var st unix.Stat_t
@@ -111,26 +112,27 @@ func (y *layout) placeInRoot(what string, p *mountPoint) error {
 	return nil
 }
 
-// sameKind makes sure that p can be mounted on what is there: a directory can be mounted
-// on a directory only, anything else on anything else (mount(2), ENOTDIR).
+// sameKind returns an error if p cannot be mounted on what exists: a directory can be mounted
+// only on a directory, and anything else only on something that is not a directory (mount(2),
+// ENOTDIR).
 func sameKind(what string, p *mountPoint, dir bool) error {
 	switch {
 	case p.dir && !dir:
 		return fault(func() error {
-			return fmt.Errorf("%s: %s in the container is not a directory, and a directory can be mounted on nothing else", what, p.target)
+			return fmt.Errorf("%s: %s in the container is not a directory, but a directory can be mounted only on a directory", what, p.target)
 		})
 	case !p.dir && dir:
 		return fault(func() error {
-			return fmt.Errorf("%s: %s in the container is a directory, and a file cannot be mounted on it: name the file, %s", what, p.target, path.Join(p.target, "NAME"))
+			return fmt.Errorf("%s: %s in the container is a directory, and a file cannot be mounted on a directory: give the file's whole name, %s", what, p.target, path.Join(p.target, "NAME"))
 		})
 	}
 	return nil
 }
 
-// lookup looks at the file at rel below the directory dirfd; found is false if there is
-// none. A symlink anywhere on the way is the error ELOOP.
+// lookup finds the file rel below the directory dirfd; found is false if it does not exist. A
+// symlink anywhere in the path gives the error ELOOP.
 func lookup(dirfd int, rel string, st *unix.Stat_t) (found bool, e syscall.Errno) {
-	if indexByte(rel, '/') < 0 { // a single name: it leads nowhere else
+	if indexByte(rel, '/') < 0 { // a single name cannot lead elsewhere
 		switch e = sysFstatat(dirfd, rel, st, unix.AT_SYMLINK_NOFOLLOW); {
 		case e == 0 && st.Mode&unix.S_IFMT == unix.S_IFLNK:
 			return false, unix.ELOOP
@@ -151,12 +153,12 @@ func lookup(dirfd int, rel string, st *unix.Stat_t) (found bool, e syscall.Errno
 	return e == 0, e
 }
 
-// explainLookup says which part of the path is the trouble.
+// explainLookup returns an error that says which part of the path is wrong.
 func explainLookup(dirfd int, dir, rel string, err error) error {
 	failed := &callError{call: fmt.Sprintf("openat2(%s, %s)", quote(dir), quote(rel)), err: err}
 	if err != unix.ELOOP && err != unix.ENOTDIR {
 		if err == unix.ENOSYS || err == unix.EPERM {
-			failed.hint = "a system call filter around tincan refuses it, as tincan's own default filter does, and must allow it"
+			failed.hint = "a seccomp filter around tincan refuses this call, as tincan's own default filter does; that filter must allow it"
 		}
 		return failed
 	}

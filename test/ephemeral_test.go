@@ -83,7 +83,7 @@ rm -f /usr/bin/yes; ls /usr/bin/yes; ls /tmp /home`
 		t.Errorf("more than without --ephemeral: %v", r)
 	}
 	for _, where := range []string{"/usr/local/tincan/deep", "/srv/tincan"} {
-		refused(t, tincan(t, "-a", added+":"+where, "--", "true"), where+" is not there", "--ephemeral")
+		refused(t, tincan(t, "-a", added+":"+where, "--", "true"), where+" does not exist", "--ephemeral")
 	}
 }
 

@@ -108,7 +108,7 @@ func TestHole11DestinationSymlinks(t *testing.T) {
 		r := tincan(t, "-m", dir, "-a", source+":"+link, "--", "echo", "ran")
 		switch to {
 		case "/", ".":
-			refused(t, r, link+" in the container leads to / ", "/ is what -m gives")
+			refused(t, r, link+" in the container leads to / ", "/, which -m chooses")
 		case "/proc/self/root":
 			refused(t, r, link+" in the container leads to /proc/self/root ", "/proc is its own")
 			continue
