@@ -87,7 +87,7 @@ func TestUserBadMaps(t *testing.T) {
 		{single, "--map=0:100000:10", "--map=0:100000:10|23456 (the own id) and no others"},
 		{single, fmt.Sprintf("--map=0:%d:2", testUser), "does not grant"},
 		{single, fmt.Sprintf("-u 5 --map=0:%d:1", testUser), "--uid=5: not in the container's map, which has 0 to 0"},
-		{single, "-u 4294967295", "--uid=4294967295: not an id"},
+		{single, "-u 4294967295", "-u 4294967295|neither a user's number, 0 to 4294967294, nor a name"},
 		{ranges, "--map=0:0:1", "--map=0:0:1|700000 to 700999, 702000 to 767535"},
 		{ranges, "--map=0:700000:1001", "--map=0:700000:1001|does not grant"},
 		{ranges, "--map=0:699999:2", "does not grant"},
@@ -272,7 +272,7 @@ func TestUserLimits(t *testing.T) {
 		t.Errorf("%q", f)
 	}
 	if r := run("--rlimit=nproc=70", "--rlimit=data=max"); !strings.Contains(r.out, "70") || strings.Contains(r.out, "1073741824") ||
-		!strings.Contains(r.err, "data=max for each") || !strings.Contains(r.err, "nproc=70 for each") {
+		!strings.Contains(r.err, "data=max") || !strings.Contains(r.err, "nproc=70") {
 		t.Error(r)
 	}
 	for _, flag := range []string{"--memory=64M", "--pids=10", "--cpus=1", "--cpu-weight=50", "--swap=0", "--io-weight=5", "--memory=max"} {
