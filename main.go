@@ -110,6 +110,7 @@
 //
 //	planorder.go       5-6: the order of everything
 //	launch.go          5-6: carrying it out
+//	launchhost.go      its steps that are the host's
 //	launchfds.go       7: the descriptors of a run
 //	handshake.go       7: what the child says
 //	monitor.go         for a container without an init: it ends with the launcher
