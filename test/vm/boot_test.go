@@ -45,7 +45,7 @@ var endings = []ends{
 	{name: "out of memory", args: append([]string{"--memory=32M"}, inContainer("dd", "if=/dev/zero", "of=/tmp/x", "bs=1M", "count=100")...), status: 137, signal: "SIGKILL", oom: true, says: "out of memory"},
 	{name: "not found", args: inContainer("nonesuch"), status: 127, says: "nonesuch: command not found"},
 	{name: "not executable", args: []string{"--no-container", "/vm/rootfs/etc/mine"}, status: 126, says: "/vm/rootfs/etc/mine"},
-	{name: "a flag that is none", args: []string{"run", "--nonesuch"}, status: 125, says: "unknown flag --nonesuch"},
+	{name: "a flag that is none", args: []string{"run", "--nonesuch"}, status: 125, says: "--nonesuch: no such flag"},
 	{name: "no arguments", status: 125, says: "nothing to run"},
 	{name: "timed out by tincan", args: append([]string{"--timeout=1"}, inContainer("sleep", "1000")...), status: 124, signal: "SIGTERM"},
 	{name: "SIGTERM to process 1", args: direct("sh", "-c", "trap 'exit 3' TERM; kill -TERM 1; sleep 100 & wait"), status: 3},
