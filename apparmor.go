@@ -2,15 +2,15 @@
 //
 // apparmor(7), lsm_set_self_attr (Documentation/userspace-api/lsm.rst), proc_pid_attr(5).
 //
-// A profile says which files, capabilities and sockets a program may use, by name and
-// from outside; whoever loads it is the host's root, before tincan runs. A process can
-// only set its own label, so it is a step of the plan: it asks for the profile at the
-// next execve, which is the command's. From Linux 6.8 on there is a system call for
-// that. Before, it is a file of /proc, and it must be the host's /proc: one that the
-// root directory supplies would take the write and do nothing. So there the steps come
-// first of all, before the pivot.
+// A profile says which files, capabilities and sockets a program may use. It refers to them by
+// name, from outside the container. The host's root loads profiles before tincan runs. A process
+// can set only its own label, so this is a step of the plan: it asks for the profile at the next
+// execve, which starts the command. Linux 6.8 and newer have a system call for this. Older
+// kernels have a file of /proc, and it must be the host's /proc: a file that the root directory
+// supplies would accept the write and do nothing. On such a kernel these steps therefore come
+// first, before the pivot.
 //
-// Differs from the tutorial: it has no such step.
+// Differs from the tutorial: the tutorial does not use AppArmor.
 
 package main
 
@@ -23,13 +23,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// appArmor is the profile to enter; the zero value is none.
+// appArmor is the profile to enter. The zero value means none.
 type appArmor struct {
 	profile string
 	call    bool // the kernel has lsm_set_self_attr
 }
 
-// From linux/lsm.h.
+// Constants of linux/lsm.h.
 const (
 	lsmAttrExec   = 101
 	lsmIDAppArmor = 104
@@ -43,7 +43,7 @@ func (c *config) setAppArmor(f *runFlags) error {
 	name := *f.AppArmor
 	if name == "" || contains(name, "\x00") || contains(name, "\n") || contains(name, " ") {
 		return fault(func() error {
-			return fmt.Errorf("--apparmor=%s: not the name of a profile: /sys/kernel/security/apparmor/profiles lists those that are loaded", name)
+			return fmt.Errorf("--apparmor=%s: this is not the name of a profile; /sys/kernel/security/apparmor/profiles lists the loaded ones", name)
 		})
 	}
 	call, err := findAppArmor()
@@ -54,8 +54,8 @@ func (c *config) setAppArmor(f *runFlags) error {
 	return nil
 }
 
-// findAppArmor reports whether there is a call for AppArmor. The error is that the
-// kernel's AppArmor is off.
+// findAppArmor reports whether the kernel has the system call for AppArmor. It returns an error
+// if AppArmor is not active.
 func findAppArmor() (call bool, err error) {
 	var ids [32]uint64
 	n, e := sysLSMListModules(&ids)
@@ -66,7 +66,7 @@ func findAppArmor() (call bool, err error) {
 			}
 		}
 		return false, fault(func() error {
-			return errors.New("AppArmor is not among this kernel's active security modules: boot with apparmor=1 security=apparmor, or lsm=...,apparmor")
+			return errors.New("AppArmor is not one of this kernel's active security modules: boot with apparmor=1 security=apparmor, or lsm=...,apparmor")
 		})
 	}
 	const file = "/sys/module/apparmor/parameters/enabled"
@@ -85,14 +85,14 @@ func sysLSMListModules(ids *[32]uint64) (int, syscall.Errno) {
 	return int(r), e
 }
 
-// appArmorFirst asks for the profile in the host's /proc.
+// appArmorFirst asks for the profile through the host's /proc.
 func appArmorFirst(a appArmor) []*step {
 	if a.profile == "" || a.call {
 		return nil
 	}
 	return list(
-		openForWriting("/proc/self/attr/apparmor/exec").because("the host's /proc: what the root directory has in its place would take the write and do nothing"),
-		writeBytes(kept(), text("exec ", a.profile)).because("--apparmor: the profile from the next execve on").hinted(hintAppArmor),
+		openForWriting("/proc/self/attr/apparmor/exec").because("must be the host's /proc: a file in the root directory would accept the write and do nothing"),
+		writeBytes(kept(), text("exec ", a.profile)).because("--apparmor: the profile applies from the next execve on").hinted(hintAppArmor),
 		closeFD(kept()),
 	)
 }
@@ -103,17 +103,17 @@ func appArmorLast(a appArmor) []*step {
 		return nil
 	}
 	value := text("exec ", a.profile)
-	// struct lsm_ctx: id, flags, the whole's length, the value's length, the value.
+	// The fields of struct lsm_ctx: id, flags, the whole length, the value's length, the value.
 	size := (lsmHeader + len(value) + 7) &^ 7
 	b := space(size + 8)
 	ctx := (*[4]uint64)(unsafe.Pointer(unsafe.SliceData(b)))
 	ctx[0], ctx[2], ctx[3] = lsmIDAppArmor, uint64(size), uint64(len(value))
 	copy(b[lsmHeader:], value)
 	return list(call("lsm_set_self_attr", unix.SYS_LSM_SET_SELF_ATTR, name(lsmAttrExec, "LSM_ATTR_EXEC"), memory(unsafe.Pointer(ctx), showLSMContext), num(uintptr(size)), num(0), no, no).
-		because("--apparmor: the profile from the next execve on").hinted(hintAppArmor))
+		because("--apparmor: the profile applies from the next execve on").hinted(hintAppArmor))
 }
 
-const lsmHeader = 4 * 8 // bytes of struct lsm_ctx before the value
+const lsmHeader = 4 * 8 // the bytes of struct lsm_ctx before the value
 
 func showLSMContext(a arg) string {
 	ctx := (*[4]uint64)(a.p)
@@ -124,9 +124,9 @@ func showLSMContext(a arg) string {
 func hintAppArmor(e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT:
-		return "no such profile is loaded: apparmor_parser -r FILE loads one, /sys/kernel/security/apparmor/profiles lists them"
+		return "no profile of this name is loaded: apparmor_parser -r FILE loads one; /sys/kernel/security/apparmor/profiles lists the loaded ones"
 	case unix.EACCES, unix.EPERM:
-		return "tincan is confined itself, and its own profile does not allow the change: change_profile -> NAME"
+		return "tincan itself runs under a profile that does not allow the change; that profile needs the rule: change_profile -> NAME"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
-// tincan seccomp show, compile, eval: a filter to look at, to keep, to ask.
+// The commands tincan seccomp show, compile and eval: print a filter, write it to a file, ask it
+// about a call.
 
 import (
 	"errors"
@@ -20,14 +21,15 @@ type seccompCmd struct {
 	Eval    seccompEval    `cmd:"" help:"Print what a filter does with a call: ALLOW, ERRNO(1), KILL_PROCESS..."`
 }
 
-// profileFor are the flags that all three share.
+// profileFor holds the flags that all three commands have.
 type profileFor struct {
 	Caps       []string `help:"Capabilities held in the container, for a profile's includes and excludes: names, or ALL." placeholder:"CAP"`
 	Arch       string   `help:"Architecture: x86_64, x86, x32, arm64, arm, riscv64. The machine's own if not given." placeholder:"ARCH"`
 	StrictInts bool     `name:"seccomp-strict-ints" help:"Compare arguments that are ints in the kernel on 32 bits, as the kernel does."`
 }
 
-// read gives the policy (nil for none) and the ABI asked about, which may be one that its native kernel also runs.
+// read returns the policy (nil for none) and the ABI that is asked about. It may be another ABI
+// of the same kernel.
 func (f profileFor) read(spec string) (*policy, []string, *abi, error) {
 	a, err := abiNamed(f.Arch)
 	if err != nil {
@@ -49,7 +51,7 @@ func (f profileFor) read(spec string) (*policy, []string, *abi, error) {
 	return p, warnings, a, err
 }
 
-// capabilityNames are all of capabilities(7), for --caps=ALL.
+// capabilityNames lists all names of capabilities(7), for --caps=ALL.
 const capabilityNames = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID " +
 	"CAP_SETUID CAP_SETPCAP CAP_LINUX_IMMUTABLE CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_ADMIN CAP_NET_RAW CAP_IPC_LOCK " +
 	"CAP_IPC_OWNER CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_PACCT CAP_SYS_ADMIN CAP_SYS_BOOT " +
@@ -62,7 +64,7 @@ type seccompShow struct {
 	profileFor
 }
 
-// Run is kong's.
+// Run is called by kong.
 func (c *seccompShow) Run() error { return c.show(os.Stdout) }
 
 func (c *seccompShow) show(out io.Writer) error {
@@ -84,25 +86,25 @@ func (c *seccompShow) show(out io.Writer) error {
 	}
 	w := &lineWriter{out: out}
 	w.line("# The filter %q for %s. Calls of any other ABI: %s.", p.name, a.native().name, killProcess)
-	w.line("\n# Rules, by call; the first that fits decides.\n")
+	w.line("\n# Rules, by call; the first rule that matches decides.\n")
 	w.text(p.String())
-	w.section("Doubtful in the profile", warnings)
+	w.section("Doubtful rules of the profile", warnings)
 	w.section("Left out", p.notes)
 	w.line("\n# The filter: %d instructions.\n", len(prog))
 	w.text(listing(prog))
 	w.line("\n# Cost for %s.\n", a.name)
-	w.line("mean %.2f instructions a call, over the calls of ordinary programs; at worst %d (%s)", cost.mean, cost.worst, cost.worstCall)
-	w.line("%d calls never run the filter: the kernel notes when it is attached that they are allowed", cost.free)
-	w.line("allowed, but asked each time: %s", fold(strings.Join(cost.asked, " "), 100, "  "))
+	w.line("mean: %.2f instructions per call, over the calls of ordinary programs; worst case: %d (%s)", cost.mean, cost.worst, cost.worstCall)
+	w.line("%d calls never run the filter: the kernel remembers, when the filter is installed, that they are always allowed", cost.free)
+	w.line("allowed, but the filter runs each time: %s", fold(strings.Join(cost.asked, " "), 100, "  "))
 	open := p.lint()
 	if len(open) == 0 {
-		open = []string{"nothing that is looked for here"}
+		open = []string{"nothing that tincan checks for"}
 	}
 	w.section("What it leaves open", open)
 	return w.err
 }
 
-// lineWriter keeps the first error.
+// lineWriter writes lines and keeps the first error.
 type lineWriter struct {
 	out io.Writer
 	err error
@@ -132,7 +134,7 @@ type seccompCompile struct {
 	profileFor
 }
 
-// Run is kong's.
+// Run is called by kong.
 func (c *seccompCompile) Run() error { return c.compile(os.Stdout, os.Stderr) }
 
 func (c *seccompCompile) compile(out, errs io.Writer) error {
@@ -141,7 +143,7 @@ func (c *seccompCompile) compile(out, errs io.Writer) error {
 		return err
 	}
 	if p == nil {
-		return fmt.Errorf("seccomp compile none: there is no filter to write; want default, tutorial, or a file")
+		return fmt.Errorf("seccomp compile none: there is no filter to write; give default, setid, tutorial or a file")
 	}
 	prog, err := p.compile()
 	if err != nil {
@@ -162,7 +164,8 @@ func (c *seccompCompile) compile(out, errs io.Writer) error {
 	return errors.Join(err, done(err == nil))
 }
 
-// rawFilter is the program as memory holds it: struct sock_filter, in the machine's byte order.
+// rawFilter returns the program as it is in memory: struct sock_filter, in the machine's byte
+// order.
 func rawFilter(prog []unix.SockFilter) []byte {
 	if len(prog) == 0 {
 		return nil
@@ -177,7 +180,7 @@ type seccompEval struct {
 	profileFor
 }
 
-// Run is kong's.
+// Run is called by kong.
 func (c *seccompEval) Run() error { return c.eval(os.Stdout) }
 
 func (c *seccompEval) eval(out io.Writer) error {
@@ -202,7 +205,7 @@ func (c *seccompEval) eval(out io.Writer) error {
 		return err
 	}
 	if want, _ := p.eval(call); want != got {
-		return fmt.Errorf("the filter says %s, the rules say %s: a fault in tincan's compiler, please report it with the profile", got, want)
+		return fmt.Errorf("the filter answers %s, but the rules answer %s: this is a bug in tincan's compiler; please report it, with the profile", got, want)
 	}
 	_, err = fmt.Fprintln(out, got)
 	return err
@@ -214,7 +217,7 @@ func parseCall(a *abi, name string, args []string) (c sysCall, err error) {
 	if !known {
 		n, err := strconv.ParseUint(name, 0, 32)
 		if err != nil {
-			return c, fmt.Errorf("%q: %s has no such call; want a name or a number", name, a.name)
+			return c, fmt.Errorf("%q: %s has no such call; give a name or a number", name, a.name)
 		}
 		nr = uint32(n)
 	}
@@ -226,7 +229,7 @@ func parseCall(a *abi, name string, args []string) (c sysCall, err error) {
 		if c.args[i], err = strconv.ParseUint(s, 0, 64); err != nil {
 			n, err := strconv.ParseInt(s, 0, 64)
 			if err != nil {
-				return c, fmt.Errorf("argument %d: %q: want a number, such as 4, -1, 0x5412 or 04755", i, s)
+				return c, fmt.Errorf("argument %d: %q: not a number, such as 4, -1, 0x5412 or 04755", i, s)
 			}
 			c.args[i] = uint64(n)
 		}

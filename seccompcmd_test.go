@@ -55,9 +55,9 @@ func TestSeccompEval(t *testing.T) {
 	}
 	for _, c := range []struct{ profile, call, want string }{
 		{"default", "nosuch", `"nosuch": x86_64 has no such call`},
-		{"default", "read x", `argument 0: "x": want a number`},
+		{"default", "read x", `argument 0: "x": not a number`},
 		{"default", "read 1 2 3 4 5 6 7", `7 arguments: a call has at most 6`},
-		{"nofile", "read", `open nofile: no such file or directory: neither default, setid, tutorial nor none, nor the file of a profile`},
+		{"nofile", "read", `open nofile: no such file or directory: give default, setid, tutorial, none or the file of a profile`},
 	} {
 		words := strings.Fields(c.call)
 		cmd := seccompEval{Profile: c.profile, Syscall: words[0], Args: words[1:], profileFor: profileFor{Arch: "x86_64"}}
@@ -72,11 +72,11 @@ func TestSeccompShow(t *testing.T) {
 		profile string
 		want    []string
 	}{
-		{"default", []string{"tutorial: keyrings belong", "clone3\n    ERRNO(38 ENOSYS)", "return KILL_PROCESS", "nothing that is looked for", "calls never run the filter"}},
+		{"default", []string{"tutorial: keyrings belong", "clone3\n    ERRNO(38 ENOSYS)", "return KILL_PROCESS", "nothing that tincan checks for", "calls never run the filter"}},
 		{"tutorial", []string{"a1 & 0x5412 == 0x5412", "clone is refused, at least in part, but clone3 is ALLOW", "but fchmodat2 is ALLOW", "ioctl TIOCLINUX is ALLOW"}},
 		{"none", []string{"no filter"}},
 		{profileFile("moby-default.json"), []string{"socket with a0 0x26 is ERRNO(1), with 0x100000026 ALLOW", "socketcall is ALLOW", "x32 is listed", "# Left out.", "x86_64 has no _llseek"}},
-		{profileFile("podman-seccomp.json"), []string{"# Doubtful in the profile.", "setns: ALLOW (syscalls["}},
+		{profileFile("podman-seccomp.json"), []string{"# Doubtful rules of the profile.", "setns: ALLOW (syscalls["}},
 	} {
 		var out bytes.Buffer
 		cmd := seccompShow{Profile: c.profile, profileFor: profileFor{Arch: "x86_64"}}
@@ -132,10 +132,10 @@ func TestSeccompCompile(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	for _, c := range []struct{ about, profile, want string }{
-		{"write refused", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: write is ERRNO(1): no program would run"},
-		{"clone3 with EPERM", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone3"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: clone3 is ERRNO(1): only ENOSYS makes"},
+		{"write refused", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: write is ERRNO(1): no program could run"},
+		{"clone3 with EPERM", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone3"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: clone3 is ERRNO(1): only with ENOSYS"},
 		{"mount, but not its parts", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: mount is refused, at least in part, but move_mount is ALLOW"},
-		{"socket by socketcall", entries(`{"names": ["socket", "write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 3, "op": "SCMP_CMP_EQ"}]}`), "x86: socketcall is ALLOW if low(a0) == 0x1, whatever the rule"},
+		{"socket by socketcall", entries(`{"names": ["socket", "write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 3, "op": "SCMP_CMP_EQ"}]}`), "x86: socketcall is ALLOW if low(a0) == 0x1, whatever condition the rule"},
 	} {
 		p, _ := readText(t, c.profile, reader(&abis[0]))
 		if lines := p.lint(); !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, c.want) }) {

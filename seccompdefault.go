@@ -1,11 +1,11 @@
 // Chapter 13: the default filter, compiled beforehand.
 //
-// With it a start needs neither the rules nor the tables of system call numbers. The files
-// are what `tincan seccomp compile default --arch=ARCH` writes; a test compares them with
-// what the compiler makes of seccomp.go's rules, and -update writes them anew. `tincan
+// With a compiled filter, a start needs neither the rules nor the tables of system call numbers.
+// The files are the output of `tincan seccomp compile default --arch=ARCH`. A test compares them
+// with what the compiler makes of seccomp.go's rules, and -update writes them again. `tincan
 // seccomp show` prints the rules and the program.
 //
-// Differs from the tutorial: libseccomp compiles there, at every start.
+// Differs from the tutorial: in the tutorial, libseccomp compiles the filter at every start.
 
 package main
 
@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultFilter returns nil on an architecture that it was not compiled for.
+// defaultFilter returns the compiled filter, or nil on an architecture that has none.
 func defaultFilter() []unix.SockFilter {
 	if compiledFilter == "" {
 		return nil
 	}
-	// struct sock_filter: code, two jumps, value.
+	// The fields of struct sock_filter: code, two jumps, value.
 	return unsafe.Slice((*unix.SockFilter)(unsafe.Pointer(unsafe.StringData(compiledFilter))), len(compiledFilter)/8)
 }

@@ -1,10 +1,11 @@
 package main
 
-// Chapter 13: what a policy leaves open: the mistakes that filters are known for, looked for in the policy at hand by asking it.
-// man 2 seccomp (Caveats). CVE-2019-10063, CVE-2021-41133, CVE-2023-28100.
+// Chapter 13: what a policy leaves open. This file looks for the well-known mistakes of filters
+// by asking the policy about calls. man 2 seccomp (Caveats). CVE-2019-10063, CVE-2021-41133,
+// CVE-2023-28100.
 //
-// A profile is loaded as it stands, with its faults, since whoever wrote it may have had reasons. `tincan seccomp show`
-// says what they are.
+// A profile is loaded as it is, with its mistakes, because its author may have had reasons for
+// them. `tincan seccomp show` lists the mistakes.
 
 import (
 	"fmt"
@@ -14,27 +15,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sisters are calls that do what another does: a filter that refuses the first, wholly or in part, wants a word on the rest.
+// sisters lists calls that do what another call does. A filter that refuses the first, wholly or
+// in part, should decide about the others too.
 var sisters = []struct{ call, others, why string }{
-	{"clone", "clone3", "its flags lie in memory, where no filter can look: refuse it with ENOSYS, then the C libraries use clone"},
+	{"clone", "clone3", "its flags are in memory, which a filter cannot read: refuse it with ENOSYS, and the C libraries use clone"},
 	{"unshare", "setns", "enters a namespace instead of making one"},
-	{"chmod", "fchmodat2", "chmod by a newer name"},
-	{"fchmodat", "fchmodat2", "chmod by a newer name"},
-	{"openat", "openat2", "its flags and mode lie in memory, where no filter can look: refuse it with ENOSYS"},
-	{"mount", "fsopen fsmount move_mount open_tree mount_setattr open_tree_attr", "mounts in pieces"},
+	{"chmod", "fchmodat2", "chmod under a newer name"},
+	{"fchmodat", "fchmodat2", "chmod under a newer name"},
+	{"openat", "openat2", "its flags and mode are in memory, which a filter cannot read: refuse it with ENOSYS"},
+	{"mount", "fsopen fsmount move_mount open_tree mount_setattr open_tree_attr", "mount, split into several calls"},
 	{"set_mempolicy", "set_mempolicy_home_node", "sets the policy for a range"},
 	{"ptrace", "process_vm_writev", "writes to another process's memory as well"},
-	{"open_by_handle_at", "io_uring_setup", "its operations never meet a filter"},
-	{"socket", "io_uring_setup", "its operations never meet a filter"},
-	{"openat", "io_uring_setup", "its operations never meet a filter"},
+	{"open_by_handle_at", "io_uring_setup", "its operations are not checked by any filter"},
+	{"socket", "io_uring_setup", "its operations are not checked by any filter"},
+	{"openat", "io_uring_setup", "its operations are not checked by any filter"},
 	{"init_module", "finit_module", "loads code from a descriptor"},
 	{"kexec_load", "kexec_file_load", "loads a kernel from a descriptor"},
 }
 
-// Without these no program runs, whatever it does.
+// essential lists calls without which no program runs.
 const essential = "execve exit_group write read mmap brk rt_sigreturn close munmap"
 
-// lint gives a line for each thing that the policy leaves open.
+// lint returns a line for each mistake that it finds in the policy.
 func (p *policy) lint() (lines []string) {
 	say := func(format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); !slices.Contains(lines, text) {
@@ -49,7 +51,7 @@ func (p *policy) lint() (lines []string) {
 		p.lintMultiplexed(a, say)
 		for _, name := range strings.Fields(essential) {
 			if v, known := p.whatever(a, name); known && !v.permits() && a.abi.bit == 0 && !a.abi.narrow {
-				say("%s: %s is %s: no program would run", a.abi.name, name, v)
+				say("%s: %s is %s: no program could run", a.abi.name, name, v)
 			}
 		}
 	}
@@ -65,12 +67,13 @@ func (p *policy) lint() (lines []string) {
 		}
 	}
 	if a := p.abi(&abis[2]); a != nil {
-		say("x32 is listed: an ABI that hardly any program or kernel has; its calls are decided by the same rules, over other numbers")
+		say("x32 is listed: hardly any program or kernel uses this ABI; the same rules decide about its calls, under other numbers")
 	}
 	return lines
 }
 
-// ask is the verdict for a call by name; false where the ABI does not have it.
+// ask returns the verdict for a call by name. It returns false if the ABI does not have the
+// call.
 func (p *policy) ask(a *abiPolicy, name string, args [6]uint64) (verdict, bool) {
 	nr, ok := a.abi.number(name)
 	if !ok {
@@ -80,7 +83,8 @@ func (p *policy) ask(a *abiPolicy, name string, args [6]uint64) (verdict, bool) 
 	return v, true
 }
 
-// whatever is the verdict of a call that holds for all arguments; for one with conditions, the first that permits.
+// whatever returns the verdict of a call that does not depend on arguments. If the call has
+// rules with conditions, it returns the first verdict that permits the call.
 func (p *policy) whatever(a *abiPolicy, name string) (verdict, bool) {
 	nr, ok := a.abi.number(name)
 	if !ok {
@@ -95,7 +99,7 @@ func (p *policy) whatever(a *abiPolicy, name string) (verdict, bool) {
 	return a.fallback(nr), true
 }
 
-// refuses says whether a call is refused for some arguments at least.
+// refuses reports whether a call is refused for at least some arguments.
 func (p *policy) refuses(a *abiPolicy, name string) bool {
 	nr, ok := a.abi.number(name)
 	if !ok {
@@ -125,7 +129,7 @@ func (p *policy) lintSisters(a *abiPolicy, say func(string, ...any)) {
 	}
 	clone, known := p.whatever(a, "clone")
 	if clone3, has := p.whatever(a, "clone3"); known && has && clone.permits() && !clone3.permits() && clone3 != refuse(unix.ENOSYS) {
-		say("%s: clone3 is %s: only ENOSYS makes the C libraries fall back to clone, with anything else no thread starts", a.abi.name, clone3)
+		say("%s: clone3 is %s: only with ENOSYS do the C libraries use clone instead; with anything else no thread can be started", a.abi.name, clone3)
 	}
 }
 
@@ -136,7 +140,7 @@ func (p *policy) lintMultiplexed(a *abiPolicy, say func(string, ...any)) {
 	for _, c := range a.calls {
 		for _, r := range c.rules {
 			if r.loose && r.then.permits() {
-				say("x86: %s is %s, whatever the rule (%s) asks of the arguments: they lie in memory", c.name, r, r.why)
+				say("x86: %s is %s, whatever condition the rule (%s) has on the arguments, because they are in memory", c.name, r, r.why)
 			}
 		}
 	}
@@ -152,12 +156,13 @@ func (p *policy) lintMultiplexed(a *abiPolicy, say func(string, ...any)) {
 			}
 		}
 		if len(passed) > 0 {
-			say("x86: %s is %s, and does what is refused, at least in part: %s", m.call, v, strings.Join(passed, ", "))
+			say("x86: %s is %s, and does what these calls do, which are refused at least in part: %s", m.call, v, strings.Join(passed, ", "))
 		}
 	}
 }
 
-// lintWidth looks for values that are refused, and allowed once an upper bit is set that the kernel never sees.
+// lintWidth looks for values that are refused, but allowed when an upper bit is set that the
+// kernel ignores.
 func (p *policy) lintWidth(a *abiPolicy, c *callRules, say func(string, ...any)) {
 	if a.abi.narrow {
 		return
@@ -199,7 +204,7 @@ func (p *policy) lintWidth(a *abiPolicy, c *callRules, say func(string, ...any))
 			wide := args
 			wide[i] |= 1 << 32
 			if after, _ := p.eval(sysCall{nr: c.nr, arch: a.abi.audit, args: wide}); after.permits() {
-				say("%s: %s with a%d %#x is %s, with %#x %s: the kernel sees the same 32 bits (--seccomp-strict-ints closes it)",
+				say("%s: %s with a%d %#x is %s, with %#x %s: to the kernel both are the same 32 bits (--seccomp-strict-ints closes this hole)",
 					a.abi.name, c.name, i, args[i], before, wide[i], after)
 				return true
 			}

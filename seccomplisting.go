@@ -1,7 +1,9 @@
 package main
 
-// Chapter 13: a filter as text: one line an instruction, jumps to labels, and a comment that says what a number means: the call's name,
-// the architecture, the errno. Works on any filter, not only ours: what the accumulator holds is followed along the jumps.
+// Chapter 13: a filter as text. Each instruction is one line, jumps go to labels, and comments
+// explain the numbers: the name of the call, the architecture, the errno. It works for every
+// filter, not only for tincan's, because it follows along the jumps what the accumulator
+// contains.
 
 import (
 	"fmt"
@@ -11,12 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A held is what is known of the accumulator at an instruction: the word of seccomp_data, and the architecture.
+// held is what is known about the accumulator at an instruction: which word of seccomp_data it
+// contains, and the architecture.
 type held struct {
 	seen  bool
 	word  int // offset, or -1
 	arch  uint32
-	mixed bool // the architecture differs by the way that led here
+	mixed bool // the architecture depends on the way that led here
 }
 
 func (h *held) meet(from held) {
@@ -32,7 +35,7 @@ func (h *held) meet(from held) {
 	}
 }
 
-// listing prints a filter.
+// listing returns the text of a filter.
 func listing(prog []unix.SockFilter) string {
 	states := make([]held, len(prog)+1)
 	label := make([]bool, len(prog)+1)
@@ -134,7 +137,7 @@ func wordName(off int) string {
 	return fmt.Sprintf("[%d]", off)
 }
 
-// meaning is what a value of the word at hand stands for.
+// meaning returns what a value of the word in the accumulator stands for.
 func (h held) meaning(k uint32) string {
 	if h.word == offArch {
 		for i := range abis {
@@ -157,8 +160,10 @@ func (h held) meaning(k uint32) string {
 	return ""
 }
 
-// constantAllow is the kernel's question (kernel/seccomp.c, seccomp_is_const_allow): does the filter allow the call without
-// a look at its arguments? Those calls are noted in a bitmap when the filter is attached and never run it.
+// constantAllow answers the question that the kernel asks (kernel/seccomp.c,
+// seccomp_is_const_allow): does the filter allow the call without looking at its arguments? When
+// a filter is installed, the kernel puts such calls into a bitmap, and they never run the
+// filter.
 func constantAllow(prog []unix.SockFilter, arch, nr uint32) bool {
 	a := uint32(0)
 	for pc := 0; pc < len(prog); pc++ {
@@ -203,13 +208,13 @@ func constantAllow(prog []unix.SockFilter, arch, nr uint32) bool {
 	return false
 }
 
-// costs are the figures of a filter over one ABI's calls, with all arguments zero.
+// costs are the costs of a filter over the calls of one ABI, with all arguments zero.
 type costs struct {
-	mean      float64 // over the weight table
+	mean      float64 // weighted with the table of compileweights.go
 	worst     int
 	worstCall string
-	free      int      // calls that the kernel's cache takes
-	asked     []string // calls that may be allowed but run the filter each time
+	free      int      // calls that are in the kernel's bitmap
+	asked     []string // calls that may be allowed, but run the filter each time
 }
 
 func measure(p *policy, prog []unix.SockFilter, a *abi) (c costs, err error) {

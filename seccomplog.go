@@ -1,22 +1,27 @@
 package main
 
-// --seccomp-log: which calls the filter refused, how often, by which program.
-// man 2 seccomp_unotify, man 7 unix.
+// Chapter 13: --seccomp-log, which reports the calls that the filter refused, how often, and by
+// which program. man 2 seccomp_unotify, man 7 unix.
 //
-// The kernel's own log of refusals (SECCOMP_RET_LOG, the audit log) is the host's, is rate-limited, and does not have
-// ERRNO verdicts. So the filter is compiled with SECCOMP_RET_USER_NOTIF where it would say ERRNO: the call waits, the
-// launcher is told of it, notes it and answers with the same errno.
+// The kernel's own log of refusals (SECCOMP_RET_LOG, the audit log) belongs to the host, is
+// rate-limited, and does not contain ERRNO verdicts. So the filter is compiled with
+// SECCOMP_RET_USER_NOTIF in place of ERRNO: the call waits, and the kernel tells the launcher
+// about it. The launcher counts the call and answers with the same errno.
 //
 // Why no verdict becomes weaker:
-//   - The only answer ever given is an errno. SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which a supervisor lets a call go
-//     ahead, appears nowhere here; nor does a file descriptor. (record.go uses it, for calls that the filter allows.)
-//   - The errno comes from the policy's evaluator over the registers that the kernel hands over: there is nothing in the
-//     container's memory to change under it.
-//   - Without a listener (the launcher has died, or never fetched it) the kernel answers ENOSYS by itself: refused still.
-//   - KILL, TRAP, TRACE, LOG and ALLOW stay what they are. A kill is not in the report: the program's status shows it.
+//   - The only answer is an errno. SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which a supervisor
+//     lets a call proceed, is not used here, and no file descriptor is passed. (record.go uses
+//     the flag, for calls that the filter allows.)
+//   - The errno is computed by the policy's evaluator from the registers that the kernel hands
+//     over. The container cannot change these.
+//   - Without a listener (the launcher has died, or has never fetched it) the kernel answers
+//     ENOSYS itself, so the call is still refused.
+//   - KILL, TRAP, TRACE, LOG and ALLOW are not changed. A kill is not in the report; the
+//     program's status shows it.
 //
-// What does change: a refused call takes microseconds instead of nothing, a signal may interrupt it while it waits (it is
-// then made and counted again), and a filter inside the container cannot have a listener of its own (EBUSY).
+// What does change: a refused call takes some microseconds; a signal may interrupt it while it
+// waits, and it is then made and counted again; a filter inside the container cannot have a
+// listener of its own (EBUSY).
 
 import (
 	"fmt"
@@ -28,8 +33,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notifying is the policy with its refusals told to a listener; seccomp(2) then needs SECCOMP_FILTER_FLAG_NEW_LISTENER,
-// and returns the listener's descriptor (close-on-exec) in the process that is filtered.
+// notifying returns the policy with its refusals reported to a listener. seccomp(2) then needs
+// SECCOMP_FILTER_FLAG_NEW_LISTENER, and returns the listener's descriptor (close-on-exec) in the
+// filtered process.
 func (p *policy) notifying() *policy {
 	q := *p
 	q.notify = true
@@ -37,20 +43,20 @@ func (p *policy) notifying() *policy {
 	return &q
 }
 
-// refusals are what serveRefusals gives at the end.
+// refusals is the result of serveRefusals.
 type refusals struct {
 	calls []refusedCall
 	err   error
 }
 
-// startLog waits until the child has its filter and has sent the listener, and serves it
-// from then on.
+// startLog waits until the child has its filter and has sent the listener. From then on it
+// serves the listener.
 //
 //tincan:runtime
 func (l *launch) startLog() error {
 	var b [1]byte
 	if l.recorder != nil {
-		// A child that fails now may be waiting for the recorder to let it say so.
+		// A child whose step fails now may be waiting for the recorder before it can report that.
 		unix.SetsockoptTimeval(l.parent, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10})
 	}
 	for {
@@ -59,7 +65,7 @@ func (l *launch) startLog() error {
 			return &callError{call: "recvmsg(PARENT)", err: err}
 		}
 		if m.n == 0 {
-			return nil // the child has failed before: supervise has its report
+			return nil // the child has failed before, and supervise has its report
 		}
 		if m.fd < 0 {
 			continue
@@ -81,7 +87,7 @@ func (l *launch) startLog() error {
 	}
 }
 
-// A refusedCall is a line of the report.
+// refusedCall is a line of the report.
 type refusedCall struct {
 	program string
 	abi     string
@@ -90,7 +96,7 @@ type refusedCall struct {
 	count   int
 }
 
-// struct seccomp_notif and seccomp_notif_resp of linux/seccomp.h.
+// The structures seccomp_notif and seccomp_notif_resp of linux/seccomp.h.
 type seccompNotif struct {
 	id    uint64
 	pid   uint32
@@ -114,8 +120,8 @@ const (
 	notifIDValid = 0x40082102 // SECCOMP_IOCTL_NOTIF_ID_VALID
 )
 
-// serveRefusals answers until no process is left under the filter, and closes the listener. What it has counted is given
-// also when it ends with an error: the kernel then refuses by itself.
+// serveRefusals answers until no process is left under the filter, and closes the listener. It
+// also returns its counts when it ends with an error; the kernel then refuses the calls itself.
 func serveRefusals(fd int, p *policy) ([]refusedCall, error) {
 	defer unix.Close(fd)
 	counts := map[refusedCall]int{}
@@ -135,8 +141,9 @@ func serveRefusals(fd int, p *policy) ([]refusedCall, error) {
 	return report, err
 }
 
-// notifBuffers returns room for a notification and an answer. "The sizes of the structures may change": the kernel writes
-// as much as its own have, seldom more than ours.
+// notifBuffers returns memory for a notification and an answer. "The sizes of the structures may
+// change": the kernel writes as many bytes as its own structures have, which is seldom more than
+// ours.
 func notifBuffers() (notif, resp []uint64, err error) {
 	var sizes struct{ notif, resp, data uint16 }
 	if _, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&sizes))); e != 0 {
@@ -159,12 +166,12 @@ func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
 			return fmt.Errorf("poll([{%d, POLLIN}], 1, -1) = %w", fd, err)
 		}
 		if poll[0].Revents&unix.POLLIN == 0 {
-			return nil // POLLHUP: nobody is left
+			return nil // POLLHUP: no process is left under the filter
 		}
 		clear(notif) // "the structure must be zeroed out"
 		n := (*seccompNotif)(unsafe.Pointer(&notif[0]))
 		if e := ioctlPointer(fd, notifRecv, unsafe.Pointer(n)); e == unix.EINTR || e == unix.ENOENT {
-			continue // the process was interrupted or killed before we could ask
+			continue // the process was interrupted or killed before we could read the notification
 		} else if e != 0 {
 			return fmt.Errorf("ioctl(%d, SECCOMP_IOCTL_NOTIF_RECV, ...) = %w", fd, e)
 		}
@@ -172,7 +179,7 @@ func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
 		then, _ := p.eval(call)
 		line := refusedCall{program: programOf(n.pid), call: fmt.Sprintf("call %d", n.nr), then: then}
 		if e := ioctlPointer(fd, notifIDValid, unsafe.Pointer(&n.id)); e != 0 {
-			line.program = "a program that has ended" // its pid may be another's by now
+			line.program = "a program that has ended" // its process id may belong to another process by now
 		}
 		if a := p.judge(call); a != nil {
 			line.call = a.abi.call(call.nr)
@@ -198,7 +205,8 @@ func ioctlPointer(fd int, request uint, p unsafe.Pointer) unix.Errno {
 	return e
 }
 
-// programOf names a process by its executable, or, where that cannot be read, by its own name for itself.
+// programOf returns the path of a process's executable or, if that cannot be read, the name that
+// the process has given itself.
 func programOf(pid uint32) string {
 	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
 		return exe
@@ -209,10 +217,11 @@ func programOf(pid uint32) string {
 	return fmt.Sprintf("process %d", pid)
 }
 
-// refusalReport is what is printed at the end, one line for each program, call and errno.
+// refusalReport returns the report that is printed at the end: a line for each program, call and
+// errno.
 func refusalReport(report []refusedCall) (lines []string) {
 	if len(report) == 0 {
-		return []string{"seccomp: the filter refused no call"}
+		return []string{"seccomp: the filter did not refuse any call"}
 	}
 	for _, r := range report {
 		times := "once"

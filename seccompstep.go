@@ -2,11 +2,11 @@
 //
 // seccomp(2), Documentation/userspace-api/seccomp_filter.rst.
 //
-// The default filter is compiled beforehand (seccompdefault.go), and a file that `tincan
-// seccomp compile` wrote is taken as it is: neither needs Go's runtime. A profile in JSON,
-// and the tutorial's own list, are compiled when they are asked for.
+// The default filter is compiled beforehand (seccompdefault.go), and a file that `tincan seccomp
+// compile` wrote is used as it is. Neither needs Go's runtime. A profile in JSON, and the
+// tutorial's list, are compiled when they are used.
 //
-// Differs from the tutorial: libseccomp compiles there, at every start.
+// Differs from the tutorial: in the tutorial, libseccomp compiles the filter at every start.
 
 package main
 
@@ -25,10 +25,12 @@ func (c *config) setSeccomp(f *runFlags) error {
 	switch {
 	case f.Seccomp == "none" && f.SeccompStrictInts:
 		return fault(func() error {
-			return errors.New("--seccomp-strict-ints: there is nothing to compare with --seccomp=none")
+			return errors.New("--seccomp-strict-ints: this has no effect with --seccomp=none, which has no filter")
 		})
 	case f.Seccomp == "none" && f.SeccompLog:
-		return fault(func() error { return errors.New("--seccomp-log: there is nothing to report with --seccomp=none") })
+		return fault(func() error {
+			return errors.New("--seccomp-log: this has no effect with --seccomp=none, which has no filter")
+		})
 	case f.Seccomp == "none":
 		return nil
 	case f.Seccomp == "default" && !f.SeccompLog:
@@ -46,7 +48,7 @@ func (c *config) setSeccomp(f *runFlags) error {
 			return fault(func() error { return fmt.Errorf("--seccomp=%s: %w", f.Seccomp, err) })
 		case compiled && (f.SeccompLog || f.SeccompStrictInts):
 			return fault(func() error {
-				return fmt.Errorf("--seccomp=%s: a filter that is compiled already, and --seccomp-log and --seccomp-strict-ints need the profile it was made from", f.Seccomp)
+				return fmt.Errorf("--seccomp=%s: the file is a compiled filter, but --seccomp-log and --seccomp-strict-ints need the profile that it was made from", f.Seccomp)
 			})
 		case compiled:
 			c.program = program
@@ -62,15 +64,15 @@ func (c *config) setSeccomp(f *runFlags) error {
 	})
 }
 
-// maySetID refuses --seccomp=setid where a set-id file would give somebody on the host the
-// caller's power: where the container has the id of the caller, or of root.
+// maySetID refuses --seccomp=setid if a set-id file could give another user of the host the
+// caller's privileges. That is so if the container has the id of the caller, or of root.
 func (c *config) maySetID() error {
 	for _, maps := range [...][]idMap{c.maps, c.gidMaps} {
 		for _, id := range [...]int{0, c.rootless.who.uid, c.rootless.who.gid} {
 			for _, m := range maps {
 				if overlap(m.outside, m.count, uint32(id), 1) {
 					return fault(func() error {
-						return fmt.Errorf("--seccomp=setid: an id inside is %d on this host, and whoever ran such a set-id file on the host would be that user; with ids that are nobody's it can be had: --map=auto, or --map=0:FIRST:COUNT", id)
+						return fmt.Errorf("--seccomp=setid: the container contains the id %d of this host, and any user of the host who ran such a set-id file would become that user; choose ids that nobody uses: --map=auto, or --map=0:FIRST:COUNT", id)
 					})
 				}
 			}
@@ -79,14 +81,14 @@ func (c *config) maySetID() error {
 	return nil
 }
 
-// lastCalls are those that tincan makes itself under the filter: the command's start, and
-// what it says and does if that fails.
+// lastCalls are the calls that tincan itself makes under the filter: to start the command, and
+// to report and end if that fails.
 var lastCalls = [...]struct {
 	nr   uint32
 	name string
 }{{unix.SYS_EXECVE, "execve"}, {unix.SYS_WRITE, "write"}, {unix.SYS_EXIT_GROUP, "exit_group"}}
 
-// checkLastCalls makes sure that the filter lets them through.
+// checkLastCalls returns an error if the filter does not allow them.
 func (c *config) checkLastCalls(spec string) error {
 	for i := range lastCalls {
 		call := &lastCalls[i]
@@ -96,14 +98,14 @@ func (c *config) checkLastCalls(spec string) error {
 		}
 		if a := v.action(); a != unix.SECCOMP_RET_ALLOW && a != unix.SECCOMP_RET_LOG {
 			return fault(func() error {
-				return fmt.Errorf("--seccomp=%s: it answers %s with %s, and tincan itself needs execve, write and exit_group under it, to start the command or to say why it cannot: allow them (a filter without execve can only be installed by the command itself, once it runs)", spec, call.name, v)
+				return fmt.Errorf("--seccomp=%s: the filter answers %s with %s, but tincan itself makes the calls execve, write and exit_group under the filter, to start the command or to report why it cannot: allow them (a filter without execve can only be installed by the command itself, once it runs)", spec, call.name, v)
 			})
 		}
 	}
 	return nil
 }
 
-// compilePolicy compiles a profile, which needs the runtime.
+// compilePolicy compiles a profile. It needs the runtime.
 func (c *config) compilePolicy(f *runFlags) error {
 	var err error
 	if c.policy, c.warnings, err = seccompPolicy(f.Seccomp, c.keep.names(), f.SeccompStrictInts); err != nil {
@@ -119,34 +121,34 @@ func (c *config) compilePolicy(f *runFlags) error {
 	return err
 }
 
-// maxFilterBytes is the size of the longest filter that the kernel takes (BPF_MAXINSNS).
+// maxFilterBytes is the size of the longest filter that the kernel accepts (BPF_MAXINSNS).
 const maxFilterBytes = maxFilter * 8
 
-// readFilter reads a filter that `tincan seccomp compile` wrote: struct sock_filter, one
-// after the other. compiled is false for a file that is none, which may be a profile.
+// readFilter reads a filter that `tincan seccomp compile` wrote, a sequence of struct
+// sock_filter. compiled is false if the file does not contain one; it may be a profile.
 func readFilter(file string) (program []unix.SockFilter, compiled bool, err error) {
 	fd, e := sysOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if e != 0 {
-		return nil, false, nil // the reader of profiles says so
+		return nil, false, nil // the reader of profiles reports this error
 	}
 	var st unix.Stat_t
 	if sysFstat(fd, &st) != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		sysClose(fd)
 		return nil, true, fault(func() error {
-			return errors.New("not a regular file: a FIFO may have nobody who writes to it, and the profile is read twice")
+			return errors.New("not a regular file; the profile is read twice, and reading a FIFO could wait forever")
 		})
 	}
 	b := space(maxFilterBytes + 8)
 	n, e := sysRead(fd, b)
 	sysClose(fd)
-	// All filters begin with a load of the architecture.
+	// All filters begin with an instruction that loads the architecture.
 	first := (*unix.SockFilter)(unsafe.Pointer(&b[0]))
 	if e != 0 || n < 16 || first.Code != unix.BPF_LD|unix.BPF_W|unix.BPF_ABS || first.K != offArch {
 		return nil, false, nil
 	}
 	if n%8 != 0 || n > maxFilterBytes {
 		return nil, true, fault(func() error {
-			return fmt.Errorf("it begins as a compiled filter does, and %d bytes are no filter: a multiple of 8, at most %d", n, maxFilterBytes)
+			return fmt.Errorf("it begins like a compiled filter, but its size of %d bytes is wrong: it must be a multiple of 8, at most %d", n, maxFilterBytes)
 		})
 	}
 	program = unsafe.Slice(first, n/8)
@@ -156,11 +158,11 @@ func readFilter(file string) (program []unix.SockFilter, compiled bool, err erro
 		}
 	}
 	return nil, true, fault(func() error {
-		return fmt.Errorf("a filter that was compiled for another processor: this one is %s; tincan seccomp compile has --arch", runtime.GOARCH)
+		return fmt.Errorf("this filter was compiled for another processor, and this one is %s; compile it with tincan seccomp compile --arch", runtime.GOARCH)
 	})
 }
 
-// nativeAudit is the AUDIT_ARCH of this program (linux/audit.h).
+// nativeAudit returns the AUDIT_ARCH of this program (linux/audit.h).
 func nativeAudit() uint32 {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -173,11 +175,11 @@ func nativeAudit() uint32 {
 	return 0
 }
 
-// listens reports whether a filter has a listener: that of --seccomp-log, or that of record.
+// listens reports whether the filter has a listener, for --seccomp-log or for record.
 func (c *config) listens() bool { return c.recording != nil || c.policy != nil && c.policy.notify }
 
-// checkListener makes sure that the filter lets the calls through that come between it and
-// execve: a refusal there would wait for a listener that nobody has yet.
+// checkListener returns an error if the filter refuses one of the calls that are made between
+// its installation and execve: such a refusal would wait for a listener that nobody serves yet.
 func (p *policy) checkListener() error {
 	native, err := abiNamed("")
 	if err != nil {
@@ -186,17 +188,17 @@ func (p *policy) checkListener() error {
 	for _, name := range []string{"dup3", "sendmsg", "read", "execve"} {
 		nr, _ := native.number(name)
 		if v, _ := p.eval(sysCall{nr: nr, arch: native.audit}); !v.permits() {
-			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, and the launcher needs it to get hold of the log", name, v)
+			return fmt.Errorf("--seccomp-log: the profile answers %s with %s, but the child makes this call to give the log to the launcher: allow it", name, v)
 		}
 	}
 	return nil
 }
 
-// filter is step 13: nothing comes after it but execve.
+// filter is step 13. Only execve comes after it.
 func filter(c *config, d *fds) []*step {
 	var steps []*step
 	if c.guarded {
-		steps = add(steps, installFilter(terminalFilter(), 0).because("whatever the profile says, nobody types into the caller's terminal"))
+		steps = add(steps, installFilter(terminalFilter(), 0).because("whatever the profile allows, the command cannot type into the caller's terminal"))
 	}
 	if c.recording != nil {
 		steps = addAll(steps, recorderSteps(c.recording, d))
@@ -208,20 +210,20 @@ func filter(c *config, d *fds) []*step {
 	if c.policy != nil {
 		with = uintptr(c.policy.flags)
 	}
-	install := installFilter(c.program, with).because("from here on the kernel asks the filter before every call")
+	install := installFilter(c.program, with).because("from here on the kernel runs the filter before every call")
 	if c.recording != nil || !c.listens() {
 		return add(steps, install)
 	}
 	return addAll(add(steps, install.keeping()), listenerSteps(d))
 }
 
-// installFilter is seccomp(2).
+// installFilter is seccomp(2), SECCOMP_SET_MODE_FILTER.
 func installFilter(program []unix.SockFilter, with uintptr) *step {
 	p := keep(unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 	return call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram), no, no, no)
 }
 
-// listenerSteps give the launcher the listener, whose descriptor seccomp(2) has returned,
+// listenerSteps send the listener, whose descriptor seccomp(2) has returned, to the launcher
 // before execve closes it. They need the runtime, as --seccomp-log does.
 //
 //go:noinline
@@ -230,8 +232,8 @@ func listenerSteps(d *fds) []*step {
 	socket := fd(d.child, "SOCKET")
 	return list(
 		call("dup3", unix.SYS_DUP3, kept(), fd(d.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).
-			because("the listener, where the launcher looks for it"),
-		sendDescriptor(socket, d.listener, "LISTENER").because("gives it to the launcher, who may not take it: this process is closed to everybody"),
+			because("puts the listener where the launcher looks for it"),
+		sendDescriptor(socket, d.listener, "LISTENER").because("sends it to the launcher, which cannot fetch it itself, because this process is not dumpable"),
 		readByte(socket).because("waits until the launcher has it"),
 	)
 }

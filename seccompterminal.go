@@ -1,16 +1,16 @@
-// Chapter 13: a small filter of our own, beside whatever profile the user brings.
+// Chapter 13: a small filter of tincan's own, in addition to the user's profile.
 //
 // seccomp(2), ioctl_tty(2) TIOCSTI, ioctl_console(2) TIOCLINUX.
 //
-// Two requests of ioctl type into the caller's terminal, as if the caller had: TIOCSTI, on
-// kernels before 6.2 and those that still allow it, and TIOCLINUX on a virtual console.
-// Common profiles let both through. Every filter of a process is asked, and the strictest
-// answer counts (seccomp(2)), so this one comes first and the profile may then refuse what
-// it likes, seccomp itself included. The default has these rows already, and with
+// Two requests of ioctl type into the caller's terminal as if the caller had typed: TIOCSTI, on
+// kernels before 6.2 and on those that still allow it, and TIOCLINUX on a virtual console.
+// Common profiles allow both. The kernel runs all filters of a process, and the strictest answer
+// counts (seccomp(2)). So this filter is installed first, and the profile may then refuse
+// anything, even seccomp itself. The default filter contains these rows already, and with
 // --seccomp=none the command is trusted with the terminal.
 //
-// Differs from the tutorial: its mask also refuses harmless requests, and lets TIOCSTI|1<<32
-// pass (CVE-2019-10063).
+// Differs from the tutorial: the tutorial's mask also refuses harmless requests, and lets
+// TIOCSTI|1<<32 pass (CVE-2019-10063).
 
 package main
 
@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ioctlNumbers are the calls named ioctl of a kernel for this architecture: the program's own
-// ABI, a second set of numbers in it (x32), and the 32-bit one.
+// ioctlNumbers returns the numbers of ioctl on a kernel for this architecture: in the program's
+// own ABI, in a second set of numbers of that ABI (x32), and in the 32-bit ABI.
 func ioctlNumbers() (native, second, compat, compatAudit uint32) {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -32,12 +32,12 @@ func ioctlNumbers() (native, second, compat, compatAudit uint32) {
 	return unix.SYS_IOCTL, unix.SYS_IOCTL, unix.SYS_IOCTL, unix.AUDIT_ARCH_RISCV32
 }
 
-// terminalFilter refuses the two requests with EPERM, in each ABI, and allows all else.
+// terminalFilter refuses the two requests with EPERM in each ABI, and allows everything else.
 func terminalFilter() []unix.SockFilter {
 	native, second, compat, compatAudit := ioctlNumbers()
 	const (
 		load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-		jump = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K // to the next but jt if equal, else but jf
+		jump = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K // skips jt instructions if equal, else jf
 		give = unix.BPF_RET | unix.BPF_K
 	)
 	return list(
@@ -49,7 +49,7 @@ func terminalFilter() []unix.SockFilter {
 		unix.SockFilter{Code: jump, Jt: 0, Jf: 5, K: compatAudit},
 		unix.SockFilter{Code: load, K: offNr},
 		unix.SockFilter{Code: jump, Jt: 0, Jf: 3, K: compat},
-		unix.SockFilter{Code: load, K: offLow(1)}, // of the request: the kernel cuts it to 32 bits
+		unix.SockFilter{Code: load, K: offLow(1)}, // the low word of the request: the kernel cuts it to 32 bits
 		unix.SockFilter{Code: jump, Jt: 2, K: tiocsti},
 		unix.SockFilter{Code: jump, Jt: 1, K: tioclinux},
 		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW},

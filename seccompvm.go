@@ -1,11 +1,12 @@
 package main
 
-// Chapter 13: an interpreter of the filters: what the kernel would answer, without asking it.
-// man 2 seccomp, and the kernel's seccomp_check_filter, which says what instructions a filter may have: the few that
-// compile.go emits, and those that other compilers do (libseccomp's filters run here in the tests).
+// Chapter 13: an interpreter of filters, which finds out what the kernel would answer. man 2
+// seccomp, and the kernel's seccomp_check_filter, which defines the instructions that a filter
+// may contain: the few that compile.go emits, and those of other compilers (libseccomp's filters
+// run here in the tests).
 //
-// golang.org/x/net/bpf has such a machine too, made for packets: big-endian, and it takes a packet of bytes. The tests hold
-// this one against that one.
+// golang.org/x/net/bpf has such an interpreter too, but it is made for packets: big-endian, with
+// a packet of bytes as input. The tests compare the two.
 
 import (
 	"errors"
@@ -14,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The offsets in struct seccomp_data, of which the filter loads words.
+// The offsets in struct seccomp_data, from which a filter loads words.
 const (
 	offNr   = 0
 	offArch = 4
@@ -25,7 +26,8 @@ const (
 func offLow(arg int) uint32  { return offArgs + 8*uint32(arg) }
 func offHigh(arg int) uint32 { return offLow(arg) + 4 }
 
-// word loads as BPF_LD|BPF_W|BPF_ABS does. The instruction pointer reads as zero: no filter of ours looks at it.
+// word loads a word as BPF_LD|BPF_W|BPF_ABS does. The instruction pointer is zero here, because
+// no filter of tincan's reads it.
 func (c *sysCall) word(off uint32) (uint32, bool) {
 	switch {
 	case off == offNr:
@@ -44,7 +46,7 @@ func (c *sysCall) word(off uint32) (uint32, bool) {
 	return 0, false
 }
 
-// runFilter gives the verdict and the number of instructions executed.
+// runFilter returns the verdict and the number of executed instructions.
 func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 	var a, x uint32
 	var mem [unix.BPF_MEMWORDS]uint32
@@ -60,7 +62,7 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 			v, ok := c.word(in.K)
 			if !ok {
 				return 0, n, fault(func() error {
-					return fmt.Errorf("instruction %d: load of offset %d: not a word of seccomp_data", pc, in.K)
+					return fmt.Errorf("instruction %d: offset %d is not a word of seccomp_data", pc, in.K)
 				})
 			}
 			a = v
@@ -92,7 +94,7 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 		case unix.BPF_LD | unix.BPF_MEM, unix.BPF_LDX | unix.BPF_MEM, unix.BPF_ST, unix.BPF_STX:
 			if in.K >= unix.BPF_MEMWORDS {
 				return 0, n, fault(func() error {
-					return fmt.Errorf("instruction %d: scratch word %d: there are %d", pc, in.K, unix.BPF_MEMWORDS)
+					return fmt.Errorf("instruction %d: there is no scratch word %d, only %d words", pc, in.K, unix.BPF_MEMWORDS)
 				})
 			}
 			switch in.Code {
@@ -114,7 +116,7 @@ func runFilter(prog []unix.SockFilter, c *sysCall) (verdict, int, error) {
 			continue
 		default:
 			return 0, n, fault(func() error {
-				return fmt.Errorf("instruction %d: code %#x: not one that this interpreter knows", pc, in.Code)
+				return fmt.Errorf("instruction %d: this interpreter does not know the code %#x", pc, in.Code)
 			})
 		}
 		if hit {

@@ -63,7 +63,7 @@ var firstDays = []firstDay{
 	{"the tutorial's does not", `tincan -- sh -c 'echo x >/tmp/x; chmod 0 /tmp/x; cat /tmp/x'`, 1, "", "Permission denied", false},
 	{"set-id files", `tincan --seccomp=setid -- sh -c 'touch /tmp/x; chmod 6755 /tmp/x; stat -c %a /tmp/x'`, 0, "6755", "", true},
 	{"no set-id files by default", `tincan -- sh -c 'touch /tmp/x; chmod 4755 /tmp/x'`, 1, "", "not permitted", false},
-	{"set-id files of root's", `tincan --map=0:0:10 --seccomp=setid -- true`, 125, "", "--seccomp=setid: an id inside is 0 on this host", true},
+	{"set-id files of root's", `tincan --map=0:0:10 --seccomp=setid -- true`, 125, "", "--seccomp=setid: the container contains the id 0 of this host", true},
 	{"the rest of the filter", `tincan --seccomp=setid -- unshare -U true`, 1, "", "not permitted", true},
 
 	// 8: hosts and callers that leave little.

@@ -563,7 +563,7 @@ func TestHole40LastCalls(t *testing.T) {
 	}
 	for file, call := range profiles {
 		r := tincan(t, "--seccomp="+file, "-m", dir, "--", "true")
-		refused(t, r, "it answers "+call+" with", "allow them")
+		refused(t, r, "the filter answers "+call+" with", "allow them")
 		if r.took > 2*time.Second {
 			t.Errorf("%s: after %v", file, r.took)
 		}

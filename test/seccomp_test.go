@@ -106,7 +106,7 @@ func TestSeccompLog(t *testing.T) {
 			t.Errorf("%s: the report lacks %q:\n%s", init, want, r.err)
 		}
 	}
-	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "true"); r.status != 0 || r.err != "tincan: seccomp: the filter refused no call\n" {
+	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "true"); r.status != 0 || r.err != "tincan: seccomp: the filter did not refuse any call\n" {
 		t.Errorf("nothing refused: %v", r)
 	}
 	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "/nosuch"); r.status != 127 || r.out != "" {
@@ -139,7 +139,7 @@ func TestCompiledFilter(t *testing.T) {
 		}
 	}
 	for _, flag := range []string{"--seccomp-log", "--seccomp-strict-ints"} {
-		refused(t, tincan(t, "-m", dir, "--seccomp="+file, flag, "--", "echo", "ran"), file, "compiled already")
+		refused(t, tincan(t, "-m", dir, "--seccomp="+file, flag, "--", "echo", "ran"), file, "a compiled filter")
 	}
 	other := filepath.Join(t.TempDir(), "other.bpf")
 	arch := "riscv64"
@@ -153,7 +153,7 @@ func TestCompiledFilter(t *testing.T) {
 	if err := os.Truncate(file, 100); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, tincan(t, "-m", dir, "--seccomp="+file, "--", "echo", "ran"), file, "100 bytes are no filter")
+	refused(t, tincan(t, "-m", dir, "--seccomp="+file, "--", "echo", "ran"), file, "its size of 100 bytes is wrong")
 }
 
 // profileDir returns where the profiles are. It is another directory in a virtual machine, which has
