@@ -56,7 +56,7 @@ func (c *config) setInputs() error {
 		position, notSeekable := sysLseek(fd, 0, unix.SEEK_CUR)
 		if e != 0 || notSeekable != 0 {
 			return fault(func() error {
-				return fmt.Errorf("standard %s is a file that the container's user could open again and write, through /proc/self/fd/%d, and it cannot be opened read-only here by its name; use a pipe: cat FILE | tincan ...", standardNames[fd], fd)
+				return fmt.Errorf("standard %s is a file that the container's user could open again and write, through /proc/self/fd/%d, and it cannot be opened read-only here by its name; use a pipe (cat FILE | tincan ...)", standardNames[fd], fd)
 			})
 		}
 		c.inputs = add(c.inputs, inputFile{fd, name, position})
