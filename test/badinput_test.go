@@ -55,7 +55,7 @@ var wrongLines = []wrong{
 	{"-m LINK -- true", "-m LINK|no such file", 0},
 
 	// added paths
-	{"-m TREE -a /etc -- true", "-a /etc: no colon|HOST:CONTAINER", 0},
+	{"-m TREE -a /etc -- true", "-a /etc: the colon is missing|HOST:CONTAINER", 0},
 	{"-m TREE -a :/x -- true", "-a :/x: the part before the colon is empty", 0},
 	{"-m TREE -a /etc: -- true", "-a /etc:|absolute path", 0},
 	{"-m TREE -a /nonesuch:/x -- true", "-a /nonesuch:/x|no such file", 0},
@@ -73,7 +73,7 @@ var wrongLines = []wrong{
 	{"-m TREE -a /etc:/etc/mine -- true", "/etc/mine|not a directory", 0},
 	{"-m TREE -a FILE:/etc -- true", "/etc|is a directory|/etc/NAME", 0},
 	{"-m TREE -a /etc:/etc/mine/x -- true", "/etc/mine in the container is not a directory", 0},
-	{"-m TREE -a ADDED:/d -a /etc:/d/nonesuch -- true", "/d/nonesuch|no nonesuch in ADDED", 0},
+	{"-m TREE -a ADDED:/d -a /etc:/d/nonesuch -- true", "/d/nonesuch|nonesuch does not exist in ADDED", 0},
 	{"-m TREE --ro -a /etc:/etc/new -- true", "/etc/new|read-only", 0},
 
 	// tmpfs

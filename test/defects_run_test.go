@@ -198,7 +198,7 @@ func tmpEntries(t *testing.T) string {
 func TestDefect17CommandLine(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
-	refused(t, tincan(t, "-m", dir, "-a", "/etc", "--", "true"), "-a /etc: no colon", "HOST:CONTAINER")
+	refused(t, tincan(t, "-m", dir, "-a", "/etc", "--", "true"), "-a /etc: the colon is missing", "HOST:CONTAINER")
 	refused(t, tincan(t, "-m", dir, "-c", ""), "an empty value")
 	for _, blank := range []string{" ", " \t "} {
 		refused(t, tincan(t, "-m", dir, "-c", blank), "no command to run")

@@ -117,7 +117,7 @@ var firstDays = []firstDay{
 	{"R1: a stopped command is continued", `"$T" $X -- sh -c 'kill -STOP $$; echo on' </dev/null & sleep 1; kill -CONT $!; wait $!`, 0, "on", "", false},
 	{"R7: hardly any open files", `ulimit -n 32; tincan -- sh -c 'ulimit -n'`, 0, "32", "", false},
 	{"R7: too few open files", `ulimit -n 12; tincan -- true`, 125, "", "EMFILE|ulimit -n", false},
-	{"advice that works", `tincan -a data -- true`, 125, "", "-a data: no colon|for instance -a data:/data", false},
+	{"advice that works", `tincan -a data -- true`, 125, "", "-a data: the colon is missing|for instance -a data:/data", false},
 	{"R2: a profile without exit", `tincan --seccomp=noexit.json -- true`, 125, "", "exit_group|allow them", false},
 	{"R8: SIGSYS", `tincan --seccomp=kill.json -- python3 -c 'import os; os.getppid()'`, 159, "", "SIGSYS: the filter has ended a program", false},
 	{"R16: a profile without execve", `tincan --seccomp=noexec.json -- true`, 125, "", "execve|only be installed by the command itself", false},

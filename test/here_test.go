@@ -108,7 +108,7 @@ func TestHereIsAsked(t *testing.T) {
 	if r := (job{args: []string{"--here", "-w", "/etc", "--", "/bin/pwd"}, dir: dir}).run(t); r.out != "/etc\n" {
 		t.Errorf("with -w: %v", r)
 	}
-	for place, texts := range map[string][]string{"/": {"the whole host"}, "/proc": {"/proc is its own"}, "/sys/kernel": {"/sys is its own"}} {
+	for place, texts := range map[string][]string{"/": {"the whole host"}, "/proc": {"/proc, which is the container's own"}, "/sys/kernel": {"/sys, which is the container's own"}} {
 		refused(t, job{args: []string{"--here", "--", "true"}, dir: place}.run(t), append(texts, "--here")...)
 	}
 	for flag, text := range map[string]string{"--here=": "empty", "--here=rx": "only ro"} {

@@ -36,8 +36,8 @@ func TestHole26MagicLinks(t *testing.T) {
 		}
 		into, tmpfs := tincan(t, "-m", dir, "-a", dir+"/etc:/led/made", "--", "ls", "/led/made"), tincan(t, "-m", dir, "--tmpfs=/led", "--", "ls", "/led/")
 		if strings.HasPrefix(link, "/proc") {
-			refused(t, into, "/led/made in the container leads to /proc/", "/proc is its own")
-			refused(t, tmpfs, "/led in the container leads to /proc/", "/proc is its own")
+			refused(t, into, "/led/made in the container leads to /proc/", "/proc, which is the container's own")
+			refused(t, tmpfs, "/led in the container leads to /proc/", "/proc, which is the container's own")
 		} else if into.status != 0 || into.out != "mine\n" || tmpfs.status != 0 || tmpfs.out != "" {
 			t.Errorf("%s: %v\n%v", link, into, tmpfs)
 		}

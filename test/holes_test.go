@@ -110,7 +110,7 @@ func TestHole11DestinationSymlinks(t *testing.T) {
 		case "/", ".":
 			refused(t, r, link+" in the container leads to / ", "/, which -m chooses")
 		case "/proc/self/root":
-			refused(t, r, link+" in the container leads to /proc/self/root ", "/proc is its own")
+			refused(t, r, link+" in the container leads to /proc/self/root ", "/proc, which is the container's own")
 			continue
 		default:
 			if r.status != 0 || r.out != "ran\n" {
