@@ -1,8 +1,9 @@
-# make run     shows a container
-# make test    runs the tests
-# make help    lists the rest
+# make run      shows a container
+# make test     runs the tests
+# make install  installs the program, its man page and completions
+# make help     lists the rest
 
-# RELEASE and DATE are also in the man page; make docs after a change.
+# RELEASE and DATE are also in the man page: run make docs after a change.
 RELEASE     := 0.1.0
 DATE        := 2026-11-26
 # Without a tag v$(RELEASE) the commit is part of the version.
@@ -35,14 +36,14 @@ export CGO_ENABLED = 0
 build: ## the static, stripped binary: ./tincan
 	$(BUILD) -o tincan .
 
-# For make install: root needs no Go after make.
+# A file, not "build": after make, sudo make install does not need Go, which root may not have in its PATH.
 tincan: $(filter-out %_test.go,$(wildcard *.go)) $(wildcard *.s filters/*) go.mod go.sum
 	$(MAKE) build
 
 install: tincan ## binary, man page, completions, documents (PREFIX=/usr/local, DESTDIR=)
 	@$(MAKE) -s install-files BINARY=tincan
 
-# What is installed, and what a release's archive has.
+# The files that are installed, and those in a release's archive.
 BINARY = tincan
 install-files:
 	$(INSTALL) -D -m 755 '$(BINARY)' '$(DESTDIR)$(BINDIR)/tincan'
@@ -57,11 +58,11 @@ uninstall: ## remove what make install has installed there
 		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tincan' \
 		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish' \
 		'$(DESTDIR)$(DATADIR)/doc/tincan/LICENSE' '$(DESTDIR)$(DATADIR)/doc/tincan/README.md' '$(DESTDIR)$(DATADIR)/doc/tincan/SECURITY.md'
-	[ ! -d '$(DESTDIR)$(DATADIR)/doc/tincan' ] || rmdir '$(DESTDIR)$(DATADIR)/doc/tincan'
+	rmdir '$(DESTDIR)$(DATADIR)/doc/tincan' 2>/dev/null || :
 
-# The same source and the same version of Go give the same bytes, on any machine: what Go's
-# environment could change is set here, and gen/pack.go packs. The licenses of the modules in
-# the binary want to go with it; Go's own is that of golang.org/x.
+# The same source and the same version of Go make the same bytes on any machine: DISTENV sets
+# what the environment could change, and gen/pack.go packs. The licenses of the modules in the
+# binary require that they go with it. Go's own license is that of golang.org/x.
 DISTENV = GOOS=linux GOFLAGS=-trimpath GOAMD64=v1 GOARM64=v8.0 GORISCV64=rva20u64 GOFIPS140=off
 
 dist: ## a release in dist/: an archive and a list of contents for each architecture, SHA256SUMS

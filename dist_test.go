@@ -105,7 +105,7 @@ func TestInstall(t *testing.T) {
 	if got := runIn(t, src, nil, filepath.Join(dest, "usr/bin/tincan"), "--version"); got != "tincan test\n" {
 		t.Errorf("%q", got)
 	}
-	// Root has often no Go in its PATH: after make, make install needs none.
+	// Root often has no Go in its PATH: after make, make install does not need it.
 	runIn(t, src, nil, append(line, "GO=false")...)
 	if man, err := exec.LookPath("man"); err == nil {
 		runIn(t, src, []string{"MANPATH=" + filepath.Join(dest, "usr/share/man")}, man, "-w", "tincan")

@@ -147,8 +147,9 @@ func tabs(t *testing.T, setup, file string, line ...string) {
 	dir, env := completionDir(t)
 	s := startShell(t, dir, env, line...)
 	s.send("PS1='> '; " + strings.NewReplacer("FILE", file, "DIR", filepath.Dir(file)).Replace(setup) + "; echo re''ady\r")
-	s.until("ready")
+	s.until("ready\r\n")
 	for i, c := range completions {
+		s.until("> ") // from here on the shell reads keys, and not the terminal lines
 		done := fmt.Sprint("done-", i)
 		s.send(c.line + "\t\x15" + strings.Replace("echo done-", "ne", "n''e", 1) + fmt.Sprint(i) + "\r")
 		got := s.until(done + "\r\n")

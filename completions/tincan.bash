@@ -1,5 +1,7 @@
-# Completion of tincan's command lines in bash. It is made of gen/tincan.bash and of the flags in
-# the source: "make docs" does it. bash 4.3 or newer; bash-completion, where it is there, completes the command's own words.
+# Completions of tincan for bash.
+#
+# completions/ has what 'make docs' generates from gen/tincan.bash and the flags in the source.
+# bash 4.3 or newer. With the package bash-completion, the container's command has its own completions.
 
 # _tincan_words sets words and starts: the words up to the cursor, and where in COMP_WORDS each
 # begins. bash divides a word at = and at the colon as well.

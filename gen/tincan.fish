@@ -1,5 +1,6 @@
-# Completion of tincan's command lines in fish. It is made of gen/tincan.fish and of the flags in
-# the source: "make docs" does it.
+# Completions of tincan for fish.
+#
+# completions/ has what 'make docs' generates from gen/tincan.fish and the flags in the source.
 
 # __tincan_values prints the flags of a command that have a value.
 function __tincan_values

@@ -1,6 +1,7 @@
 #compdef tincan
-# Completion of tincan's command lines in zsh. It is made of gen/tincan.zsh and of the flags in the
-# source: "make docs" does it.
+# Completions of tincan for zsh.
+#
+# completions/ has what 'make docs' generates from gen/tincan.zsh and the flags in the source.
 
 _tincan_word_or_file() {
 	_alternative "words:word:($*)" 'files:file:_files'
