@@ -3,15 +3,19 @@ package main
 // Chapter 13: the compiler, from a policy to the kernel's classic BPF.
 // man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and net/core/filter.c (bpf_check_classic).
 //
-// The policy becomes a graph of tests that ends in verdicts: first the architecture, then the number through a tree of
-// ranges (compiletree.go), then the arguments, for the few calls where they matter (compileargs.go). Equal parts of the graph are
-// one part. The graph is written out from its end to its beginning, so that every jump goes to what is already placed.
+// The policy becomes a graph of tests that ends in verdicts. The architecture is tested first,
+// then the number by a tree of ranges (compiletree.go), then the arguments, for the few calls
+// where they matter (compileargs.go). Equal parts of the graph are stored once. The graph is
+// written from its end to its beginning, so that every jump leads to something already placed.
 //
-// The kernel runs each new filter once over all numbers, without arguments, and notes the calls that it allows whatever
-// the arguments (kernel/seccomp.c, seccomp_is_const_allow): those never run the filter again. It follows only loads of the
-// number and the architecture, the jumps and the AND used here, and verdicts; so nothing else stands before one.
+// When a filter is installed, the kernel runs it once for each number, without arguments, and
+// remembers the calls that it allows with any arguments (kernel/seccomp.c,
+// seccomp_is_const_allow). Those never run the filter again. In this run the kernel understands
+// only loads of the number and the architecture, the jumps and the AND used here, and verdicts.
+// So no other instruction comes before an argument is loaded.
 //
-// Differs from the tutorial: libseccomp compiles there, to a list that is walked from its head for every call.
+// Differs from the tutorial: there, libseccomp compiles the filter to a list that is searched
+// from its beginning for every call.
 
 import (
 	"fmt"
@@ -21,28 +25,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFilter is BPF_MAXINSNS: the kernel takes no longer filter.
+// maxFilter is BPF_MAXINSNS, the length of the longest filter that the kernel accepts.
 const maxFilter = 4096
 
-// A node is a test or, without branches, a verdict.
+// node is a test or, without branches, a verdict.
 type node struct {
 	nodeKey
 	id int
 }
 
 type nodeKey struct {
-	word uint32 // offset in seccomp_data
-	mask uint32 // the word is cut to these bits first; all ones for none
+	word uint32 // the offset in seccomp_data
+	mask uint32 // the bits of the word that are compared; all ones for the whole word
 	op   bpf.JumpTest
 	k    uint32
 	t, f *node // nil in a verdict
 	then verdict
 }
 
-// A graph holds each node once, so that equal tails are shared however they came about.
+// graph stores each node once, so that equal ends are shared, however they came about.
 type graph struct {
 	nodes  map[nodeKey]*node
-	linear bool // arguments one rule after the other: longer to run, never large
+	linear bool // test the rules of a call one after another: slower, but never large
 	notify bool // see policy
 }
 
@@ -62,7 +66,7 @@ func (g *graph) verdict(v verdict) *node {
 	return g.node(nodeKey{then: v})
 }
 
-// test branches on a word; a test whose outcome does not matter is none.
+// test returns a node that branches on a word. A test whose two branches are equal is left out.
 func (g *graph) test(word, mask uint32, op bpf.JumpTest, k uint32, t, f *node) *node {
 	if t == f {
 		return t
@@ -72,18 +76,19 @@ func (g *graph) test(word, mask uint32, op bpf.JumpTest, k uint32, t, f *node) *
 
 const noMask = 0xffffffff
 
-// compile gives the filter as seccomp(2) takes it.
+// compile returns the filter as seccomp(2) accepts it.
 func (p *policy) compile() ([]unix.SockFilter, error) {
 	prog, err := p.assemble(false)
 	if err == nil && len(prog) > maxFilter {
-		// Tests that know what was tested before are fewer on the way but may be more in number.
+		// Tests that use what earlier tests found are fewer on each path, but may be more in
+		// total.
 		prog, err = p.assemble(true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seccomp %s: %w", p.name, err)
 	}
 	if len(prog) > maxFilter {
-		return nil, fmt.Errorf("seccomp %s: the filter would have %d instructions, the kernel takes %d (BPF_MAXINSNS): name fewer architectures or conditions",
+		return nil, fmt.Errorf("seccomp %s: the filter would have %d instructions, but the kernel accepts at most %d (BPF_MAXINSNS): list fewer architectures or conditions",
 			p.name, len(prog), maxFilter)
 	}
 	return prog, nil
@@ -96,21 +101,23 @@ func (p *policy) assemble(linear bool) ([]unix.SockFilter, error) {
 	return w.finish()
 }
 
-// root is the test of the architecture, an unlisted one's verdict last: "a process may be killed for using the wrong
-// system call table" is the manual's advice, since the numbers mean other calls there.
+// root returns the test of the architecture. The verdict for architectures that are not listed
+// comes last. It kills the process, as the manual advises, because the numbers mean other calls
+// there.
 func (p *policy) root(g *graph) *node {
 	root := g.verdict(killProcess)
 	for i := len(p.abis) - 1; i >= 0; i-- {
 		a := p.abis[i]
 		if a.abi.bit != 0 && p.abi(a.abi.native()) != nil {
-			continue // its numbers stand in its native ABI's tree
+			continue // its numbers are in the tree of its native ABI
 		}
 		root = g.test(offArch, noMask, bpf.JumpEqual, a.abi.audit, g.tree(offNr, p.numbers(g, a)), root)
 	}
 	return root
 }
 
-// numbers lays out all of a's numbers as spans: what to do from each number on. With x86_64 go x32's, listed or not.
+// numbers divides all numbers of a into spans, each with what to do for its numbers. The numbers
+// of x32, listed or not, belong to x86_64.
 func (p *policy) numbers(g *graph, a *abiPolicy) []span {
 	if a.abi.audit != abis[0].audit {
 		return a.spans(g, nil, 0, noCall)
@@ -125,15 +132,16 @@ func (p *policy) numbers(g *graph, a *abiPolicy) []span {
 	if x32 == nil {
 		spans = append(spans, span{from: x32Bit, to: g.verdict(killProcess)})
 	} else {
-		// A tree of its own: the time to find the best one grows with the square of the ranges.
+		// x32 has a tree of its own: the time to find the best tree grows with the square of the
+		// number of ranges.
 		spans = append(spans, span{from: x32Bit, to: g.tree(offNr, x32.spans(g, nil, x32Bit, noCall-1))})
 	}
 	return append(spans, span{from: noCall, to: g.verdict(a.fallback(noCall))})
 }
 
-// spans appends a's numbers from first to last, each call with its weight.
+// spans appends the spans of a's numbers from first to last, with the weight of each call.
 func (a *abiPolicy) spans(g *graph, spans []span, first, last uint32) []span {
-	// Where no call is named, the verdict changes only at these numbers.
+	// Outside of named calls, the verdict changes only at these numbers.
 	bounds := []uint32{first}
 	if a.newer != 0 {
 		bounds = append(bounds, a.newer+a.abi.bit, a.privateFrom(), noCall)
@@ -166,7 +174,8 @@ func (a *abiPolicy) spans(g *graph, spans []span, first, last uint32) []span {
 	return spans
 }
 
-// weight is a call's, but nothing for x32's calls: they stand in one tree with x86_64's, and hardly anyone makes them.
+// weight returns how often a call occurs. It is zero for x32's calls, which share a tree with
+// x86_64's and hardly occur.
 func (a *abiPolicy) weight(name string) float64 {
 	if a.abi.bit != 0 {
 		return 0
@@ -174,7 +183,7 @@ func (a *abiPolicy) weight(name string) float64 {
 	return weightOf(name)
 }
 
-// gapWeight is how often the calls from..to occur, which the policy does not name.
+// gapWeight returns how often the calls from..to occur, which the policy does not name.
 func (a *abiPolicy) gapWeight(from, to uint32) (w float64) {
 	a.abi.load()
 	names := a.abi.names
@@ -184,22 +193,22 @@ func (a *abiPolicy) gapWeight(from, to uint32) (w float64) {
 	return w
 }
 
-// A writer places nodes, the last instruction first.
+// writer places nodes, the last instruction first.
 type writer struct {
-	rev []bpf.Instruction // the program, backwards
-	at  map[spot]int      // where in rev a node can be entered
+	rev []bpf.Instruction // the program in reverse order
+	at  map[spot]int      // where in rev a node begins
 }
 
-// A spot is a node and what the accumulator holds on entry.
+// spot is a node, together with what the accumulator contains when it is reached.
 type spot struct {
 	n    *node
 	have uint32
 }
 
-// noWord: the accumulator holds nothing that a test could use.
+// noWord means that the accumulator contains nothing that a test could use.
 const noWord = 0xffffffff
 
-// entry writes a node and all below it, and gives its place.
+// entry places a node and all nodes below it, and returns its position.
 func (w *writer) entry(n *node, have uint32) int {
 	if n.t == nil || (have != n.word) {
 		have = noWord
@@ -216,7 +225,8 @@ func (w *writer) entry(n *node, have uint32) int {
 	}
 	w.entry(n.f, after)
 	w.entry(n.t, after)
-	// Either may have been placed long before, and moving one into reach moves the other away.
+	// Both branches may have been placed long before, and bringing one into reach moves the other
+	// away.
 	w.reach(n.t, after, 2)
 	w.reach(n.f, after, 1)
 	t, f := w.reach(n.t, after, 0), w.reach(n.f, after, 0)
@@ -238,8 +248,9 @@ func (w *writer) put(p spot, in bpf.Instruction) int {
 	return len(w.rev) - 1
 }
 
-// reach gives a place of n that a jump placed next, or `more` instructions later, can skip to: 255 instructions are the
-// most. A verdict out of reach is written again, anything else gets a long jump (BPF_JA) to it.
+// reach returns a position of n that a jump can reach if it is placed next, or `more`
+// instructions later. A jump can skip at most 255 instructions. A verdict out of reach is placed
+// again; for anything else a long jump (BPF_JA) to it is placed.
 func (w *writer) reach(n *node, have uint32, more int) int {
 	if n.t == nil || have != n.word {
 		have = noWord
@@ -255,7 +266,7 @@ func (w *writer) reach(n *node, have uint32, more int) int {
 	return w.put(p, bpf.Jump{Skip: uint32(len(w.rev) - i - 1)})
 }
 
-// finish turns the program round.
+// finish reverses the program.
 func (w *writer) finish() ([]unix.SockFilter, error) {
 	prog := make([]unix.SockFilter, len(w.rev))
 	for i, in := range w.rev {

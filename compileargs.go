@@ -1,12 +1,14 @@
 package main
 
 // Chapter 13: the tests of a call's arguments.
-// man 2 seccomp ("BPF_LD | BPF_W | BPF_ABS"): a filter loads 32 bits at a time, so a 64-bit argument is two words, low first.
+// man 2 seccomp ("BPF_LD | BPF_W | BPF_ABS"): a filter loads 32 bits at a time, so a 64-bit
+// argument is two words, the low one first.
 //
-// The rules are walked from the first: its next open condition is tested, and both outcomes are walked further with what
-// the test taught (facts), by which later conditions are often settled without a test of their own: five values compared
-// with one argument test its upper half once. What is left on one word alone becomes a tree of ranges (compiletree.go);
-// single bits with one verdict become one JSET.
+// The rules are processed from the first one on. The next open condition is tested, and the two
+// outcomes are processed separately, each with what the test has shown (facts). Later conditions
+// are then often decided without a test of their own: for five values compared with one
+// argument, its upper half is tested once. If the open conditions concern only one word, they
+// become a tree of ranges (compiletree.go). Single bits with the same verdict become one JSET.
 
 import (
 	"sort"
@@ -14,7 +16,7 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// rules gives the graph for a call: the first rule that holds, or otherwise.
+// rules returns the graph for a call: the verdict of the first rule that holds, or otherwise.
 func (g *graph) rules(rules []rule, otherwise verdict) *node {
 	var open []todo
 	last := otherwise
@@ -47,10 +49,10 @@ func (g *graph) rules(rules []rule, otherwise verdict) *node {
 type argBuilder struct {
 	g         *graph
 	otherwise verdict
-	left      int // steps until this way is given up
+	left      int // the number of steps until this attempt is given up
 }
 
-// walk gives nil when it has become too long.
+// walk returns nil if the attempt has become too long.
 func (b *argBuilder) walk(rules []todo, f facts) *node {
 	rules = f.prune(rules)
 	if b.left--; b.left < 0 {
@@ -89,7 +91,7 @@ func (b *argBuilder) branch(rules []todo, f facts) *node {
 		word, k = n.word+1, n.high
 		if n.high != noMask && f[word].ge(n.high+1) == open {
 			op, k = bpf.JumpGreaterOrEqual, n.high+1
-			// `> k` is the test that the constants of the source show.
+			// `> k` is the test that shows the constants of the source.
 			if n.high == 0 {
 				op, k = bpf.JumpGreaterThan, n.high
 			}
@@ -101,7 +103,7 @@ func (b *argBuilder) branch(rules []todo, f facts) *node {
 	}
 	h, m := &hit[word], &miss[word]
 	switch {
-	case n.kind == needMask && n.k == 0: // no bit of the mask: JSET, the other way round
+	case n.kind == needMask && n.k == 0: // no bit of the mask is set: JSET with the branches exchanged
 		op, k, mask = bpf.JumpBitsSet, n.mask, noMask
 		m.zeros |= n.mask
 		if n.mask&(n.mask-1) == 0 {
@@ -122,7 +124,8 @@ func (b *argBuilder) branch(rules []todo, f facts) *node {
 	default:
 		h.min, m.max = max(h.min, k), min(m.max, k-1)
 	}
-	// A mask of several bits that was not met teaches nothing that facts can hold: the rule itself takes note.
+	// If a mask of several bits did not match, facts cannot express what that shows, so the rules
+	// themselves record it.
 	hitRules, missRules := rules, rules
 	if n.kind == needMask && op == bpf.JumpEqual {
 		hitRules, missRules = answered(rules, n, true), answered(rules, n, false)
@@ -140,7 +143,7 @@ func (b *argBuilder) branch(rules []todo, f facts) *node {
 	return b.g.test(offsetOf(word), mask, op, k, t, e)
 }
 
-// answered puts the outcome of a test of a mask into every rule that asks for the same.
+// answered records the outcome of a test of a mask in every rule that needs the same test.
 func answered(rules []todo, n need, holds bool) []todo {
 	var out []todo
 next:
@@ -160,7 +163,8 @@ next:
 	return out
 }
 
-// sharedBits are the bits that the first rules ask for, one each and nothing else, for the same verdict.
+// sharedBits returns the single bits that the first rules test, one each and nothing else, for
+// the same verdict.
 func sharedBits(rules []todo) (bits uint32, count int) {
 	first := rules[0].needs[0]
 	for _, r := range rules {
@@ -179,7 +183,8 @@ func sharedBits(rules []todo) (bits uint32, count int) {
 	return bits, count
 }
 
-// oneWord handles rules that look at one word only, with `==` and `>=`: a tree of ranges. Nil where they look at more.
+// oneWord returns a tree of ranges for rules that test only one word, with `==` and `>=`. It
+// returns nil if they test more.
 func (b *argBuilder) oneWord(rules []todo, f facts) *node {
 	word, count := rules[0].needs[0].word, 0
 	known := &f[word]
@@ -221,7 +226,8 @@ func (b *argBuilder) oneWord(rules []todo, f facts) *node {
 	return b.g.tree(offsetOf(word), spans)
 }
 
-// chain is the other way: from the last rule to the first, every condition tested in full. Its size is linear.
+// chain is the other method: from the last rule to the first, each condition is tested in full.
+// The result's size is linear.
 func (g *graph) chain(rules []todo, otherwise verdict) *node {
 	fail := g.verdict(otherwise)
 	for i := len(rules) - 1; i >= 0; i-- {

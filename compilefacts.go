@@ -1,16 +1,17 @@
 package main
 
-// Chapter 13: conditions taken apart into tests of 32-bit words, and what is known of the words after some tests: with that, a condition
-// holds, does not hold, or is still open. Used by compileargs.go, which decides what to test next.
+// Chapter 13: conditions are split into tests of 32-bit words, and facts record what is known
+// about the words after some tests. With these facts, a condition holds, does not hold, or is
+// still open. compileargs.go uses this to decide what to test next.
 
-// A fact is what is known of a word at a place in the graph.
+// fact is what is known about a word at a place in the graph.
 type fact struct {
 	min, max    uint32
 	zeros, ones uint32
-	not         []uint32 // values it does not have, beside those outside min..max
+	not         []uint32 // values that it does not have, besides those outside min..max
 }
 
-// facts, of the low and the high word of each argument.
+// facts holds the facts about the low and the high word of each argument.
 type facts [12]fact
 
 func wordOf(arg int, high bool) int {
@@ -22,14 +23,15 @@ func wordOf(arg int, high bool) int {
 
 func offsetOf(word int) uint32 { return offArgs + 4*uint32(word) }
 
-// A need is a condition taken apart: on one word, or (pair) on both words of an argument.
+// need is a part of a condition: a test of one word or, for a pair, of both words of an
+// argument.
 type need struct {
 	kind needKind
 	not  bool
 	word int // the low word for a pair
 	mask uint32
-	k    uint32 // what the word is compared with
-	high uint32 // for a pair: what the high word is compared with
+	k    uint32 // the value with which the word is compared
+	high uint32 // for a pair: the value with which the high word is compared
 }
 
 type needKind uint8
@@ -38,17 +40,17 @@ const (
 	needEQ     needKind = iota // word == k
 	needGE                     // word >= k
 	needMask                   // word & mask == k
-	needPairEQ                 // high<<32|low == the value; only negated, otherwise it is two needEQ
+	needPairEQ                 // high<<32|low == the value; only negated, otherwise two needEQ are used
 	needPairGE                 // high<<32|low >= the value
 )
 
-// todo is a rule as far as it is still open.
+// todo is a rule with the conditions that are still open.
 type todo struct {
 	needs []need
 	then  verdict
 }
 
-// Three-valued answers.
+// tri is a three-valued answer.
 type tri uint8
 
 const (
@@ -71,7 +73,7 @@ func (t tri) flip(not bool) tri {
 	return known(t == impossible)
 }
 
-// takeApart splits a rule's conditions into tests of words.
+// takeApart splits the conditions of a rule into tests of words.
 func takeApart(r rule) todo {
 	t := todo{then: r.then}
 	for _, c := range r.when {
@@ -92,12 +94,12 @@ func takeApart(r rule) todo {
 		case opMaskedEQ:
 			mlo, mhi := uint32(c.mask), uint32(c.mask>>32)
 			if c.cut {
-				mhi = 0 // the upper half is zero, whatever it is
+				mhi = 0 // the upper half counts as zero
 			}
 			t.needs = append(t.needs, masked(high, mhi, hi), masked(low, mlo, lo))
 		case opAnyBit:
 			t.needs = append(t.needs, need{kind: needMask, not: true, word: low, mask: uint32(c.mask)})
-		case opGT, opLE: // > v is >= v+1
+		case opGT, opLE: // > v is the same as >= v+1
 			if v == 1<<64-1 {
 				t.needs = append(t.needs, never(c.op == opLE))
 				continue
@@ -124,13 +126,14 @@ func masked(word int, mask, k uint32) need {
 	return need{kind: needMask, word: word, mask: mask, k: k}
 }
 
-// never holds for no value; with not, for every one. A bit outside the mask is asked for.
+// never holds for no value; with not set, it holds for every value. It tests a bit outside of
+// the mask.
 func never(not bool) need { return need{kind: needMask, k: 1, not: not} }
 
-// narrowed is a pair whose upper word counts as zero.
+// narrowed returns the needs of a pair whose upper word counts as zero.
 func narrowed(n need) []need {
 	switch {
-	case n.high != 0: // never equal, never as large
+	case n.high != 0: // the argument is never equal and never as large
 		return []need{never(n.not)}
 	case n.kind == needPairEQ:
 		return []need{{kind: needEQ, not: n.not, word: n.word, k: n.k}}
@@ -150,7 +153,7 @@ func (f *fact) eq(k uint32) tri {
 	return known2(f.min == f.max || f.zeros|f.ones == noMask)
 }
 
-// known2 is certain where something is known to hold, and open otherwise.
+// known2 returns certain if b is true, and open otherwise.
 func known2(b bool) tri {
 	if b {
 		return certain
@@ -178,7 +181,7 @@ func (f *fact) masked(mask, k uint32) tri {
 	return known2((f.zeros|f.ones)&mask == mask)
 }
 
-// settle answers a need from what is known, or says what is left of it.
+// settle decides a need from the facts, or returns what is left of it.
 func (f *facts) settle(n need) (need, tri) {
 	low := &f[n.word]
 	switch n.kind {
@@ -220,7 +223,7 @@ func (f *facts) settle(n need) (need, tri) {
 	return n, open
 }
 
-// prune drops what is settled. The first rule of the result is open, or holds whatever comes.
+// prune removes what the facts decide. The first rule of the result is open, or always holds.
 func (f *facts) prune(rules []todo) []todo {
 	var out []todo
 next:
@@ -237,13 +240,13 @@ next:
 		}
 		out = append(out, left)
 		if len(left.needs) == 0 {
-			break // nothing after it is reached
+			break // nothing after this rule is reached
 		}
 	}
 	return out
 }
 
-// except notes that the word is not k.
+// except records that the word is not k.
 func (f *fact) except(k uint32) {
 	switch {
 	case k == f.min && k != f.max:

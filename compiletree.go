@@ -1,11 +1,13 @@
 package main
 
-// Chapter 13: from ranges of a word's values to the cheapest tree of comparisons: the compiler's heart, used for system call numbers
-// and for arguments that are compared with several constants.
+// Chapter 13: from ranges of a word's values to the cheapest tree of comparisons. This is the
+// core of the compiler. It is used for system call numbers, and for arguments that are compared
+// with several constants.
 //
-// Two kinds of test: `>=` halves the ranges, `==` picks a single value out of a range that goes on after it (an island).
-// Which tree is best depends on how often each range is met (compileweights.go): the tree is found by dynamic programming over
-// all intervals of ranges, as for optimal search trees, with the islands as one more choice.
+// There are two kinds of tests: `>=` splits the ranges into two parts, and `==` picks a single
+// value out of a range that continues after it (an island). Which tree is best depends on how
+// often each range occurs (compileweights.go). The tree is found by dynamic programming over all
+// intervals of ranges, as for optimal search trees, with islands as an additional choice.
 
 import (
 	"math"
@@ -13,7 +15,8 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// A span is a range of values, up to the next span's: met so often, and leading to a node.
+// span is a range of values that ends where the next span begins. It has a weight, and leads to
+// a node.
 type span struct {
 	from   uint32
 	weight float64
@@ -21,17 +24,20 @@ type span struct {
 }
 
 const (
-	// spanWeight keeps ranges that no measured program met from sinking without limit.
+	// spanWeight is a minimal weight, so that ranges that no measured program used do not end up
+	// arbitrarily deep in the tree.
 	spanWeight = 0.0002
-	// sizePrice is what an instruction costs that is not executed: it takes a little of the cache.
+	// sizePrice is the cost of an instruction that is not executed: it takes space in the cache.
 	sizePrice = 0.002
-	// maxIslands bounds a run of `==` tests, which is linear.
+	// maxIslands limits a sequence of `==` tests, whose cost is linear.
 	maxIslands = 6
-	// exact is the number of ranges up to which every tree is tried; above it, only those near the middle of the weight.
+	// exact is the number of ranges up to which every tree is tried. For more ranges, only splits
+	// near the middle of the weight are tried.
 	exact = 48
 )
 
-// tree builds the tests for all values of a word. The first span starts at the least value that can occur.
+// tree builds the tests for all values of a word. The first span begins at the smallest value
+// that can occur.
 func (g *graph) tree(word uint32, spans []span) *node {
 	merged := spans[:0:0]
 	for _, s := range spans {
@@ -50,7 +56,7 @@ type treeBuilder struct {
 	word  uint32
 	spans []span
 	sum   []float64 // weights of the spans before each
-	cost  []float32 // of the interval i..j, at i*n+j
+	cost  []float32 // the cost of the interval i..j, at i*n+j
 	split []int16   // its best first test: `>=` of this span's start, or 0 for islands
 }
 
@@ -70,14 +76,15 @@ func (t *treeBuilder) build() *node {
 	return t.emit(0, n-1)
 }
 
-// best fills in the cheapest way to tell the spans i..j apart.
+// best finds the cheapest way to tell the spans i..j apart.
 func (t *treeBuilder) best(i, j int) {
 	n := len(t.spans)
 	best, at := float32(math.Inf(1)), 0
 	lo, hi := i+1, j
 	if n > exact && j-i > 1 {
-		// The best split of an interval lies between those of the two intervals one shorter (Knuth 1971). The islands make
-		// that a rule of thumb here: a tree missed is a little slower, never wrong.
+		// The best split of an interval is between those of the two intervals that are one shorter
+		// (Knuth 1971). With islands this is only a heuristic: if it misses the best tree, the
+		// filter is a little slower, but never wrong.
 		if s := int(t.split[i*n+j-1]); s != 0 {
 			lo = max(lo, s-1)
 		}
@@ -100,15 +107,15 @@ func (t *treeBuilder) best(i, j int) {
 	t.cost[i*n+j], t.split[i*n+j] = best, int16(at)
 }
 
-// An archipelago is a run of ranges told apart by `==` alone: single values, the most frequent first, and the node of all
-// the others.
+// archipelago is a sequence of ranges that are told apart by `==` only: single values, the most
+// frequent first, and the node for all other values.
 type archipelago struct {
 	islands [maxIslands]int
 	n       int
 	sea     *node
 }
 
-// islands sees the ranges i..j as islands in a sea, if they are that.
+// islands returns the ranges i..j as an archipelago, if that is possible.
 func (t *treeBuilder) islands(i, j int) (a archipelago, ok bool) {
 	if j-i+1 > 2*maxIslands+1 {
 		return a, false
@@ -131,7 +138,7 @@ func (t *treeBuilder) islands(i, j int) (a archipelago, ok bool) {
 		if a.n == maxIslands {
 			return a, false
 		}
-		at := a.n // sorted in: there are few
+		at := a.n // insertion sort: there are few
 		for ; at > 0 && t.spans[a.islands[at-1]].weight < t.spans[k].weight; at-- {
 			a.islands[at] = a.islands[at-1]
 		}
@@ -154,7 +161,7 @@ func (t *treeBuilder) islandCost(i, j int) (float32, bool) {
 	left := t.sum[j+1] - t.sum[i]
 	cost := float64(a.n) * sizePrice
 	for _, k := range a.islands[:a.n] {
-		cost += left // whoever comes to this test makes it
+		cost += left // every call that gets to this test executes it
 		left -= t.spans[k].weight + spanWeight
 	}
 	return float32(cost), true

@@ -1,11 +1,14 @@
 package main
 
-// Chapter 13: how often ordinary programs make which call: the compiler puts frequent calls near the head of the filter.
+// Chapter 13: how often ordinary programs make each call. The compiler puts frequent calls near
+// the beginning of the filter.
 // man 1 strace (-f -c).
 //
-// Counted with strace over bash scripts with pipes, python3 (threads, asyncio, a process pool, an HTTP server), node (workers,
-// an HTTP server), git (add, commit, log, gc), gcc, go build and redis under its benchmark; each program counts the same,
-// however many calls it made. A call not listed was not met. The weights move instructions about, and never a verdict.
+// The numbers were counted with strace over bash scripts with pipes, python3 (threads, asyncio,
+// a process pool, an HTTP server), node (workers, an HTTP server), git (add, commit, log, gc),
+// gcc, go build, and redis under its benchmark. Each program has the same weight, however many
+// calls it made. A call that is not listed did not occur. The weights decide where instructions
+// are placed, never a verdict.
 
 import (
 	"strconv"
@@ -13,7 +16,7 @@ import (
 	"sync"
 )
 
-// callWeights are calls and how many of 100,000 they are.
+// callWeights lists calls with their number per 100,000 calls.
 const callWeights = `
 read 13020 futex 9851 write 9553 newfstatat 9341 openat 7683 readlink 6579 close 6332 mmap 4321
 nanosleep 3756 rt_sigaction 3472 fcntl 2631 epoll_pwait 2447 lseek 2202 mprotect 1898
@@ -30,8 +33,8 @@ getrusage 8 uname 4 bind 3 chmod 3 listen 3 umask 3 getsockopt 2 flock 1 fsync 1
 pkey_alloc 1 socketpair 1
 `
 
-// weights is callWeights as a table, made once: a package variable that is made by a call
-// would be code that runs before main.
+// weights is callWeights as a table. It is made at the first use: a package variable that is
+// initialized by a call would need code that runs before main.
 var (
 	weights     map[string]float64
 	weightsOnce sync.Once
@@ -52,7 +55,7 @@ func readWeights() {
 	}
 }
 
-// weightOf is a call's part of all calls.
+// weightOf returns a call's share of all calls.
 func weightOf(name string) float64 {
 	weightsOnce.Do(readWeights)
 	return weights[name]

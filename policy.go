@@ -1,11 +1,12 @@
 package main
 
-// Chapter 13: what a filter is to decide, before any thought of how: the model that the tables of seccomp.go and the profiles of
-// profile.go are read into, that compile.go compiles and that policyeval.go answers questions about.
-// man 2 seccomp ("The return value ... is one of the following").
+// Chapter 13: the policy, which says what a filter must decide and not how. The tables of
+// seccomp.go and the profiles of profile.go are read into a policy; compile.go compiles it, and
+// policyeval.go answers questions about it. man 2 seccomp ("The return value ... is one of the
+// following").
 //
-// For each ABI: a verdict for every call, and for some calls a list of rules. The first rule whose conditions all hold
-// gives the verdict.
+// For each ABI there is a verdict for every call, and for some calls a list of rules. The first
+// rule whose conditions all hold gives the verdict.
 
 import (
 	"fmt"
@@ -16,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A verdict is what a filter returns to the kernel: an action in the upper half, its data in the lower.
+// verdict is what a filter returns to the kernel: an action in the upper half, its data in the
+// lower half.
 type verdict uint32
 
 const (
@@ -24,13 +26,13 @@ const (
 	killProcess verdict = unix.SECCOMP_RET_KILL_PROCESS
 )
 
-// refuse makes the call fail with an errno, and not happen.
+// refuse returns the verdict with which a call fails with an errno and has no effect.
 func refuse(errno unix.Errno) verdict { return unix.SECCOMP_RET_ERRNO | verdict(errno) }
 
 func (v verdict) action() verdict { return v &^ unix.SECCOMP_RET_DATA }
 func (v verdict) data() uint32    { return uint32(v & unix.SECCOMP_RET_DATA) }
 
-// String is the form that `tincan seccomp eval` prints: ALLOW, ERRNO(1), KILL_PROCESS.
+// String returns the verdict as `tincan seccomp eval` prints it: ALLOW, ERRNO(1), KILL_PROCESS.
 func (v verdict) String() string {
 	switch v.action() {
 	case unix.SECCOMP_RET_ALLOW:
@@ -53,7 +55,7 @@ func (v verdict) String() string {
 	return fmt.Sprintf("%#x", uint32(v))
 }
 
-// long is the verdict with the errno's name beside its number.
+// long returns the verdict, with the name of the errno beside its number.
 func (v verdict) long() string {
 	if v.action() == unix.SECCOMP_RET_ERRNO {
 		if name := unix.ErrnoName(unix.Errno(v.data())); name != "" {
@@ -63,12 +65,13 @@ func (v verdict) long() string {
 	return v.String()
 }
 
-// permits says whether the call goes ahead: then a wrong verdict would be a hole, not a failure.
+// permits reports whether the call is made. For such a verdict, a mistake would be a security
+// hole and not just a failure.
 func (v verdict) permits() bool {
 	return v.action() == unix.SECCOMP_RET_ALLOW || v.action() == unix.SECCOMP_RET_LOG || v.action() == unix.SECCOMP_RET_TRACE
 }
 
-// compareOp names a comparison of an argument, all of them unsigned.
+// compareOp is a comparison of an argument. All comparisons are unsigned.
 type compareOp uint8
 
 const (
@@ -79,16 +82,16 @@ const (
 	opGE
 	opGT
 	opMaskedEQ // (argument & mask) == value
-	opAnyBit   // (low 32 bits & mask) != 0; in our own tables only, profiles have no word for it
+	opAnyBit   // (low 32 bits & mask) != 0; used only in tincan's own tables, profiles cannot express it
 )
 
 var opSigns = [...]string{opNE: "!=", opLT: "<", opLE: "<=", opEQ: "==", opGE: ">=", opGT: ">"}
 
-// A cond is one condition on one argument.
+// cond is a condition on one argument.
 type cond struct {
 	arg   int // 0 to 5
 	op    compareOp
-	cut   bool   // only the low 32 bits of the argument count, as if the upper ones were zero
+	cut   bool   // only the low 32 bits of the argument are compared; the upper ones count as zero
 	mask  uint64 // for opMaskedEQ and opAnyBit
 	value uint64
 }
@@ -107,14 +110,15 @@ func (c cond) String() string {
 	return fmt.Sprintf("%s %s %#x", name, opSigns[c.op], c.value)
 }
 
-// A rule gives its verdict to the calls for which all its conditions hold; without conditions, to every call.
+// rule gives its verdict to the calls for which all its conditions hold. A rule without
+// conditions applies to every call.
 type rule struct {
 	when  []cond
 	then  verdict
-	why   string // one line for the reader of `show`: a table's reason, or the place in a profile
-	chap  bool   // a row of the tutorial's
-	order int    // among all the rules, as they were written down
-	loose bool   // from a profile's rule that this ABI cannot express in full (socketcall); the lint names it
+	why   string // a line for readers of `show`: the reason in the table, or the place in the profile
+	chap  bool   // a row of the tutorial
+	order int    // the position among all rules, as they were written
+	loose bool   // from a rule of a profile that this ABI cannot express in full (socketcall); the lint reports it
 }
 
 func (r rule) String() string {
@@ -128,34 +132,37 @@ func (r rule) String() string {
 	return r.then.long() + " if " + strings.Join(texts, " and ")
 }
 
-// callRules is what one call may meet; where no rule fits, the ABI's `otherwise` holds.
+// callRules are the rules of one call. If none of them matches, the ABI's field otherwise
+// applies.
 type callRules struct {
-	nr    uint32 // as seccomp_data.nr has it: with x32's bit
+	nr    uint32 // as in seccomp_data.nr, with x32's bit
 	name  string
 	rules []rule
 }
 
-// abiPolicy decides the calls of one ABI.
+// abiPolicy decides about the calls of one ABI.
 type abiPolicy struct {
 	abi       *abi
 	otherwise verdict
-	newer     uint32 // calls from this number on (x32's bit aside) are newer than the policy: they get ENOSYS; 0 for no such rule
+	newer     uint32 // calls from this number on (without x32's bit) are newer than the policy and get ENOSYS; 0 means no such limit
 	calls     []callRules
-	rules     int // so many were added
+	rules     int // the number of rules that were added
 }
 
-// A policy is a whole filter's meaning. Calls of an ABI that is not listed end the process.
+// policy is the meaning of a whole filter. A call of an ABI that is not listed ends the process.
 type policy struct {
 	name  string
 	flags uint // SECCOMP_FILTER_FLAG_* for seccomp(2)
 	abis  []*abiPolicy
-	notes []string // what the profile asked for and this filter leaves out: unknown names, foreign architectures
+	notes []string // what the profile contains but this filter leaves out: unknown names, foreign architectures
 
-	// notify compiles every ERRNO into USER_NOTIF: the launcher is told of the call and answers with the errno (seccomplog.go).
+	// If notify is set, every ERRNO is compiled into USER_NOTIF: the launcher is told about the
+	// call and answers with the errno (seccomplog.go).
 	notify bool
 }
 
-// add appends a rule to a call; a call unknown to the ABI is no error, just not there (reported by false).
+// add appends a rule to a call. It returns false if the ABI does not have the call, which is not
+// an error.
 func (a *abiPolicy) add(name string, r rule) bool {
 	nr, ok := a.abi.number(name)
 	if !ok {
@@ -177,7 +184,8 @@ func (a *abiPolicy) addNumber(nr uint32, name string, r rule) {
 	a.calls[i].rules = append(a.calls[i].rules, r)
 }
 
-// first is where a call's rules stand among all, for a reader who wants them in the order they were written.
+// first returns the position of the call's first rule among all rules, for printing in the order
+// of writing.
 func (c callRules) first() int {
 	if len(c.rules) == 0 {
 		return 0
@@ -185,7 +193,7 @@ func (c callRules) first() int {
 	return c.rules[0].order
 }
 
-// rulesFor is the list of one number, nil where there is none.
+// rulesFor returns the rules of a number, or nil if there are none.
 func (a *abiPolicy) rulesFor(nr uint32) []rule {
 	i := sort.Search(len(a.calls), func(i int) bool { return a.calls[i].nr >= nr })
 	if i < len(a.calls) && a.calls[i].nr == nr {
@@ -194,7 +202,7 @@ func (a *abiPolicy) rulesFor(nr uint32) []rule {
 	return nil
 }
 
-// fallback is the verdict of a number that no rule decides.
+// fallback returns the verdict for a number that no rule decides.
 func (a *abiPolicy) fallback(nr uint32) verdict {
 	if a.newer != 0 && nr-a.abi.bit >= a.newer && nr != noCall && nr < a.privateFrom() {
 		return refuse(unix.ENOSYS)
@@ -202,10 +210,12 @@ func (a *abiPolicy) fallback(nr uint32) verdict {
 	return a.otherwise
 }
 
-// noCall is the number -1: a tracer writes it over a call's to have the kernel skip the call. It is the native ABI's.
+// noCall is the number -1: a tracer writes it over a call's number to make the kernel skip the
+// call. It belongs to the native ABI.
 const noCall = 0xffffffff
 
-// armPrivate is where arm's calls outside its table begin; they say nothing about a profile's age.
+// armPrivate is the first number of arm's calls outside of its table. These do not show how old
+// a profile is.
 const armPrivate = 0xf0000
 
 func (a *abiPolicy) privateFrom() uint32 {
@@ -224,7 +234,7 @@ func (p *policy) abi(a *abi) *abiPolicy {
 	return nil
 }
 
-// String prints the rules, for a reader: calls with equal rules stand together.
+// String returns the rules for readers. Calls with equal rules are listed together.
 func (p *policy) String() string {
 	var b strings.Builder
 	for _, a := range p.abis {

@@ -1,17 +1,18 @@
 package main
 
-// Chapter 13: the policy's own answer for one call: the definition that a compiled filter is held against. It knows nothing of BPF, words
-// or jumps, and is written for the reader: the tests run it beside the filter over millions of calls, and
-// `tincan seccomp eval` prints both answers should they ever differ.
+// Chapter 13: the policy's own answer for one call. It is the definition with which compiled
+// filters are compared. It does not know BPF, words or jumps, and is written to be read. The
+// tests compare it with the filter over millions of calls, and `tincan seccomp eval` prints both
+// answers if they differ.
 
-// A sysCall is what a filter sees of a call: struct seccomp_data, without the instruction pointer.
+// sysCall is what a filter sees of a call: struct seccomp_data, without the instruction pointer.
 type sysCall struct {
 	nr   uint32
 	arch uint32 // AUDIT_ARCH_*
 	args [6]uint64
 }
 
-// eval answers for one call; the rule that decided is nil where none did.
+// eval returns the verdict for one call, and the rule that decided, or nil if none did.
 func (p *policy) eval(c sysCall) (verdict, *rule) {
 	a := p.judge(c)
 	if a == nil {
@@ -26,7 +27,8 @@ func (p *policy) eval(c sysCall) (verdict, *rule) {
 	return a.fallback(c.nr), nil
 }
 
-// judge is the part of the policy that a call falls under: nil where the policy lists no such ABI.
+// judge returns the part of the policy that applies to a call, or nil if the policy does not
+// list its ABI.
 func (p *policy) judge(c sysCall) *abiPolicy {
 	for _, a := range p.abis {
 		if a.abi.audit == c.arch && a.abi.owns(c.nr) {
@@ -36,7 +38,8 @@ func (p *policy) judge(c sysCall) *abiPolicy {
 	return nil
 }
 
-// owns tells x86_64 and x32 apart, which share an AUDIT_ARCH. The number -1 (see noCall) is the native one's.
+// owns distinguishes x86_64 and x32, which share an AUDIT_ARCH. The number -1 (see noCall)
+// belongs to the native ABI.
 func (a *abi) owns(nr uint32) bool {
 	if a.audit != abis[0].audit {
 		return true

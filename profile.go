@@ -1,13 +1,15 @@
 package main
 
-// Chapter 13: profiles, the JSON that Docker, podman and the OCI's runtime-spec use, read into a policy.
-// The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add archMap, includes, excludes, and
-// podman's errno names. man 3 seccomp_rule_add for what the rules mean.
+// Chapter 13: profiles in the JSON of Docker, podman and the OCI's runtime-spec, read into a
+// policy. The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add
+// archMap, includes, excludes, and podman's errno names. man 3 seccomp_rule_add explains the
+// rules.
 //
-// A profile says for each call what to do, by entries: those for one call are alternatives, the comparisons in one entry
-// must all hold. Where several hold, the first listed wins; an entry without comparisons goes before those with.
+// A profile says what to do for each call, in entries. Several entries for one call are
+// alternatives; all comparisons in one entry must hold. If several entries match, the first one
+// wins, but an entry without comparisons comes before those with comparisons.
 //
-// Differs from the tutorial: it has one list, in its source.
+// Differs from the tutorial: the tutorial has one list, in its source.
 
 import (
 	"fmt"
@@ -15,15 +17,15 @@ import (
 	"strings"
 )
 
-// reading is what a profile is read for.
+// reading holds what a profile is read for.
 type reading struct {
 	native     *abi
-	held       []string // capabilities in the container, for includes and excludes
+	held       []string // the capabilities in the container, for includes and excludes
 	strictInts bool     // see syscallints.go
 	kernel     [2]int   // for minKernel
 }
 
-// readProfile gives the policy, and warnings about what is ambiguous in the profile.
+// readProfile returns the policy, and warnings about what is ambiguous in the profile.
 func readProfile(name string, data []byte, r reading) (*policy, []string, error) {
 	b := &profileReader{reading: r, p: &policy{name: name}}
 	root, err := parseJSON(data)
@@ -40,7 +42,7 @@ type profileReader struct {
 	reading
 	p         *policy
 	otherwise verdict
-	named     map[string]bool // every name that the profile has, also in entries left out
+	named     map[string]bool // every name in the profile, also in entries that do not apply
 	warnings  []string
 }
 
@@ -77,14 +79,14 @@ func (b *profileReader) profile(root *jsonValue) error {
 	return b.finish()
 }
 
-// entry reads one element of `syscalls` in full, also when it then does not apply.
+// entry reads one element of `syscalls` in full, even if it then does not apply.
 func (b *profileReader) entry(e *jsonValue) error {
 	o, err := e.object("names", "name", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes")
 	if err != nil {
 		return err
 	}
 	if o == nil {
-		return e.wrong("null: want an object")
+		return e.wrong("null, but must be an object")
 	}
 	names, err := entryNames(e, o)
 	if err != nil {
@@ -129,7 +131,7 @@ func entryNames(e *jsonValue, o jsonObject) ([]string, error) {
 		one = nil
 	}
 	if many != nil && one != nil {
-		return nil, one.wrong("`name` together with `names`: give one of them")
+		return nil, one.wrong("`name` and `names` are both given: give only one of them")
 	}
 	if one != nil {
 		s, err := one.string()
@@ -143,13 +145,14 @@ func entryNames(e *jsonValue, o jsonObject) ([]string, error) {
 		return nil, err
 	}
 	if i := slices.Index(names, ""); i >= 0 {
-		return nil, many.wrong("element %d is empty: want a system call's name", i)
+		return nil, many.wrong("element %d is empty, but must be the name of a system call", i)
 	}
 	return names, nil
 }
 
-// conditions gives alternatives, each a list of conditions that must all hold. "Each argument may be compared once" in a
-// rule of libseccomp's, so runc makes a rule of its own from every comparison when an index comes twice.
+// conditions returns alternatives, each of which is a list of conditions that must all hold.
+// "Each argument may be compared once" in a rule of libseccomp, so runc makes a separate rule of
+// every comparison if an index occurs twice.
 func conditions(v *jsonValue) ([][]cond, error) {
 	list, err := v.list()
 	if err != nil {
@@ -220,7 +223,8 @@ func condition(e *jsonValue) (c cond, err error) {
 	return c, op.wrong("%q: not one of %s", s, strings.Join(names, ", "))
 }
 
-// applies reads a filter of entries. Of the capabilities, includes wants all held, excludes one.
+// applies evaluates includes or excludes of an entry. Includes needs all of its capabilities to
+// be held, excludes at least one.
 func (b *profileReader) applies(v *jsonValue, include bool) (bool, error) {
 	if v == nil {
 		return include, nil
@@ -236,7 +240,7 @@ func (b *profileReader) applies(v *jsonValue, include bool) (bool, error) {
 	all, some := true, false
 	for i, c := range wanted {
 		if !strings.HasPrefix(c, "CAP_") {
-			return false, v.wrong("caps[%d]: %q: not a capability's name, such as CAP_SYS_ADMIN", i, c)
+			return false, v.wrong("caps[%d]: %q is not the name of a capability, such as CAP_SYS_ADMIN", i, c)
 		}
 		held := slices.Contains(b.held, c)
 		all, some = all && held, some || held
@@ -254,7 +258,7 @@ func (b *profileReader) applies(v *jsonValue, include bool) (bool, error) {
 		}
 		var want [2]int
 		if n, err := fmt.Sscanf(s+" ", "%d.%d ", &want[0], &want[1]); n != 2 || err != nil || want[0] < 0 || want[1] < 0 {
-			return false, k.wrong("%q: want a version of two numbers, such as 4.8", s)
+			return false, k.wrong("%q is not a version of two numbers, such as 4.8", s)
 		}
 		recent = b.kernel[0] > want[0] || (b.kernel[0] == want[0] && b.kernel[1] >= want[1])
 		if include && !recent {

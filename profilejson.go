@@ -1,10 +1,12 @@
 package main
 
-// Chapter 13: JSON read strictly, for profiles: an unknown or repeated field, a number that does not fit, a string that is not one of
-// those it may be, is an error that names the place: `syscalls[12].args[0].op: "SCMP_CMP_EQUAL": not one of ...`.
+// Chapter 13: strict reading of JSON, for profiles. An unknown or repeated field, a number that
+// does not fit, or a string that is not allowed in its place is an error that names the place:
+// `syscalls[12].args[0].op: "SCMP_CMP_EQUAL": not one of ...`.
 //
-// encoding/json into structs would do most of the work, but takes the last of two equal fields in silence, matches names
-// whatever their case, and cannot say in which element of a list a value stood.
+// Decoding into structs with encoding/json would be shorter, but it silently takes the last of
+// two equal fields, ignores the case of names, and cannot say in which element of a list a value
+// is.
 
 import (
 	"bytes"
@@ -16,11 +18,11 @@ import (
 	"strings"
 )
 
-// A jsonValue is a value and where it stood.
+// jsonValue is a value and its place.
 type jsonValue struct {
 	in     *jsonValue
-	key    string // in an object
-	index  int    // in a list
+	key    string // the name of the field, in an object
+	index  int    // the position, in a list
 	v      any    // string, json.Number, bool, nil, []*jsonValue, or jsonObject
 	listed bool
 }
@@ -47,7 +49,7 @@ func (v *jsonValue) wrong(format string, args ...any) error {
 	return errors.New(text)
 }
 
-// text is the value as an error quotes it.
+// text returns the value as an error quotes it.
 func (v *jsonValue) text() string {
 	switch w := v.v.(type) {
 	case string:
@@ -68,7 +70,7 @@ func parseJSON(data []byte) (*jsonValue, error) {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			at := min(int(syntax.Offset), len(data))
-			return nil, fmt.Errorf("line %d: not JSON, as the profiles of Docker and the OCI are: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
+			return nil, fmt.Errorf("line %d: not valid JSON, the format of the profiles of Docker and the OCI: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
 		}
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (o jsonObject) get(name string) *jsonValue {
 	return nil
 }
 
-// given is get, for a field that is there and not null.
+// given returns a field that exists and is not null, or nil.
 func (o jsonObject) given(name string) *jsonValue {
 	if v := o.get(name); v != nil && v.v != nil {
 		return v
@@ -139,31 +141,32 @@ func (o jsonObject) given(name string) *jsonValue {
 	return nil
 }
 
-// object is the value as an object with no fields but these; null is an empty one.
+// object returns the value as an object that has no fields but these. null counts as an empty
+// object.
 func (v *jsonValue) object(fields ...string) (jsonObject, error) {
 	if v.v == nil {
 		return nil, nil
 	}
 	o, ok := v.v.(jsonObject)
 	if !ok {
-		return nil, v.wrong("%s: want an object", v.text())
+		return nil, v.wrong("%s: must be an object", v.text())
 	}
 	for _, f := range o {
 		if !slices.Contains(fields, f.key) {
-			return nil, f.wrong("no such field: not one of %s", strings.Join(fields, ", "))
+			return nil, f.wrong("unknown field; the fields are %s", strings.Join(fields, ", "))
 		}
 	}
 	return o, nil
 }
 
-// list is the value as a list; null, or nothing there, is an empty one.
+// list returns the value as a list. null, or a missing value, counts as an empty list.
 func (v *jsonValue) list() ([]*jsonValue, error) {
 	if v == nil || v.v == nil {
 		return nil, nil
 	}
 	l, ok := v.v.([]*jsonValue)
 	if !ok {
-		return nil, v.wrong("%s: want a list", v.text())
+		return nil, v.wrong("%s: must be a list", v.text())
 	}
 	return l, nil
 }
@@ -171,7 +174,7 @@ func (v *jsonValue) list() ([]*jsonValue, error) {
 func (v *jsonValue) string() (string, error) {
 	s, ok := v.v.(string)
 	if !ok {
-		return "", v.wrong("%s: want a string", v.text())
+		return "", v.wrong("%s: must be a string", v.text())
 	}
 	return s, nil
 }
@@ -192,15 +195,15 @@ func (v *jsonValue) strings() ([]string, error) {
 	return out, nil
 }
 
-// number is the value as an unsigned integer of at most most.
+// number returns the value as an unsigned integer of at most most.
 func (v *jsonValue) number(most uint64) (uint64, error) {
 	n, ok := v.v.(json.Number)
 	if !ok {
-		return 0, v.wrong("%s: want a number", v.text())
+		return 0, v.wrong("%s: must be a number", v.text())
 	}
 	u, err := strconv.ParseUint(n.String(), 10, 64)
 	if err != nil || u > most {
-		return 0, v.wrong("%s: want a whole number from 0 to %d", n, most)
+		return 0, v.wrong("%s: must be a whole number from 0 to %d", n, most)
 	}
 	return u, nil
 }

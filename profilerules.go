@@ -1,10 +1,10 @@
 package main
 
-// Chapter 13: from a profile's entries to each ABI's rules: what profile.go has read, for the architectures that the profile names.
-// man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
+// Chapter 13: from the entries of a profile, which profile.go has read, to the rules of each ABI
+// that the profile lists. man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
 //
-// What runc and libseccomp make of a profile is the measure here, including what is weak about it; the lint
-// (seccomplint.go) says where that is.
+// The result must be what runc and libseccomp make of the profile, even where that is weak. The
+// lint (seccomplint.go) reports such weaknesses.
 
 import (
 	"fmt"
@@ -16,17 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Architectures that profiles may name and that tincan has no tables for: no kernel that it runs on has their programs.
+// otherArchitectures lists architectures that profiles may name but tincan has no tables for. No
+// kernel that tincan runs on runs their programs.
 const otherArchitectures = "SCMP_ARCH_NATIVE SCMP_ARCH_MIPS SCMP_ARCH_MIPS64 SCMP_ARCH_MIPS64N32 " +
 	"SCMP_ARCH_MIPSEL SCMP_ARCH_MIPSEL64 SCMP_ARCH_MIPSEL64N32 SCMP_ARCH_PPC SCMP_ARCH_PPC64 SCMP_ARCH_PPC64LE " +
 	"SCMP_ARCH_S390 SCMP_ARCH_S390X SCMP_ARCH_PARISC SCMP_ARCH_PARISC64 SCMP_ARCH_LOONGARCH64 SCMP_ARCH_M68K " +
 	"SCMP_ARCH_SH SCMP_ARCH_SHEB"
 
-// architectures sets up the ABIs: the native one always, others of its kernel where the profile lists them.
+// architectures sets up the ABIs: the native one always, other ABIs of the same kernel if the
+// profile lists them.
 func (b *profileReader) architectures(o jsonObject) error {
 	plain, mapped := o.given("architectures"), o.given("archMap")
 	if plain != nil && mapped != nil {
-		return mapped.wrong("together with architectures: give one of them")
+		return mapped.wrong("given together with architectures: give only one of them")
 	}
 	listed, err := plain.list()
 	if err != nil {
@@ -66,7 +68,7 @@ func (b *profileReader) architectures(o jsonObject) error {
 		if a != nil && a.family == b.native.family {
 			want[a] = true
 		} else if v.v != "SCMP_ARCH_NATIVE" {
-			b.p.notes = append(b.p.notes, fmt.Sprintf("%v is left out: a kernel of %s has no such programs", v.v, b.native.name))
+			b.p.notes = append(b.p.notes, fmt.Sprintf("%v is left out, because an %s kernel does not run such programs", v.v, b.native.name))
 		}
 	}
 	for i := range abis {
@@ -77,7 +79,7 @@ func (b *profileReader) architectures(o jsonObject) error {
 	return nil
 }
 
-// architecture is nil for one that is known but not ours.
+// architecture returns nil for an architecture that libseccomp knows and tincan does not.
 func architecture(v *jsonValue) (*abi, error) {
 	s, err := v.string()
 	if err != nil {
@@ -93,14 +95,15 @@ func architecture(v *jsonValue) (*abi, error) {
 	if slices.Contains(strings.Fields(otherArchitectures), s) {
 		return nil, nil
 	}
-	return nil, v.wrong("%q: not one of %s, nor another that libseccomp knows", s, strings.Join(names, ", "))
+	return nil, v.wrong("%q is neither one of %s nor another architecture that libseccomp knows", s, strings.Join(names, ", "))
 }
 
-// i386 has sockets and System V IPC twice: as calls of their own, and behind socketcall and ipc, whose first argument says
-// which is meant. A rule for the one is a rule for the other.
+// multiplexed lists the calls that i386 has twice: sockets and System V IPC have calls of their
+// own, and are also behind socketcall and ipc, whose first argument selects the call. A rule for
+// one form is a rule for the other.
 var multiplexed = []struct {
 	call  string
-	names string // in the order of their numbers, - for none
+	names string // in the order of their numbers; - for unused numbers
 	first uint64
 }{
 	{"socketcall", "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown " +
@@ -108,7 +111,7 @@ var multiplexed = []struct {
 	{"ipc", "semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget shmctl", 1},
 }
 
-// A subcallOf is what multiplexed says of one name.
+// subcallOf is the entry of multiplexed for one name.
 type subcallOf struct {
 	call   string
 	number uint64
@@ -134,7 +137,7 @@ func readSubcalls() {
 	delete(subcallTable, "-")
 }
 
-// add gives a name's rules to every ABI that has it.
+// add gives the rules for a name to every ABI that has the call.
 func (b *profileReader) add(name string, then verdict, alternatives [][]cond, where string) {
 	for _, a := range b.p.abis {
 		_, there := a.abi.number(name)
@@ -148,8 +151,9 @@ func (b *profileReader) add(name string, then verdict, alternatives [][]cond, wh
 			if !muxed {
 				continue
 			}
-			// The arguments lie in memory, where no filter can look. As in libseccomp the subcall takes the place of what is
-			// asked of the first argument, so a profile's `socket` with conditions is one without them here.
+			// The arguments are in memory, which a filter cannot read. As in libseccomp, the test
+			// of the subcall's number replaces the conditions, so a profile's `socket` with
+			// conditions is one without them here.
 			behind := []cond{{op: opEQ, cut: true, value: sub.number}}
 			for _, c := range when {
 				if c.arg != 0 {
@@ -161,7 +165,8 @@ func (b *profileReader) add(name string, then verdict, alternatives [][]cond, wh
 	}
 }
 
-// adapt fits conditions to an ABI: "on 32-bit architectures only the low 32 bits of both sides are compared".
+// adapt changes conditions for an ABI: "on 32-bit architectures only the low 32 bits of both
+// sides are compared".
 func (b *profileReader) adapt(a *abi, name string, conds []cond) []cond {
 	out := slices.Clone(conds)
 	for i := range out {
@@ -182,17 +187,18 @@ func (b *profileReader) adapt(a *abi, name string, conds []cond) []cond {
 	return out
 }
 
-// mostRules is how many rules a profile may have for one call: each is an instruction at least, of which a filter may
-// have 4,096, and they are compared with each other.
+// mostRules is how many rules a profile may have for one call. Each rule needs at least one
+// instruction, of which a filter may have 4,096, and all rules are compared with each other.
 const mostRules = 1000
 
-// finish orders each call's rules, warns of contradictions, and finds where the profile's knowledge of calls ends.
+// finish orders the rules of each call, warns about contradictions, and determines the newest
+// call that the profile knows.
 func (b *profileReader) finish() error {
 	for _, a := range b.p.abis {
 		for i := range a.calls {
 			c := &a.calls[i]
 			if len(c.rules) > mostRules {
-				return fmt.Errorf("%d rules for %s: %d is the most; a filter has %d instructions at most", len(c.rules), c.name, mostRules, maxFilter)
+				return fmt.Errorf("%d rules for %s, but at most %d are allowed, because a filter can have at most %d instructions", len(c.rules), c.name, mostRules, maxFilter)
 			}
 			c.rules = b.settle(a, c)
 		}
@@ -226,14 +232,14 @@ func (b *profileReader) finish() error {
 	return nil
 }
 
-// settle puts a rule without conditions before all others and drops repetitions.
+// settle puts a rule without conditions before all others, and removes repetitions.
 func (b *profileReader) settle(a *abiPolicy, c *callRules) []rule {
 	var out []rule
 	for _, r := range c.rules {
 		if len(r.when) == 0 {
 			for _, s := range c.rules {
 				if len(s.when) == 0 && s.then != r.then {
-					b.warn("%s: %s (%s) and %s (%s) without conditions: the first one wins", c.name, r.then, r.why, s.then, s.why)
+					b.warn("%s: %s (%s) and %s (%s) both have no conditions: the first one wins", c.name, r.then, r.why, s.then, s.why)
 				}
 			}
 			return []rule{r}
@@ -242,7 +248,7 @@ func (b *profileReader) settle(a *abiPolicy, c *callRules) []rule {
 			out = append(out, r)
 		}
 	}
-	if a.abi == b.native { // the other ABIs' rules are the same ones
+	if a.abi == b.native { // the rules of the other ABIs are the same
 		for i, r := range out {
 			for _, s := range out[i+1:] {
 				if r.then != s.then && overlapping(r, s) {
@@ -261,7 +267,8 @@ func (b *profileReader) warn(format string, args ...any) {
 	}
 }
 
-// overlap says whether some arguments may satisfy both rules. It errs to yes: it looks at one pair of conditions at a time.
+// overlapping reports whether some arguments may satisfy both rules. It looks at one pair of
+// conditions at a time, so it may return true where no such arguments exist.
 func overlapping(r, s rule) bool {
 	for _, c := range r.when {
 		for _, d := range s.when {
@@ -273,7 +280,7 @@ func overlapping(r, s rule) bool {
 	return true
 }
 
-// excludes says whether no value satisfies both conditions.
+// excludes reports whether no value satisfies both conditions.
 func (c cond) excludes(d cond) bool {
 	if d.op == opEQ {
 		c, d = d, c
@@ -289,7 +296,8 @@ func (c cond) excludes(d cond) bool {
 	return cok && dok && (cl > dh || dl > ch)
 }
 
-// bounds are the least and greatest value of a comparison by size; of `< 0` and `> all ones`, none.
+// bounds returns the smallest and the greatest value that satisfy a comparison by size. ok is
+// false for `< 0` and `> all ones`, which no value satisfies.
 func (c cond) bounds() (lo, hi uint64, ok bool) {
 	switch c.op {
 	case opLT:

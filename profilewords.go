@@ -70,7 +70,8 @@ next:
 	return nil
 }
 
-// action reads an action and its errno from an object: the two spellings of the errno must agree where both are given.
+// action reads an action and its errno from an object. If both spellings of the errno are given,
+// they must agree.
 func action(in *jsonValue, o jsonObject, actionField, retField, nameField string) (verdict, error) {
 	v := o.given(actionField)
 	if v == nil {
@@ -93,17 +94,17 @@ func action(in *jsonValue, o jsonObject, actionField, retField, nameField string
 	return 0, v.wrong("%q: not one of %s", s, strings.Join(names, ", "))
 }
 
-// maxErrno is the kernel's MAX_ERRNO: a larger one would read as success in the program.
+// maxErrno is the kernel's MAX_ERRNO. A larger number would look like success to the program.
 const maxErrno = 4095
 
 func verdictErrno(v verdict, name string, ret, text *jsonValue) (verdict, error) {
 	carries := v == unix.SECCOMP_RET_ERRNO || v == unix.SECCOMP_RET_TRACE
-	if text != nil && text.v == "" { // podman writes the empty string for none
+	if text != nil && text.v == "" { // podman writes an empty string for none
 		text = nil
 	}
 	for _, f := range []*jsonValue{ret, text} {
 		if f != nil && !carries {
-			return 0, f.wrong("%s takes no errno: SCMP_ACT_ERRNO and SCMP_ACT_TRACE do", name)
+			return 0, f.wrong("%s does not take an errno, only SCMP_ACT_ERRNO and SCMP_ACT_TRACE do", name)
 		}
 	}
 	if !carries {
@@ -126,10 +127,10 @@ func verdictErrno(v verdict, name string, ret, text *jsonValue) (verdict, error)
 		}
 		m, ok := errnoNamed(s)
 		if !ok {
-			return 0, text.wrong("%q: not the name of an errno, such as EPERM", s)
+			return 0, text.wrong("%q is not the name of an errno, such as EPERM", s)
 		}
 		if ret != nil && uint64(m) != n {
-			return 0, text.wrong("%s is %d, but %s is %d: give one of them", s, m, ret.key, n)
+			return 0, text.wrong("%s is %d, but %s is %d: give only one of them", s, m, ret.key, n)
 		}
 		n = uint64(m)
 	}
@@ -142,7 +143,7 @@ func errnoNamed(name string) (unix.Errno, bool) {
 			return e, true
 		}
 	}
-	switch name { // second names, which the table leaves out
+	switch name { // alternative names, which the table does not contain
 	case "EWOULDBLOCK":
 		return unix.EAGAIN, true
 	case "EDEADLOCK":

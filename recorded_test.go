@@ -162,12 +162,12 @@ func TestRecordedMerge(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"defaultAction":"SCMP_ACT_ALLOW"}`:                                                                                                                                           "defaultAction: ALLOW: not what record writes",
 		`{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_PPC"]}`:                                                                                                         "architectures[0]: SCMP_ARCH_PPC: recorded on another machine",
-		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","includes":{}}]}`:                                                                   "syscalls[0].includes: no such field",
+		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","includes":{}}]}`:                                                                   "syscalls[0].includes: unknown field",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_KILL"}]}`:                                                                                  "syscalls[0].action",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}`:                               "syscalls[0].args: this comparison",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}]}`:           "syscalls[0].args: this comparison",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["clone"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":4294967295,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}]}`: "syscalls[0].args: this comparison",
-		`[]`: "want an object", `{`: "line 1",
+		`[]`: "must be an object", `{`: "line 1",
 	} {
 		if _, err := readRecorded(inFile(t, text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v\nwant %s", text, err, want)

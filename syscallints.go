@@ -1,15 +1,18 @@
 package main
 
-// Chapter 13: arguments that the kernel cuts to 32 bits before it looks at them, because their C type is int or unsigned int (or, of
-// mode_t and the flags of clone, because it keeps only the low bits). The register has 64 bits, and a filter sees all of
-// them: a comparison with the whole of it can be passed by with a bit that the kernel then throws away.
-// man 2 seccomp, "The args field"; the SYSCALL_DEFINE lines of the kernel's source; CVE-2019-10063 was an ioctl request.
+// Chapter 13: arguments that the kernel cuts to 32 bits before it uses them, because their C
+// type is int or unsigned int, or because it uses only the low bits (mode_t, the flags of
+// clone). The register has 64 bits, and a filter sees all of them. If a rule compares all 64
+// bits, a program can get around it by setting a bit that the kernel then ignores. man 2
+// seccomp, "The args field"; the SYSCALL_DEFINE lines of the kernel's source; CVE-2019-10063,
+// which used an ioctl request.
 //
-// Used by the lint, and by --seccomp-strict-ints.
+// The lint and --seccomp-strict-ints use this table.
 
 import "strings"
 
-// intArgs has a line for each call: its name, and the indices of its 32-bit arguments. The fd arguments count as well.
+// intArgs has a line for each call: its name, and the indices of its 32-bit arguments. Arguments
+// that are descriptors are among them.
 const intArgs = `
 accept 0
 accept4 0 3
@@ -145,7 +148,7 @@ wait4 0 2
 waitid 0 1 3
 `
 
-// isInt says whether the kernel looks at only 32 bits of a call's argument.
+// isInt reports whether the kernel uses only 32 bits of an argument of the call.
 func isInt(name string, arg int) bool {
 	_, rest, found := strings.Cut(intArgs, "\n"+name+" ")
 	indices, _, _ := strings.Cut(rest, "\n")

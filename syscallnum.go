@@ -3,10 +3,12 @@ package main
 // Chapter 13: names and numbers of system calls, for every ABI that a filter may have to judge.
 // man 2 syscall (the table of architectures), man 2 seccomp ("The arch field is not unique for all calling conventions").
 //
-// A kernel runs programs of more than one ABI: an amd64 kernel also i386's (int 0x80) and x32's, an arm64 one also arm's.
-// Each numbers its calls in its own way, so a filter that looks at numbers alone is passed by through another door.
+// A kernel runs programs of more than one ABI: an amd64 kernel also runs programs of i386 (int
+// 0x80) and x32, and an arm64 kernel those of arm. Each ABI has its own numbers, so a program
+// could get around a filter that looks only at numbers by using another ABI.
 //
-// Differs from the tutorial: it filters x86_64's numbers, through libseccomp, and leaves the rest to it.
+// Differs from the tutorial: the tutorial filters the numbers of x86_64 and leaves the rest to
+// libseccomp.
 
 import (
 	"fmt"
@@ -21,10 +23,11 @@ import (
 
 //go:generate go run gen/sysnum.go
 
-// x32's calls have this bit in their number, and x86_64's AUDIT_ARCH: only the number tells the two apart.
+// x32Bit is set in the numbers of x32's calls. x32 has the same AUDIT_ARCH as x86_64, so only
+// the number distinguishes the two.
 const x32Bit = 0x40000000
 
-// An abi is one way of calling the kernel.
+// abi is one of the ways in which programs call the kernel.
 type abi struct {
 	name   string // as --arch takes it
 	scmp   string // as profiles write it
@@ -32,9 +35,9 @@ type abi struct {
 	audit  uint32 // seccomp_data.arch
 	narrow bool   // its arguments are 32 bits wide
 	bit    uint32 // added to each number
-	family string // the kernel that runs it: the name of its native ABI
+	family string // the kernel that runs it, by the name of its native ABI
 	table  string // names in the order of their numbers, from syscalltable.go
-	patch  string // in table's form, what differs from it
+	patch  string // the differences from table, in the same form
 
 	once   sync.Once
 	names  []sysname // by number
@@ -46,7 +49,8 @@ type sysname struct {
 	name string
 }
 
-// The ABIs, a family's native one first. All are little-endian: the low half of an argument comes first in seccomp_data.
+// abis lists the ABIs; the native one of each family comes first. All are little-endian: the low
+// half of an argument comes first in seccomp_data.
 var abis = [...]abi{
 	{name: "x86_64", scmp: "SCMP_ARCH_X86_64", goarch: "amd64", family: "x86_64", audit: unix.AUDIT_ARCH_X86_64, table: sysnumX8664},
 	{name: "x86", scmp: "SCMP_ARCH_X86", goarch: "x86", family: "x86_64", audit: unix.AUDIT_ARCH_I386, narrow: true, table: sysnumX86},
@@ -57,8 +61,9 @@ var abis = [...]abi{
 	{name: "riscv64", scmp: "SCMP_ARCH_RISCV64", goarch: "riscv64", family: "riscv64", audit: unix.AUDIT_ARCH_RISCV64, table: sysnumRISCV64},
 }
 
-// x32 has x86_64's numbers, but for the calls whose structures hold pointers: those have numbers of their own (512 and up,
-// arch/x86/entry/syscalls/syscall_64.tbl, the rows marked x32), and some old ones are not there at all ("-").
+// sysnumX32 is the difference between x32 and x86_64. Calls whose structures contain pointers
+// have numbers of their own (512 and up; arch/x86/entry/syscalls/syscall_64.tbl, the rows marked
+// x32), and some old calls are missing ("-").
 const sysnumX32 = "=512 rt_sigaction rt_sigreturn ioctl readv writev recvfrom sendmsg recvmsg execve ptrace rt_sigpending " +
 	"rt_sigtimedwait rt_sigqueueinfo sigaltstack timer_create mq_notify kexec_load waitid set_robust_list get_robust_list " +
 	"vmsplice move_pages preadv pwritev rt_tgsigqueueinfo recvmmsg sendmmsg process_vm_readv process_vm_writev setsockopt " +
@@ -66,7 +71,7 @@ const sysnumX32 = "=512 rt_sigaction rt_sigreturn ioctl readv writev recvfrom se
 	"-uselib -_sysctl -create_module -get_kernel_syms -query_module -nfsservctl -set_thread_area -get_thread_area " +
 	"-epoll_ctl_old -epoll_wait_old -vserver -uretprobe -uprobe -map_shadow_stack"
 
-// abiNamed finds an ABI by any of its names; "" is the one that tincan itself was built for.
+// abiNamed finds an ABI by any of its names. "" is the ABI of tincan itself.
 func abiNamed(name string) (*abi, error) {
 	if name == "" {
 		name = runtime.GOARCH
@@ -85,10 +90,10 @@ func abiNamed(name string) (*abi, error) {
 	case "aarch64":
 		return &abis[3], nil
 	}
-	return nil, fmt.Errorf("architecture %q: not one of %s", name, strings.Join(known, ", "))
+	return nil, fmt.Errorf("architecture %q is not one of %s", name, strings.Join(known, ", "))
 }
 
-// native is the ABI that the kernel running a is built for.
+// native returns the native ABI of the kernel that runs a.
 func (a *abi) native() *abi {
 	for i := range abis {
 		if abis[i].name == a.family {
@@ -98,11 +103,12 @@ func (a *abi) native() *abi {
 	return a
 }
 
-// load builds the two lookups; called at the first use, since most runs need only one ABI or none.
+// load builds the two lookup tables. It is called at the first use, because most runs need only
+// one ABI or none.
 func (a *abi) load() {
 	a.once.Do(func() {
 		byNumber := map[uint32]string{}
-		own := map[string]bool{} // what the patch says of a name goes before the table
+		own := map[string]bool{} // the names in the patch, which override the table
 		for _, text := range []string{a.patch, a.table} {
 			next := uint32(0)
 			for word := range strings.FieldsSeq(text) {
@@ -110,7 +116,7 @@ func (a *abi) load() {
 				case '=':
 					n, err := strconv.ParseUint(word[1:], 10, 32)
 					if err != nil {
-						continue // a test reads the whole table
+						continue // the whole table is read by a test
 					}
 					next = uint32(n)
 				case '-':
@@ -135,7 +141,7 @@ func (a *abi) load() {
 	})
 }
 
-// number is the call's, as seccomp_data.nr has it.
+// number returns the number of a call, as in seccomp_data.nr.
 func (a *abi) number(name string) (uint32, bool) {
 	a.load()
 	i := sort.Search(len(a.byName), func(i int) bool { return a.byName[i].name >= name })
@@ -145,7 +151,7 @@ func (a *abi) number(name string) (uint32, bool) {
 	return 0, false
 }
 
-// call is the name of a number, or the number itself.
+// call returns the name of a number, or the number as text.
 func (a *abi) call(nr uint32) string {
 	a.load()
 	i := sort.Search(len(a.names), func(i int) bool { return a.names[i].nr >= nr })
