@@ -21,10 +21,12 @@ LDFLAGS := -s -w -funcalign=1 -E main.entry -X main.version=$(VERSION)
 GCFLAGS := all=-l
 BUILD    = $(GO) build -trimpath -buildvcs=false -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
 
-# Where make install puts things; DESTDIR stands in front of all of it.
+# Where make install puts things; DESTDIR stands in front of all of it. Debian's zsh looks in
+# /usr/share/zsh/vendor-completions instead.
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+ZSHDIR  ?= $(DATADIR)/zsh/site-functions
 INSTALL ?= install
 
 # Static, on every machine, and whether there is a C compiler or not.
@@ -49,13 +51,13 @@ install-files:
 	$(INSTALL) -D -m 755 '$(BINARY)' '$(DESTDIR)$(BINDIR)/tincan'
 	$(INSTALL) -D -m 644 docs/tincan.1 '$(DESTDIR)$(DATADIR)/man/man1/tincan.1'
 	$(INSTALL) -D -m 644 completions/tincan.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan'
-	$(INSTALL) -D -m 644 completions/_tincan '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tincan'
+	$(INSTALL) -D -m 644 completions/_tincan '$(DESTDIR)$(ZSHDIR)/_tincan'
 	$(INSTALL) -D -m 644 completions/tincan.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish'
 	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan' LICENSE README.md SECURITY.md
 
 uninstall: ## remove what make install has installed there
 	rm -f '$(DESTDIR)$(BINDIR)/tincan' '$(DESTDIR)$(DATADIR)/man/man1/tincan.1' \
-		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tincan' \
+		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(ZSHDIR)/_tincan' \
 		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish' \
 		'$(DESTDIR)$(DATADIR)/doc/tincan/LICENSE' '$(DESTDIR)$(DATADIR)/doc/tincan/README.md' '$(DESTDIR)$(DATADIR)/doc/tincan/SECURITY.md'
 	rmdir '$(DESTDIR)$(DATADIR)/doc/tincan' 2>/dev/null || :
@@ -73,7 +75,7 @@ dist: ## a release in dist/: an archive and a list of contents for each architec
 	set -e; for arch in $(ARCHES); do \
 		name=tincan-$(VERSION)-linux-$$arch; \
 		$(DISTENV) GOARCH=$$arch $(BUILD) -o dist/tincan .; \
-		$(MAKE) -s install-files BINARY=dist/tincan DESTDIR=dist/$$name BINDIR=/bin DATADIR=/share; \
+		$(MAKE) -s install-files BINARY=dist/tincan DESTDIR=dist/$$name BINDIR=/bin DATADIR=/share ZSHDIR=/share/zsh/site-functions; \
 		(cd dist && $(GO) version -m tincan) >dist/$$name.sbom.txt; \
 		$(GO) list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' . | sort -u | while read -r module dir; do \
 			$(INSTALL) -D -m 644 "$$dir"/LICENSE "dist/$$name/share/doc/tincan/licenses/$$module" 2>/dev/null || \

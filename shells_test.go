@@ -49,6 +49,12 @@ var completions = []struct{ line, want, not string }{
 	{"tincan run --ro cht", "chtincan", ""},
 	{"tincan --net=none -- chtincan --net", "", "--net="},
 	{"tincan --net=none -- chtincan out", "outer outfile", ""},
+	{"tincan ./bi", "./bin", "home"},
+	{"tincan bin/cht", "bin/chtincan", ""},
+	{"tincan --ro ./bi", "./bin", "home"},
+	{"tincan --net=none bin/cht", "bin/chtincan", ""},
+	{"tincan run -- bin/cht", "bin/chtincan", ""},
+	{"tincan run --memory=1G cat ou", "out", "home"},
 	{"tincan check --vers", "--version", ""},
 }
 

@@ -163,14 +163,12 @@ _tincan() {
 		_tincan_value "$command ${words[last - 1]}"
 		[[ " ${how[*]} " != *" -f "* && " ${how[*]} " != *" -d "* ]] || compopt -o filenames 2>/dev/null
 		((${#how[@]} == 0)) || _tincan_reply "$cur" "$cur" "${how[@]}"
-	elif [[ $passes ]] && { ((i < last)) || [[ ${words[i - 1]} == -- ]]; }; then
+	elif [[ $passes ]] && { ((i < last)) || [[ ${words[i - 1]} == -- ]] || { ((last > 1)) && [[ $cur != -* ]]; }; }; then
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "${starts[i]}"
-		elif ((i == last)); then
-			_tincan_reply "$cur" "$cur" -c
 		else
 			compopt -o filenames 2>/dev/null
-			_tincan_reply "$cur" "$cur" -f
+			_tincan_reply "$cur" "$cur" "$( ((i < last)) && echo -f || echo -c)"
 		fi
 	elif [[ $cur == --*=* ]]; then
 		_tincan_value "$command ${cur%%=*}"
@@ -180,9 +178,10 @@ _tincan() {
 		_tincan_reply "$cur" "$cur" -W "${flags// /$'\n'}"
 	elif ((last == 1)); then
 		_tincan_reply "$cur" "$cur" -W $'run\nrecord\nplan\ncheck\nseccomp\ninitramfs\ninit\nhelp\nversion'
-		((${#COMPREPLY[@]})) || _tincan_reply "$cur" "$cur" -c
-	elif [[ $passes ]]; then
-		_tincan_reply "$cur" "$cur" -c
+		if ((${#COMPREPLY[@]} == 0)); then # run is meant
+			compopt -o filenames 2>/dev/null
+			_tincan_reply "$cur" "$cur" -c
+		fi
 	else
 		_tincan_value "$command $n"
 		[[ " ${how[*]} " != *" -f "* ]] || compopt -o filenames 2>/dev/null
