@@ -7,7 +7,7 @@
 RELEASE     := 0.1.0
 DATE        := 2026-11-26
 # Without a tag v$(RELEASE) the commit is part of the version.
-VERSION     := $(RELEASE)$(shell git tag --points-at HEAD 2>/dev/null | grep -qx 'v$(RELEASE)' || git log -1 --abbrev=12 --format=-%h 2>/dev/null)
+VERSION     := $(RELEASE)$(shell [ ! -e .git ] || git tag --points-at HEAD 2>/dev/null | grep -qx 'v$(RELEASE)' || git log -1 --abbrev=12 --format=-%h 2>/dev/null)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARCHES      := amd64 arm64 riscv64
 
@@ -68,7 +68,7 @@ uninstall: ## remove what make install has installed there
 DISTENV = GOOS=linux GOFLAGS=-trimpath GOAMD64=v1 GOARM64=v8.0 GORISCV64=rva20u64 GOFIPS140=off
 
 dist: ## a release in dist/: an archive and a list of contents for each architecture, SHA256SUMS
-	@[ '$(origin VERSION)' = 'command line' ] || [ -z "$$(git status --porcelain 2>/dev/null)" ] || \
+	@[ '$(origin VERSION)' = 'command line' ] || [ ! -e .git ] || [ -z "$$(git status --porcelain)" ] || \
 		{ echo 'make dist: there are changes that are not committed: commit them, or give a version, such as VERSION=$(RELEASE)-test'; exit 1; }
 	$(GO) test -count=1 -run '^TestDocs$$' .
 	rm -rf dist
