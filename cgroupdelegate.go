@@ -1,23 +1,25 @@
-// Chapter 14 without root: a resource group that somebody has handed over.
+// Chapter 14 without root: a resource group that was delegated to the user.
 //
 // cgroups(7) "Delegation", "No internal processes", cgroup-v2.rst, systemd.resource-control(5)
 // Delegate=, systemd-run(1).
 //
-// Groups are root's, but root, or systemd for it, may give one to a user: the
-// directory and the files cgroup.procs and cgroup.subtree_control in it are then the
-// user's. A process can be moved only below a group that the mover may write, so a
-// login shell (session-N.scope) cannot get into what systemd has delegated to its own
-// user@UID.service, and `systemd-run --user --scope -p Delegate=yes` is the way.
+// Groups belong to root. Root, or systemd on its behalf, may delegate one to a user, who then
+// owns the directory and the files cgroup.procs and cgroup.subtree_control in it. A process can
+// be moved only below a group that the moving process may write. A login shell (session-N.scope)
+// can therefore not get into a group that systemd has delegated to the user's user@UID.service;
+// `systemd-run --user --scope -p Delegate=yes` can.
 //
-// In the delegated group the kernel allows limits for groups below only while no
-// process is in the group itself. So a launcher that is alone there moves into a leaf
-// of its own, and back at the end; others it does not touch, and names them.
+// In the delegated group, the kernel allows limits for groups below only while no process is in
+// the group itself. So a launcher that is alone there moves into a leaf group of its own, and
+// back at the end. If there are other processes, it does not touch them, and names them in the
+// error.
 //
-// The same serves root inside another container, whose group is not the machine's
-// topmost either. Slices and the manager's own service are systemd's to change, and a
-// limit that it takes away again would be none: no group is made there.
+// The same applies to root inside another container, whose group is not the machine's topmost
+// group either. No group is made in slices and in the group of systemd's own service: systemd
+// changes these groups, and a limit that it removes again would be useless.
 //
-// Differs from the tutorial: it is for root only, on a machine of its own.
+// Differs from the tutorial: the tutorial's program needs root, on a machine that is not a
+// container.
 
 package main
 
@@ -29,11 +31,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// topmost reports whether the group is the machine's: only that has no cgroup.type.
+// topmost reports whether the group is the machine's topmost group, the only one without
+// cgroup.type.
 func topmost(dir string) bool { return !exists(text(dir, "/cgroup.type")) }
 
-// findDelegated plans the group below the one that tincan runs in. needed are the
-// controllers that it must have.
+// findDelegated plans a group below the one that tincan runs in. needed are the controllers that
+// it must have.
 func (g *group) findDelegated(needed []string) error {
 	own, err := ownV2Group()
 	if err != nil {
@@ -54,11 +57,11 @@ func (g *group) findDelegated(needed []string) error {
 	}
 }
 
-// ownV2Group is the directory of the group that tincan runs in.
+// ownV2Group returns the directory of the group that tincan runs in.
 func ownV2Group() (string, error) {
 	if _, is := v2Controllers(cgroupRoot); !is {
 		return "", fault(func() error {
-			return fmt.Errorf("%s is not version 2 of control groups, and those of version 1 are root's; boot with systemd.unified_cgroup_hierarchy=1, and then: %s", cgroupRoot, scopeCommand)
+			return fmt.Errorf("%s is not version 2 of control groups, and groups of version 1 belong to root; boot with systemd.unified_cgroup_hierarchy=1, and then: %s", cgroupRoot, scopeCommand)
 		})
 	}
 	paths, err := ownGroups()
@@ -78,7 +81,7 @@ func ownV2Group() (string, error) {
 	})
 }
 
-// v2Mount finds the mount at cgroupRoot.
+// v2Mount returns the mount at cgroupRoot.
 func v2Mount() (v1Mount, error) {
 	m := v1Mount{point: cgroupRoot, root: "/"}
 	content, err := readMounts("self")
@@ -90,11 +93,11 @@ func v2Mount() (v1Mount, error) {
 	return m, err
 }
 
-// tryDelegated uses the group at dir if it can have a group with limits below it.
+// tryDelegated uses the group at dir if a group with limits can be made below it.
 func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 	base := baseName(dir)
 	if hasSuffix(base, ".slice") || hasPrefix(base, "user@") {
-		return fault(func() error { return fmt.Errorf("%s is systemd's own; to get a group: %s", dir, toGetGroup()) })
+		return fault(func() error { return fmt.Errorf("%s belongs to systemd itself; to get a group: %s", dir, toGetGroup()) })
 	}
 	for _, below := range [...]string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
 		f := text(dir, below)
@@ -102,11 +105,11 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 		case 0:
 		case unix.EROFS:
 			return fault(func() error {
-				return fmt.Errorf("%s is read-only, as inside another container: run that one with a writable /sys/fs/cgroup (docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, podman run --security-opt unmask=/sys/fs/cgroup)", cgroupRoot)
+				return fmt.Errorf("%s is read-only, as is usual inside another container: run that container with a writable /sys/fs/cgroup (docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, podman run --security-opt unmask=/sys/fs/cgroup)", cgroupRoot)
 			})
 		default:
 			return fault(func() error {
-				return fmt.Errorf("%s is not this user's to write (%v); to get a group: %s", f, e, toGetGroup())
+				return fmt.Errorf("this user may not write to %s (%v); to get a group: %s", f, e, toGetGroup())
 			})
 		}
 	}
@@ -124,7 +127,7 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 	}
 	if len(others) > 0 && !topmost(dir) {
 		return fault(func() error {
-			return fmt.Errorf("%s has other processes in it, %s, and the kernel allows limits below a group only while it has none (\"no internal processes\", cgroups(7)); to get a group for tincan alone: %s",
+			return fmt.Errorf("%s contains other processes (%s), but the kernel allows limits below a group only while the group contains none (\"no internal processes\", cgroups(7)); to get a group for tincan alone: %s",
 				dir, strings.Join(others, ", "), toGetGroup())
 		})
 	}
@@ -133,7 +136,7 @@ func (g *group) tryDelegated(dir string, own bool, needed []string) error {
 	return nil
 }
 
-// members lists the processes in a group, but for the launcher itself.
+// members lists the processes in a group, except the launcher itself.
 func members(dir string) (others []string, self bool, err error) {
 	file := text(dir, "/cgroup.procs")
 	all, e := readFile(file)
@@ -154,10 +157,11 @@ func members(dir string) (others []string, self bool, err error) {
 	return others, self, nil
 }
 
-// leafDir is where the launcher stays meanwhile. home is the group it was in.
+// leafDir returns the group in which the launcher stays while the container runs. home is the
+// group that it came from.
 func leafDir(home string) string { return text(home, "/tincan-launcher-", decimal(sysGetpid())) }
 
-// stepAside are the host's steps by which the launcher leaves the group it is in.
+// stepAside returns the steps with which the launcher leaves its group.
 func (g *group) stepAside() []*step {
 	if !g.leaf {
 		return nil
@@ -165,9 +169,9 @@ func (g *group) stepAside() []*step {
 	leaf := text(g.parents[0].dir, "/tincan-launcher-PID")
 	return list(
 		hostStep(makesLeaf, "mkdir", shown(leaf, showQuoted), shown("0755", showText)).
-			because("a leaf for the launcher: limits are for groups below one that has no process itself"),
+			because("a group for the launcher: the kernel allows limits only below a group that contains no process"),
 		hostWrite(inLeaf, "cgroup.procs", text(leaf, "/cgroup.procs"), "0").
-			because("0 is the process that writes: it goes there, and comes back at the end"),
+			because("0 means the process that writes: the launcher moves there, and moves back at the end"),
 	)
 }
 
@@ -184,9 +188,9 @@ func (l *launch) makeLeaf() error {
 	return nil
 }
 
-// comeHome undoes stepAside, once the container's group is gone: the controllers are taken
-// back, since no process may come into a group that gives them to others. Where another run
-// has a group there by now, all stays as it is; a later run removes it.
+// comeHome undoes stepAside when the container's group is gone. It disables the controllers
+// again, because no process may enter a group that enables controllers for its child groups. If
+// another run has a group there by now, nothing is changed, and a later run cleans up.
 func comeHome(home string) error {
 	all, e := names(home)
 	if e != 0 {
@@ -216,8 +220,8 @@ func comeHome(home string) error {
 	return nil
 }
 
-// userGroup is findGroup for a user who is not root. A limit that was asked for and cannot
-// be had is an error; the defaults then become what setrlimit(2) can do.
+// userGroup is findGroup for a user who is not root. If there is no group, a limit that the user
+// asked for is an error, and the default limits are replaced by those of setrlimit(2).
 func userGroup(name string, l *limits) (group, error) {
 	g := group{name: name, keep: systemdRuns()}
 	err := g.findDelegated(required[:2])
@@ -228,14 +232,14 @@ func userGroup(name string, l *limits) (group, error) {
 	}
 	if asked := l.asked(); len(asked) > 0 {
 		return g, fault(func() error {
-			return fmt.Errorf("%s: there is no resource group to set it in: %w", strings.Join(asked, ", "), err)
+			return fmt.Errorf("%s: there is no resource group for this limit: %w", strings.Join(asked, ", "), err)
 		})
 	}
 	return group{none: true, lacks: err}, nil
 }
 
-// standIn are the limits of a process that stand in for those of a group. They are no
-// substitute: memory is counted for each process, and processes for each user id.
+// standIn returns limits of a process that replace those of a group. They are not equivalent:
+// memory is counted per process, and processes per user id.
 func (g *group) standIn() []rlimit {
 	if g.lacks == nil {
 		return nil
@@ -251,7 +255,8 @@ func (g *group) standIn() []rlimit {
 	return out
 }
 
-// standInText says in one line, since each run says it, what there is instead of limits.
+// standInText says which limits are in force instead. It is a single line, because every run
+// prints it.
 func standInText(rlimits []rlimit) string {
 	var have []string
 	for _, r := range rlimits {

@@ -2,8 +2,8 @@
 //
 // mkdir(2), rmdir(2), cgroups(7).
 //
-// Differs from the tutorial: a name that is taken is somebody's, and another is found; what
-// was made goes away on every path (ledger.go).
+// Differs from the tutorial: if a name is taken, another one is chosen, since the group may
+// belong to someone else; what was made is removed in every case (ledger.go).
 
 package main
 
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeGroup makes the group's directories, under another name if the name is taken in any
+// makeGroup makes the group's directories. It chooses another name if the name is taken in one
 // of the hierarchies.
 func (l *launch) makeGroup() error {
 	g, first := &l.c.group, l.c.group.name
@@ -27,7 +27,7 @@ func (l *launch) makeGroup() error {
 		if e == 0 {
 			return nil
 		}
-		// The ones that this run did not make are not its to remove.
+		// This run must not remove directories that it has not made.
 		if err := l.ledger.notOurs(dirs); err != nil {
 			return err
 		}
@@ -36,10 +36,11 @@ func (l *launch) makeGroup() error {
 		}
 		l.groupName = text(first, ".", decimal(n))
 	}
-	return fault(func() error { return fmt.Errorf("the group names %s to %s are all taken", first, l.groupName) })
+	return fault(func() error { return fmt.Errorf("all group names from %s to %s are taken", first, l.groupName) })
 }
 
-// mkdirs makes all of the directories or none. It returns the one that cannot be made.
+// mkdirs makes all of the directories or none. If it fails, it returns the directory that cannot
+// be made.
 func mkdirs(dirs []string) (string, syscall.Errno) {
 	for i, d := range dirs {
 		if e := sysMkdir(d, 0o755); e != 0 {
@@ -52,9 +53,10 @@ func mkdirs(dirs []string) (string, syscall.Errno) {
 	return "", 0
 }
 
-// removeGroup removes a group's directory. Its processes are dead by now, but the kernel
-// may take a moment to let go of them. In a group of this run's own whatever is left is
-// ended. For a dead run's the wait is short, and what is still busy is left to a later run.
+// removeGroup removes a group's directory. Its processes are dead by now, but the kernel may
+// take a moment to release them. In a group of this run, processes that are left are killed. For
+// a group of a dead run the wait is short, and a group that is still busy is left to a later
+// run.
 func removeGroup(dir string, own bool) error {
 	longest := 1000 // milliseconds
 	if !own {
@@ -62,31 +64,31 @@ func removeGroup(dir string, own bool) error {
 	}
 	for wait := 1; ; wait *= 2 {
 		e := sysRmdir(dir)
-		if e == 0 || !exists(dir) { // with a read-only cgroupfs rmdir says EROFS of what is not there
+		if e == 0 || !exists(dir) { // on a read-only cgroupfs, rmdir returns EROFS even if the directory does not exist
 			return nil
 		}
 		if e != unix.EBUSY || wait > longest {
 			return failedCall("rmdir", dir, "", e)
 		}
 		if own {
-			writeFile(text(dir, "/cgroup.kill"), "1") // version 1 has no such file
+			writeFile(text(dir, "/cgroup.kill"), "1") // version 1 does not have this file
 		}
 		sysSleep(wait)
 	}
 }
 
-// leave is the host's last step: it is shown here and done by the ledger, on every path.
-// points are the mount points that were made in the root directory.
+// leave returns the launcher's last steps. They are shown in the plan; the ledger makes them, in
+// every case. points are the mount points that were made in the root directory.
 func leave(g *group, points []mountPoint, rootDir string) []*step {
 	var steps []*step
 	if !g.none {
 		for _, dir := range g.made(g.name) {
-			steps = add(steps, hostStep(makesCall, "rmdir", shown(dir, showQuoted), no).because("the group goes; if processes were left in it, cgroup.kill ends them first"))
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(dir, showQuoted), no).because("removes the group; if processes are left in it, cgroup.kill ends them first"))
 		}
 		if home := g.parents[0].dir; g.leaf {
-			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.subtree_control"), showQuoted), shown("-...", showQuoted)).because("no group is left that needs the controllers"))
-			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.procs"), showQuoted), shown("0", showQuoted)).because("the launcher comes back"))
-			steps = add(steps, hostStep(makesCall, "rmdir", shown(text(home, "/tincan-launcher-PID"), showQuoted), no).because("its leaf goes"))
+			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.subtree_control"), showQuoted), shown("-...", showQuoted)).because("disables the controllers, which no group needs any more"))
+			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.procs"), showQuoted), shown("0", showQuoted)).because("the launcher moves back"))
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(text(home, "/tincan-launcher-PID"), showQuoted), no).because("removes the launcher's group"))
 		}
 	}
 	for i := len(points) - 1; i >= 0; i-- {
@@ -94,7 +96,7 @@ func leave(g *group, points []mountPoint, rootDir string) []*step {
 		if !points[i].dir {
 			call = "unlink"
 		}
-		steps = add(steps, hostStep(makesCall, call, shown(text(rootDir, points[i].target), showQuoted), no).because("a mount point that was made for this run"))
+		steps = add(steps, hostStep(makesCall, call, shown(text(rootDir, points[i].target), showQuoted), no).because("removes a mount point that was made for this run"))
 	}
 	return steps
 }

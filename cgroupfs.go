@@ -3,17 +3,16 @@
 // cgroups(7), Documentation/admin-guide/cgroup-v2.rst, and for version 1
 // Documentation/admin-guide/cgroup-v1/{memory,pids,blkio-controller}.rst.
 //
-// A group is a directory, a limit is a file in it, and to set it is to write the
-// file. On version 2 there is one directory for all controllers, and the clone puts
-// the child into it; on version 1 there is one directory for each controller, below
-// the caller's own group, and the child writes itself into each. Limits are written
-// before the child is there, and the launcher stays outside: its memory is not the
-// container's.
+// A group is a directory, and a limit is a file in it: writing the file sets the limit. On
+// version 2 there is one directory for all controllers, and the clone puts the child into it. On
+// version 1 there is one directory for each controller, below the caller's own group, and the
+// child writes itself into each of them. The limits are written before the child exists. The
+// launcher stays outside of the group, so that its memory is not counted as the container's.
 //
-// Differs from the tutorial: a limit that cannot be set is an error (there, on a
-// host with version 1, the command ran with no limits at all); weights are
-// converted between the versions' scales; swap is limited; the group's name is
-// nobody else's, and it goes away on every path.
+// Differs from the tutorial: a limit that cannot be set is an error (on a host with version 1,
+// the tutorial ran the command without any limits); weights are converted between the scales of
+// the two versions; swap is limited; no other run uses the group's name; the group is removed in
+// every case.
 
 package main
 
@@ -25,41 +24,41 @@ import (
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// groupFile is one limit as a file.
+// groupFile is the file of one limit.
 type groupFile struct {
-	dir      string // the controller's directory on version 1, "" on 2
+	dir      string // the controller's directory on version 1; "" on version 2
 	file     string
 	text     string
 	flag     string // the flag that set it
-	optional bool   // a default that some kernels have no file for
+	optional bool   // a default limit, for which some kernels have no file
 	why      string
 }
 
-// group is the resource group: which directories, which files.
+// group is the resource group: its directories and files.
 type group struct {
 	none      bool
-	lacks     error // why there is none although none was not asked for
+	lacks     error // why there is no group, although the user did not ask for none
 	v2        bool
-	delegated bool // below a group that is not the machine's topmost
+	delegated bool // it is below a group that is not the machine's topmost group
 	leaf      bool // the launcher must leave that group first (cgroupdelegate.go)
-	keep      bool // another group sees to it that the limits stay (cgroupsystemd.go)
+	keep      bool // a second group keeps the limits in force (cgroupsystemd.go)
 	name      string
 	parents   []groupParent
 	files     []groupFile
-	others    []string // on version 1: files of hierarchies in which there is no group
-	absent    []string // defaults that this kernel has no file for
+	others    []string // on version 1: files of hierarchies in which the container has no group
+	absent    []string // default limits for which this kernel has no file
 
-	controllers []string // of version 2, those with limits
+	controllers []string // the controllers of version 2 that have limits
 }
 
-// groupParent is a directory that the group's directory is made in.
+// groupParent is a directory in which the group's directory is made.
 type groupParent struct {
 	controller string // "" on version 2
 	dir        string
-	together   string // on version 1: all controllers of its hierarchy, with commas between them
+	together   string // on version 1: all controllers of its hierarchy, separated by commas
 }
 
-// version is 0 for no group.
+// version returns 1 or 2, or 0 if there is no group.
 func (g *group) version() int {
 	switch {
 	case g.none:
@@ -70,7 +69,7 @@ func (g *group) version() int {
 	return 1
 }
 
-// dirs are the group's directories, one for each parent. name is the group's.
+// dirs returns the group's directories, one for each parent. name is the group's name.
 func (g *group) dirs(name string) []string {
 	var out []string
 	for i := range g.parents {
@@ -79,14 +78,14 @@ func (g *group) dirs(name string) []string {
 	return out
 }
 
-// required are the controllers that no run goes without: --no-cgroup is the way to say that
-// limits are not wanted.
+// required lists the controllers that every run needs, except with --no-cgroup, which asks for
+// no limits.
 var required = [...]string{"memory", "pids", "cpu"}
 
-// limiting are version 2's controllers that there are limits of.
+// limiting lists the controllers of version 2 that tincan has limits for.
 var limiting = [...]string{"memory", "pids", "cpu", "io"}
 
-// findGroup looks at what this host has, and plans the group.
+// findGroup finds out what this host offers, and plans the group.
 func findGroup(name string, l *limits) (group, error) {
 	g := group{name: name}
 	if controllers, is := v2Controllers(cgroupRoot); is && hasAll(controllers, required[:]) {
@@ -95,7 +94,7 @@ func findGroup(name string, l *limits) (group, error) {
 		if !topmost(cgroupRoot) { // inside another container
 			if err := g.findDelegated(required[:]); err != nil {
 				return g, fault(func() error {
-					return fmt.Errorf("no usable control group: %w; or run without limits: --no-cgroup", err)
+					return fmt.Errorf("there is no usable control group: %w; to run without limits: --no-cgroup", err)
 				})
 			}
 		} else if g.keep {
@@ -112,7 +111,7 @@ func findGroup(name string, l *limits) (group, error) {
 	for _, controller := range required {
 		if mounts.of(controller) == nil {
 			return g, fault(func() error {
-				return fmt.Errorf("no usable control group: %s is neither in %s/cgroup.controllers (version 2) nor mounted as version 1; "+
+				return fmt.Errorf("there is no usable control group: %s is neither in %s/cgroup.controllers (version 2) nor mounted as version 1; "+
 					"mount version 2 (mount -t cgroup2 cgroup2 %s), enable the controller on the kernel's command line (cgroup_enable=%s), or run without limits: --no-cgroup",
 					controller, cgroupRoot, cgroupRoot, controller)
 			})
@@ -131,8 +130,8 @@ func hasAll(have, want []string) bool {
 	return true
 }
 
-// v2Controllers reads what the version 2 hierarchy at dir offers; is is false if there is
-// none.
+// v2Controllers returns the controllers that the version 2 hierarchy at dir offers. is is false
+// if there is no such hierarchy.
 func v2Controllers(dir string) (controllers []string, is bool) {
 	var st unix.Statfs_t
 	if sysStatfs(dir, &st) != 0 || st.Type != unix.CGROUP2_SUPER_MAGIC {
@@ -142,7 +141,7 @@ func v2Controllers(dir string) (controllers []string, is bool) {
 	return fields(all), e == 0
 }
 
-// planV2 turns the limits into version 2's files.
+// planV2 plans the files of version 2 for the limits.
 func (g *group) planV2(l *limits, controllers []string) error {
 	for _, c := range limiting {
 		if has(controllers, c) {
@@ -150,27 +149,27 @@ func (g *group) planV2(l *limits, controllers []string) error {
 		}
 	}
 	g.files = list(
-		groupFile{"", "memory.max", l.memory.text(), "--memory", false, "memory of all processes together; more is out-of-memory"},
-		groupFile{"", "memory.swap.max", l.swap.text(), "--swap", !l.swap.asked, "swap beside the memory: none, or the memory limit would be none"},
-		groupFile{"", "memory.oom.group", "1", "--memory", true, "out of memory ends the whole container, and not one process at random"},
-		groupFile{"", "pids.max", l.pids.text(), "--pids", false, "a fork bomb ends here"},
+		groupFile{"", "memory.max", l.memory.text(), "--memory", false, "limits the memory of all processes together; beyond it the kernel kills them"},
+		groupFile{"", "memory.swap.max", l.swap.text(), "--swap", !l.swap.asked, "limits the swap used in addition to memory: without this, the memory limit would have no effect"},
+		groupFile{"", "memory.oom.group", "1", "--memory", true, "when memory runs out, the kernel kills the whole container and not a random process"},
+		groupFile{"", "pids.max", l.pids.text(), "--pids", false, "stops fork bombs"},
 	)
 	switch {
 	case has(controllers, "cpu"):
-		g.files = add(g.files, groupFile{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of what others get, when the processor is short"})
+		g.files = add(g.files, groupFile{"", "cpu.weight", l.cpuWeight.text(), "--cpu-weight", false, "a quarter of the processor time of other groups, when processors are busy"})
 	case l.cpuWeight.asked || l.cpus.asked && !l.cpus.max:
 		return fault(func() error {
 			return fmt.Errorf("--cpu-weight, --cpus: the cpu controller is not delegated to this user; to have it: %s", toGetController(g.parents[0].dir, "cpu"))
 		})
 	default:
-		g.absent = add(g.absent, text("--cpu-weight: the default ", l.cpuWeight.text(), " is left out: the cpu controller is not delegated to this user"))
+		g.absent = add(g.absent, text("--cpu-weight: the default ", l.cpuWeight.text(), " is not set: the cpu controller is not delegated to this user"))
 	}
 	if l.cpus.asked && !l.cpus.max {
-		g.files = add(g.files, groupFile{"", "cpu.max", text(unsigned(l.cpus.value*cpuPeriod/1000), " ", unsigned(cpuPeriod)), "--cpus", false, "processor time in each tenth of a second"})
+		g.files = add(g.files, groupFile{"", "cpu.max", text(unsigned(l.cpus.value*cpuPeriod/1000), " ", unsigned(cpuPeriod)), "--cpus", false, "limits the processor time in each tenth of a second"})
 	}
 	switch {
 	case has(controllers, "io"):
-		g.files = add(g.files, groupFile{"", "io.weight", text("default ", l.ioWeight.text()), "--io-weight", !l.ioWeight.asked, "a tenth of what others get, when the disk is short"})
+		g.files = add(g.files, groupFile{"", "io.weight", text("default ", l.ioWeight.text()), "--io-weight", !l.ioWeight.asked, "a tenth of the disk time of other groups, when the disk is busy"})
 	case l.ioWeight.asked && g.delegated:
 		return fault(func() error {
 			return fmt.Errorf("--io-weight: the io controller is not delegated to this user; to have it: %s", toGetController(g.parents[0].dir, "io"))
@@ -178,19 +177,19 @@ func (g *group) planV2(l *limits, controllers []string) error {
 	case l.ioWeight.asked:
 		return fault(func() error { return noFile("--io-weight", "io", "io.weight") })
 	case g.delegated:
-		g.absent = add(g.absent, text("--io-weight: the default ", l.ioWeight.text(), " is left out: the io controller is not delegated to this user"))
+		g.absent = add(g.absent, text("--io-weight: the default ", l.ioWeight.text(), " is not set: the io controller is not delegated to this user"))
 	}
 	return nil
 }
 
-const cpuPeriod = 100000 // microseconds: the kernel's default for cpu.max and cpu.cfs_period_us
+const cpuPeriod = 100000 // in microseconds; the kernel's default for cpu.max and cpu.cfs_period_us
 
 func noFile(flag, controller, file string) error {
 	return fmt.Errorf("%s: this kernel's %s controller has no %s; "+
-		"it takes an I/O scheduler with weights (echo bfq > /sys/block/DISK/queue/scheduler); without the flag the default is left out", flag, controller, file)
+		"it needs an I/O scheduler that has weights (echo bfq > /sys/block/DISK/queue/scheduler); without the flag, tincan does not set the default", flag, controller, file)
 }
 
-// resources are the host's steps: they come before the clone.
+// resources returns the launcher's steps before the clone.
 func resources(g *group) []*step {
 	if g.none {
 		return nil
@@ -202,7 +201,7 @@ func resources(g *group) []*step {
 			made.set(i, shown(dir, showQuoted))
 		}
 	}
-	steps = add(steps, made.because("made exclusively: if the name is taken, another is found"))
+	steps = add(steps, made.because("fails if the name is taken; tincan then chooses another name"))
 	if g.v2 {
 		steps = addAll(steps, enableControllers(g))
 		steps = addAll(steps, g.keepControllers())
@@ -216,13 +215,13 @@ func resources(g *group) []*step {
 	return steps
 }
 
-// absentText says that a default is left out.
+// absentText says that a default limit is not set.
 func absentText(s *step) string {
-	return text(s.flag, ": the default ", s.text, " is left out: this kernel has no ", s.file)
+	return text(s.flag, ": the default ", s.text, " is not set: this kernel has no ", s.file)
 }
 
-// pathOf is the file that a step writes in a group. name is the container's group's, which
-// may be another than planned.
+// pathOf returns the file that a step writes in a group. name is the name of the container's
+// group, which may differ from the planned one.
 func (g *group) pathOf(s *step, name string) string {
 	switch s.where {
 	case inGroup:
@@ -242,8 +241,8 @@ func (g *group) parentOf(controller string) string {
 	return ""
 }
 
-// enableControllers lets the group have the controllers' files. Only what is not enabled
-// yet is written.
+// enableControllers makes the controllers' files available in the group. Only controllers that
+// are not enabled yet are written.
 func enableControllers(g *group) []*step {
 	dir := g.parents[0].dir
 	file := text(dir, "/cgroup.subtree_control")
@@ -260,12 +259,12 @@ func enableControllers(g *group) []*step {
 		return nil
 	}
 	return list(hostWrite(anywhere, file, file, join(missing, " ")).
-		because("a group has only the controllers that the one above it enables").hinted(hintSubtree))
+		because("a group has only the controllers that the group above it enables").hinted(hintSubtree))
 }
 
 func hintSubtree(e unix.Errno) string {
 	if e == unix.EBUSY {
-		return "a process has come into this group meanwhile (\"no internal processes\", cgroups(7)); " +
+		return "a process has entered this group at the same time (\"no internal processes\", cgroups(7)); " +
 			"move it to a group of its own, or run without limits: --no-cgroup"
 	}
 	return hintGroup(e)
@@ -274,7 +273,7 @@ func hintSubtree(e unix.Errno) string {
 func hintGroup(e unix.Errno) string {
 	switch e {
 	case unix.EROFS, unix.EACCES, unix.EPERM:
-		return "control groups cannot be changed here, as inside another container; --no-cgroup runs without limits"
+		return "control groups cannot be changed here, as is usual inside another container; --no-cgroup runs without limits"
 	case unix.ENOENT:
 		return "the controller is not enabled for this group, or the kernel has no such file; --no-cgroup runs without limits"
 	}

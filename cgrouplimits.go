@@ -1,9 +1,9 @@
-// Chapter 14: the limits of the resource group, as the command line has them.
+// Chapter 14: the limits of the resource group, as given on the command line.
 //
-// cgroups(7). The values' notation is that of the flags; what a kernel calls them is in
-// cgroupfs.go and cgroupv1.go.
+// cgroups(7). The values have the notation of the flags; cgroupfs.go and cgroupv1.go translate
+// them for the kernel.
 //
-// Differs from the tutorial: it has three of them, with fixed values.
+// Differs from the tutorial: the tutorial has three limits, with fixed values.
 
 package main
 
@@ -18,7 +18,7 @@ import (
 type limit struct {
 	value uint64
 	max   bool // no limit
-	asked bool // by the user: then it must be set, or the run fails
+	asked bool // the user asked for it, so the run fails if it cannot be set
 }
 
 func (l *limit) text() string {
@@ -28,13 +28,13 @@ func (l *limit) text() string {
 	return unsigned(l.value)
 }
 
-// limits are what the command line says of the group.
+// limits holds the limits of the group from the command line.
 type limits struct {
-	memory, swap limit // bytes; swap is beside memory
-	pids         limit // processes and threads, the init among them
-	cpuWeight    limit // 1 to 10000, 100 is everybody else's
+	memory, swap limit // bytes; swap is in addition to memory
+	pids         limit // processes and threads, including the init
+	cpuWeight    limit // 1 to 10000; other groups have 100
 	cpus         limit // thousandths of a processor
-	ioWeight     limit // 1 to 10000, 100 is everybody else's
+	ioWeight     limit // 1 to 10000; other groups have 100
 }
 
 // limitKind is the notation of a limit's value.
@@ -60,12 +60,12 @@ var limitFlags = [...]struct {
 	{"--io-weight", "10", isWeight},
 }
 
-// all are the limits in the order of limitFlags.
+// all returns the limits in the order of limitFlags.
 func (l *limits) all() [len(limitFlags)]*limit {
 	return [...]*limit{&l.memory, &l.swap, &l.pids, &l.cpuWeight, &l.cpus, &l.ioWeight}
 }
 
-// parse reads a value of the flag number i of limitFlags; "" is the default.
+// parse reads a value of flag number i of limitFlags. "" stands for the default.
 func (v *limit) parse(i int, value string) error {
 	row := &limitFlags[i]
 	v.asked = value != ""
@@ -92,7 +92,7 @@ func (v *limit) parse(i int, value string) error {
 	return nil
 }
 
-// setLimits reads the flags of the resource group, and plans it.
+// setLimits reads the flags of the resource group, and plans the group.
 func (c *config) setLimits(f *runFlags) error {
 	l := one[limits]()
 	all := l.all()
@@ -102,12 +102,12 @@ func (c *config) setLimits(f *runFlags) error {
 		}
 		if f.NoCgroup && all[i].asked {
 			return fault(func() error {
-				return fmt.Errorf("%s=%s: there is no resource group to set it in with --no-cgroup: leave one of them out", limitFlags[i].flag, value)
+				return fmt.Errorf("%s=%s: with --no-cgroup there is no resource group for this limit: leave one of the two flags out", limitFlags[i].flag, value)
 			})
 		}
 	}
 	if !l.memory.max && l.memory.value == 0 {
-		return fault(func() error { return errors.New("--memory=0: nothing runs in no memory; max lifts the limit") })
+		return fault(func() error { return errors.New("--memory=0: nothing can run without memory; max means no limit") })
 	}
 	if f.NoCgroup {
 		c.group.none = true
@@ -122,7 +122,7 @@ func (c *config) setLimits(f *runFlags) error {
 	return err
 }
 
-// asked names the limits that were asked for.
+// asked lists the limits that the user asked for.
 func (l *limits) asked() []string {
 	var out []string
 	for i, v := range l.all() {
@@ -144,12 +144,12 @@ func parsePids(s string) (uint64, error) {
 func parseWeight(s string) (uint64, error) {
 	n, valid := number(s)
 	if !valid || n < 1 || n > 10000 {
-		return 0, fault(func() error { return errors.New("not a weight: 1 to 10000, where 100 is everybody else's") })
+		return 0, fault(func() error { return errors.New("not a weight: 1 to 10000, where 100 is the weight of other groups") })
 	}
 	return n, nil
 }
 
-// parseCPUs returns thousandths of a processor. A fraction needs the runtime.
+// parseCPUs returns thousandths of a processor. Reading a fraction needs the runtime.
 func parseCPUs(s string) (n uint64, err error) {
 	if n, valid := number(s); valid && n > 0 && n <= 10000 {
 		return n * 1000, nil

@@ -24,7 +24,7 @@ func TestForbiddenGroupHints(t *testing.T) {
 		{"cron", joe, []string{booted, mine}, "", "XDG_RUNTIME_DIR=/run/user/1000 systemd-run --user --scope -p Delegate=yes tincan ...", "loginctl"},
 		{"su from root", joe, []string{booted, mine}, "/run/user/0", "XDG_RUNTIME_DIR=/run/user/1000 systemd-run --user", "loginctl"},
 		{"never logged in", joe, []string{booted, ours}, "", "as root: loginctl enable-linger 1000|XDG_RUNTIME_DIR=/run/user/1000 systemd-run --user --scope", "sudo"},
-		{"no systemd", joe, []string{mine}, "/run/user/1000", "no systemd runs here|chown|cgroup.subtree_control|exec tincan", "systemd-run|loginctl"},
+		{"no systemd", joe, []string{mine}, "/run/user/1000", "systemd does not run here|chown|cgroup.subtree_control|exec tincan", "systemd-run|loginctl"},
 		{"root in a machine container", caller{}, []string{booted}, "", "systemd-run --scope -p Delegate=yes tincan ...", "--user|loginctl|XDG"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,8 +2,8 @@
 //
 // cgroups(7), Documentation/admin-guide/cgroup-v1/, /proc/PID/cgroup, proc_pid_mountinfo(5).
 //
-// The group's directories stand below the caller's own groups, whose limits hold
-// for the container too. The child writes itself into each of them.
+// The group's directories are made below the caller's own groups, whose limits apply to the
+// container too. The child writes itself into each of them.
 
 package main
 
@@ -13,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// v1Planner is what planV1 needs at hand.
+// v1Planner holds what planV1 needs.
 type v1Planner struct {
 	g      *group
 	mounts v1Hierarchies
 	own    groupPaths
 }
 
-// dir is the caller's own group of a controller.
+// dir returns the caller's own group for a controller.
 func (p *v1Planner) dir(controller string) string {
 	return p.mounts.of(controller).dir(p.own.of(controller))
 }
 
-// use has the group made for a controller, too.
+// use makes sure that the group is made in the controller's hierarchy too.
 func (p *v1Planner) use(controller string) {
 	p.g.parents = add(p.g.parents, groupParent{controller, p.dir(controller), p.own.together(controller)})
 }
@@ -34,7 +34,7 @@ func (p *v1Planner) add(controller, file, value, flag string, why string) {
 	p.g.files = add(p.g.files, groupFile{controller, file, value, flag, false, why})
 }
 
-// v1Limit is a limit as version 1 writes it.
+// v1Limit returns a limit as version 1 writes it.
 func v1Limit(l *limit) string {
 	if l.max {
 		return "-1"
@@ -42,7 +42,7 @@ func v1Limit(l *limit) string {
 	return l.text()
 }
 
-// planV1 turns the limits into version 1's files, below the caller's own groups.
+// planV1 plans the files of version 1 for the limits, below the caller's own groups.
 func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 	own, err := ownGroups()
 	if err != nil {
@@ -50,40 +50,40 @@ func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 	}
 	p := v1Planner{g, mounts, own}
 	p.use("memory")
-	p.add("memory", "memory.limit_in_bytes", v1Limit(&l.memory), "--memory", "memory of all processes together; more is out-of-memory")
+	p.add("memory", "memory.limit_in_bytes", v1Limit(&l.memory), "--memory", "limits the memory of all processes together; beyond it the kernel kills them")
 	both := l.memory
 	both.value += l.swap.value
 	both.max = l.memory.max || l.swap.max
 	const memsw = "memory.memsw.limit_in_bytes"
 	switch {
 	case exists(text(p.dir("memory"), "/", memsw)):
-		p.add("memory", memsw, v1Limit(&both), "--swap", "memory and swap together")
+		p.add("memory", memsw, v1Limit(&both), "--swap", "limits memory and swap together")
 	case l.swap.asked:
 		return fault(func() error {
 			return fmt.Errorf("--swap: this kernel's memory controller has no %s: boot with swapaccount=1", memsw)
 		})
 	default:
-		g.absent = add(g.absent, text("--swap: the default ", l.swap.text(), " is left out: this kernel's memory controller has no ", memsw))
+		g.absent = add(g.absent, text("--swap: the default ", l.swap.text(), " is not set: this kernel's memory controller has no ", memsw))
 	}
-	if !l.memory.max { // on version 2 it is a part of the memory
-		g.files = add(g.files, groupFile{"memory", "memory.kmem.tcp.limit_in_bytes", v1Limit(&l.memory), "--memory", true, "what TCP sockets hold is counted by itself, and has no limit otherwise"})
+	if !l.memory.max { // on version 2 this is part of the memory
+		g.files = add(g.files, groupFile{"memory", "memory.kmem.tcp.limit_in_bytes", v1Limit(&l.memory), "--memory", true, "the memory of TCP sockets is counted separately, and otherwise has no limit"})
 	}
 	p.use("pids")
-	p.add("pids", "pids.max", l.pids.text(), "--pids", "a fork bomb ends here")
+	p.add("pids", "pids.max", l.pids.text(), "--pids", "stops fork bombs")
 	p.use("cpu")
-	p.add("cpu", "cpu.shares", unsigned(max(2, l.cpuWeight.value*1024/100)), "--cpu-weight", "a quarter of what others get, when the processor is short")
+	p.add("cpu", "cpu.shares", unsigned(max(2, l.cpuWeight.value*1024/100)), "--cpu-weight", "a quarter of the processor time of other groups, when processors are busy")
 	if l.cpus.asked && !l.cpus.max {
-		p.add("cpu", "cpu.cfs_period_us", unsigned(cpuPeriod), "--cpus", "the tenth of a second that the next line is a part of")
-		p.add("cpu", "cpu.cfs_quota_us", unsigned(l.cpus.value*cpuPeriod/1000), "--cpus", "processor time in each tenth of a second")
+		p.add("cpu", "cpu.cfs_period_us", unsigned(cpuPeriod), "--cpus", "the period for the next line: a tenth of a second")
+		p.add("cpu", "cpu.cfs_quota_us", unsigned(l.cpus.value*cpuPeriod/1000), "--cpus", "limits the processor time in each tenth of a second")
 	}
 	p.setOthers()
-	// Version 1's weights go from 10 to 1000 and 500 is everybody else's.
+	// Version 1's weights range from 10 to 1000, and other groups have 500.
 	weight := unsigned(min(1000, max(10, l.ioWeight.value*5)))
 	if mounts.of("blkio") != nil {
 		for _, file := range [...]string{"blkio.weight", "blkio.bfq.weight"} {
 			if exists(text(p.dir("blkio"), "/", file)) {
 				p.use("blkio")
-				p.add("blkio", file, weight, "--io-weight", "a tenth of what others get, when the disk is short")
+				p.add("blkio", file, weight, "--io-weight", "a tenth of the disk time of other groups, when the disk is busy")
 				return nil
 			}
 		}
@@ -91,18 +91,18 @@ func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
 	if l.ioWeight.asked {
 		return fault(func() error { return noFile("--io-weight", "blkio", "blkio.weight or blkio.bfq.weight") })
 	}
-	g.absent = add(g.absent, text("--io-weight: the default ", l.ioWeight.text(), " is left out: this kernel's blkio controller has no file for weights"))
+	g.absent = add(g.absent, text("--io-weight: the default ", l.ioWeight.text(), " is not set: this kernel's blkio controller has no file for weights"))
 	return nil
 }
 
-// v1Mount is where a version 1 hierarchy is mounted, and which of its groups is at the root
-// of the mount: not "/" inside a container with a view of its own.
+// v1Mount is a mounted version 1 hierarchy, and the group at the root of the mount. The root is
+// not "/" in a container that sees only its own groups.
 type v1Mount struct {
-	options     string // the controllers, among others, with commas between them
+	options     string // the controllers and other options, separated by commas
 	point, root string
 }
 
-// dir is where the group stands that /proc/self/cgroup calls own.
+// dir returns the directory of the group that /proc/self/cgroup calls own.
 func (m *v1Mount) dir(own string) string {
 	if rest, is := cutPrefix(own, m.root); is && m.root != "/" {
 		own = rest
@@ -113,7 +113,8 @@ func (m *v1Mount) dir(own string) string {
 // v1Hierarchies are the mounts of version 1.
 type v1Hierarchies []v1Mount
 
-// of is the mount of a controller's hierarchy, or nil. The last one wins: it covers others.
+// of returns the mount of a controller's hierarchy, or nil. If there are several, the last one
+// covers the others.
 func (all v1Hierarchies) of(controller string) *v1Mount {
 	for i := len(all) - 1; i >= 0; i-- {
 		if listed(all[i].options, controller) {
@@ -123,7 +124,7 @@ func (all v1Hierarchies) of(controller string) *v1Mount {
 	return nil
 }
 
-// listed reports whether a list with commas has the word.
+// listed reports whether a list of words, separated by commas, contains the word.
 func listed(words, word string) bool {
 	for more := true; more; {
 		var w string
@@ -134,7 +135,7 @@ func listed(words, word string) bool {
 	return false
 }
 
-// v1Mounts finds where version 1's controllers are mounted.
+// v1Mounts returns the mounted hierarchies of version 1.
 func v1Mounts() (v1Hierarchies, error) {
 	content, err := readMounts("self")
 	var out v1Hierarchies
@@ -146,8 +147,8 @@ func v1Mounts() (v1Hierarchies, error) {
 	return out, err
 }
 
-// groupPath is the group that a process is in, in the hierarchy of these controllers;
-// those of version 2 are "".
+// groupPath is the group of a process in the hierarchy of these controllers. Version 2's
+// hierarchy has the controllers "".
 type groupPath struct{ controllers, path string }
 
 type groupPaths []groupPath
@@ -171,16 +172,17 @@ func (all groupPaths) together(controller string) string {
 	return controller
 }
 
-// seenGroups mounts the container's own groups on /sys/fs/cgroup, each at the name that programs
-// look for: a Java machine finds its limits there. The cgroup namespace is rooted at them.
+// seenGroups mounts the container's own groups below /sys/fs/cgroup, under the names where
+// programs look for them: a Java machine finds its limits there. The cgroup namespace has these
+// groups as its roots.
 func seenGroups(g *group) []*step {
 	const place = "/sys/fs/cgroup"
-	steps := list(mount("tmpfs", place, "tmpfs", plainFlags, "mode=0755").because("a directory for each hierarchy of groups"))
+	steps := list(mount("tmpfs", place, "tmpfs", plainFlags, "mode=0755").because("will contain a directory for each hierarchy"))
 	for i := range g.parents {
 		all := g.parents[i].together
 		dir := text(place, "/", all)
 		steps = add(add(steps, mkdir(dir, 0o755)), mount("cgroup", dir, "cgroup", unix.MS_RDONLY|plainFlags, all).
-			because("its own group, rooted at /, to be read and not to be changed"))
+			because("the container's own group appears as /; it can be read and not changed"))
 		for rest, more := all, contains(all, ","); more; {
 			var controller string
 			controller, rest, more = cut(rest, ",")
@@ -192,15 +194,16 @@ func seenGroups(g *group) []*step {
 		target := text(dir, "/", baseName(file))
 		steps = add(add(steps, mkdir(dir, 0o755)), mkfile(target))
 		steps = add(steps, mount(hostPath(file), target, "", unix.MS_BIND, "").
-			because("a Java machine takes no limit for one if a hierarchy is missing; this is the caller's group, and a file shows no other"))
+			because("a Java machine ignores all limits if a hierarchy is missing; this file belongs to the caller's group, and shows no other group"))
 	}
 	return add(steps, mountSetattr(place, unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|plainFlags))
 }
 
-// otherFiles are one of each hierarchy that the container has no group in, and that programs look for.
+// otherFiles lists one file of each hierarchy that programs look for but the container has no
+// group in.
 var otherFiles = [...]string{"cpuset.cpus", "cpuacct.usage"}
 
-// setOthers lists those that are there.
+// setOthers lists the ones that exist.
 func (p *v1Planner) setOthers() {
 	for _, file := range otherFiles {
 		controller := before(file, ".")
@@ -214,14 +217,13 @@ func (p *v1Planner) setOthers() {
 	}
 }
 
-// before is what stands before a separator, or all.
+// before returns the part before a separator, or all of s.
 func before(s, at string) string {
 	s, _, _ = cut(s, at)
 	return s
 }
 
-// ownGroups reads which group the launcher is in, for each controller (cgroups(7),
-// /proc/PID/cgroup).
+// ownGroups returns the launcher's group for each controller (cgroups(7), /proc/PID/cgroup).
 func ownGroups() (groupPaths, error) {
 	const file = "/proc/self/cgroup"
 	content, e := readFile(file)
@@ -240,10 +242,10 @@ func ownGroups() (groupPaths, error) {
 	return out, nil
 }
 
-// joinGroups is how the child gets into its groups on version 1, and into a cgroup
-// namespace rooted there. On version 2 clone3 has done both. The file is tasks and not
-// cgroup.procs: of a process with one thread it moves the same, and a thread that moves
-// itself need not wait until the whole machine has passed through its scheduler
+// joinGroups returns the steps with which the child enters its groups on version 1, and a cgroup
+// namespace that has them as its roots. On version 2, clone3 does both. The file is tasks and
+// not cgroup.procs: for a process with one thread it has the same effect, and a thread that
+// moves itself need not wait until all processors have passed through the scheduler
 // (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
 func joinGroups(g *group, fds []int) []*step {
 	if g.version() != 1 {
@@ -253,13 +255,13 @@ func joinGroups(g *group, fds []int) []*step {
 	for i := range g.parents {
 		controller := g.parents[i].controller
 		steps = add(steps, writeBytes(fd(fds[i], upper(controller)), "0").
-			because(text("0 is the process that writes: into the group of ", controller)))
+			because(text("0 means the process that writes: it enters the group of ", controller)))
 	}
 	return add(steps, unshare(unix.CLONE_NEWCGROUP).
-		because("only now, so that the namespace is rooted at the container's groups"))
+		because("made only now, so that the container's groups are the roots of the namespace"))
 }
 
-// upper is strings.ToUpper, for ASCII letters.
+// upper does what strings.ToUpper does, for ASCII letters.
 func upper(s string) string {
 	b := space(len(s) + 1)
 	for i := 0; i < len(s); i++ {

@@ -2,13 +2,13 @@
 //
 // execve(2), close_range(2), setpgid(2), tcsetpgrp(3), PATH in environ(7).
 //
-// The last steps before there is no way back: a process group of its own and the
-// terminal, the limits, no descriptor but the standard three, the signal mask of
-// the caller, the filter, and execve.
+// The last steps before the command starts: a process group of its own and the terminal, the
+// limits, closing all descriptors except the standard three, the caller's signal mask, the
+// filter, and execve.
 //
-// Differs from the tutorial: the environment is not empty; the command's exit
-// status is reported, also when it could not be executed; no descriptor of the
-// caller's leaks in; the init, not the command, is PID 1.
+// Differs from the tutorial: the environment is not empty; the command's exit status is
+// reported, even if it could not be executed; the command does not inherit descriptors of the
+// caller; PID 1 is the init, not the command.
 
 package main
 
@@ -29,7 +29,7 @@ func (c *config) setCommand(f *runFlags) error {
 		line := *f.Command
 		if len(f.Args) > 0 {
 			return fault(func() error {
-				return fmt.Errorf("-c %s: there is a COMMAND as well, %s: give one of them", quote(line), quote(f.Args[0]))
+				return fmt.Errorf("-c %s: there is also a COMMAND, %s: give only one of them", quote(line), quote(f.Args[0]))
 			})
 		}
 		words, why := splitLine(line)
@@ -43,14 +43,15 @@ func (c *config) setCommand(f *runFlags) error {
 	}
 	for _, a := range c.argv {
 		if indexByte(a, 0) >= 0 {
-			return fault(func() error { return fmt.Errorf("the command's argument %q holds a zero byte", a) })
+			return fault(func() error { return fmt.Errorf("the command's argument %q contains a zero byte", a) })
 		}
 	}
 	return nil
 }
 
-// splitLine splits a line as a shell does: blanks separate, '...' is literal, "..." and
-// backslash quote. Nothing is expanded. why is what is wrong with the line, or "".
+// splitLine splits a line into words as a shell does: blanks separate words, '...' is literal,
+// "..." and backslash quote. Nothing is expanded. why says what is wrong with the line, or is
+// "".
 func splitLine(s string) (words []string, why string) {
 	b := space(len(s) + 1)
 	n, word := 0, false
@@ -86,7 +87,7 @@ func splitLine(s string) (words []string, why string) {
 			}
 		case '\\':
 			if i+1 >= len(s) {
-				return nil, "nothing after the last backslash"
+				return nil, "the last backslash is followed by nothing"
 			}
 			i++
 			fallthrough
@@ -102,11 +103,12 @@ func splitLine(s string) (words []string, why string) {
 	return words, ""
 }
 
-// variable is NAME=VALUE, or NAME to copy the caller's, and who says so.
+// variable is NAME=VALUE, or NAME to copy the caller's variable. where says which flag or file
+// it comes from.
 type variable struct{ where, text string }
 
-// setEnv reads --env-file and -e. The command gets three variables and what was asked for; of
-// two with the same name the later counts.
+// setEnv reads --env-file and -e. The command gets three variables and those that were asked
+// for. If two have the same name, the later one is used.
 func (c *config) setEnv(f *runFlags) error {
 	term, _ := getenv("TERM")
 	if term == "" {
@@ -134,12 +136,12 @@ func (c *config) setEnv(f *runFlags) error {
 	return nil
 }
 
-// putEnv puts a variable in the place of another of its name.
+// putEnv adds a variable, or replaces the one with the same name.
 func (c *config) putEnv(v *variable) error {
 	n, _, given := cut(v.text, "=")
 	if n == "" || indexByte(v.text, 0) >= 0 {
 		return fault(func() error {
-			return fmt.Errorf("%s%s: NAME=VALUE, or NAME to copy the caller's value", v.where, v.text)
+			return fmt.Errorf("%s%s: not NAME=VALUE, or NAME to copy the caller's value", v.where, v.text)
 		})
 	}
 	e := v.text
@@ -173,7 +175,7 @@ func (c *config) setWorkdir(f *runFlags) error {
 	}
 	if !hasPrefix(c.workdir, "/") {
 		return fault(func() error {
-			return fmt.Errorf("--workdir=%s: not an absolute path of the container: it begins with /", f.Workdir)
+			return fmt.Errorf("--workdir=%s: not an absolute path of the container, which would begin with /", f.Workdir)
 		})
 	}
 	return nil
@@ -186,8 +188,8 @@ func (c *config) setPassFDs(f *runFlags) error {
 			return fault(func() error { return fmt.Errorf("--pass-fd=%d: not a descriptor's number", n) })
 		}
 		fl, e := sysFcntl(n, unix.F_GETFD, 0)
-		if e != 0 || fl&unix.FD_CLOEXEC != 0 && n > 2 { // what is close-on-exec is ours, opened since the start
-			return fault(func() error { return fmt.Errorf("--pass-fd=%d: the caller has no such descriptor open", n) })
+		if e != 0 || fl&unix.FD_CLOEXEC != 0 && n > 2 { // a close-on-exec descriptor is one that tincan has opened
+			return fault(func() error { return fmt.Errorf("--pass-fd=%d: the caller has no open descriptor with this number", n) })
 		}
 		if n > 2 {
 			c.passFDs = insert(c.passFDs, n)
@@ -196,7 +198,7 @@ func (c *config) setPassFDs(f *runFlags) error {
 	return nil
 }
 
-// insert adds a number to a list of numbers in order, where it stands once.
+// insert adds a number to an ordered list of numbers, unless the list contains it.
 func insert(in []int, n int) []int {
 	for _, m := range in {
 		if m == n {
@@ -210,8 +212,8 @@ func insert(in []int, n int) []int {
 	return in
 }
 
-// forkInit is the step at which one process becomes two: PID 1 stays behind as the init,
-// and PID 2 goes on to be the command.
+// forkInit is the step at which one process becomes two: PID 1 remains as the init, and PID 2
+// becomes the command.
 func forkInit(init bool, d *fds) []*step {
 	if !init {
 		return nil
@@ -220,40 +222,40 @@ func forkInit(init bool, d *fds) []*step {
 	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"), no, no, no)
 	title.least = int32(len(area))
 	return list(
-		setpgid().because("signals for the caller's process group reach the launcher, which passes them on once"),
-		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("what ps(1) inside shows for PID 1"),
-		title.because("/proc/1/cmdline shows the launcher's command line, which anybody inside may read: it is overwritten before there is anybody"),
-		fork().because("PID 1 stays behind to reap and to pass on signals; PID 2 goes on").hinted(hintFork),
+		setpgid().because("a signal for the caller's process group reaches only the launcher, which passes it on once"),
+		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("the name that ps(1) inside shows for PID 1"),
+		title.because("overwrites the launcher's command line in /proc/1/cmdline, so that nothing inside can read it"),
+		fork().because("PID 1 remains, to reap processes and to pass on signals; PID 2 goes on").hinted(hintFork),
 	)
 }
 
 func hintFork(e syscall.Errno) string {
 	if e == unix.EAGAIN {
-		return "--pids leaves no room for the init and the command: 2 at least, or --no-init"
+		return "--pids is too low for the init and the command: set it to at least 2, or use --no-init"
 	}
 	return ""
 }
 
-// initSteps are the init's own, after the fork. The command is on its way by then, so
-// nothing stands here that can fail or that the command must not come before.
+// initSteps are the init's own steps after the fork. The command may already be running by then,
+// so none of these steps can fail, and none must come before the command.
 func initSteps(init bool, d *fds) []*step {
 	if !init {
 		return nil
 	}
-	const why = "the init keeps the pipe to the launcher, and nothing else"
+	const why = "the init keeps only the pipe to the launcher"
 	return list(
 		closeRange(num(3), name(d.report-1, "REPORT-1")).because(why),
 		closeRange(name(d.report+1, "REPORT+1"), num(math.MaxUint32)).because(why),
 	)
 }
 
-// closeRest closes every descriptor above 2, but for --pass-fd and the pipe to the
-// launcher, which closes at execve. To let all of them close at execve would be too late:
-// --workdir=/proc/self/fd/7, or a command of such a name, would lead out to a directory
-// that the caller has open. listens is whether the filter has a listener.
+// closeRest closes every descriptor above 2, except those of --pass-fd and the pipe to the
+// launcher, which closes at execve. Closing all of them at execve would be too late:
+// --workdir=/proc/self/fd/7, or a command of such a name, would lead to a directory outside that
+// the caller has open. listens is true if the filter has a listener.
 func closeRest(passFDs []int, listens bool, d *fds) []*step {
 	report := d.report
-	if report == 0 { // of a plan that is only printed
+	if report == 0 { // the plan is only printed
 		report = firstReport(passFDs)
 	}
 	kept := insert(addAll(nil, passFDs), report)
@@ -261,21 +263,21 @@ func closeRest(passFDs []int, listens bool, d *fds) []*step {
 		kept = insert(kept, d.step)
 	}
 	if listens && d.child != 0 {
-		kept = insert(kept, d.child) // for the listener, below
+		kept = insert(kept, d.child) // for the listener, which is sent below
 	}
 	var steps []*step
 	from := 3
 	for _, k := range add(kept, math.MaxUint32+1) {
 		if k > from {
 			steps = add(steps, closeRange(bound(from, report), bound(k-1, report)).
-				because("no descriptor of the caller's or of the launcher's is left, but for 0, 1, 2 and --pass-fd"))
+				because("closes all descriptors of the caller and the launcher, except 0, 1, 2 and those of --pass-fd"))
 		}
 		from = k + 1
 	}
 	return steps
 }
 
-// bound is an end of a range of descriptors, told by its distance from the pipe's.
+// bound is an end of a range of descriptors. It is shown relative to the pipe's descriptor.
 func bound(n, report int) arg {
 	switch n - report {
 	case 1:
@@ -286,8 +288,9 @@ func bound(n, report int) arg {
 	return num(uintptr(n))
 }
 
-// firstReport is the lowest number for the pipe to the launcher: above what the command
-// keeps, with room between, so that the text of closeRest is always the same.
+// firstReport returns the lowest number for the pipe to the launcher. It is above the
+// descriptors that the command keeps, with a gap, so that the text of closeRest is always the
+// same.
 func firstReport(passFDs []int) int {
 	highest := 3
 	for _, n := range passFDs {
@@ -296,59 +299,59 @@ func firstReport(passFDs []int) int {
 	return highest + 2
 }
 
-// terminal gives the command a process group of its own, which a signal meant for the
-// caller's does not reach, and makes it the terminal's foreground group.
+// terminal gives the command a process group of its own, so that a signal for the caller's group
+// does not reach it, and makes it the terminal's foreground group.
 func terminal(init bool, d *fds) []*step {
 	if d.apart {
-		steps := list(setsid().because("a session of its own, without a terminal: nothing of the caller's is handed over"))
+		steps := list(setsid().because("a session of its own without a terminal: the command gets no access to the caller's terminal"))
 		for i, instead := range d.outs {
 			if instead != 0 {
 				steps = add(steps, call("dup3", unix.SYS_DUP3, fd(instead, text("OUT", decimal(i))), num(uintptr(i)), num(0), no, no, no).
-					because("what is the terminal can be written, and not be read"))
+					because("the command can write to the terminal and not read from it"))
 			}
 		}
 		return steps
 	}
-	steps := list(setpgid().because("kill(0, ...) inside reaches nobody outside, and Ctrl-C only the command"))
+	steps := list(setpgid().because("kill(0, ...) inside reaches no process outside, and Ctrl-C reaches only the command"))
 	if d.handOver {
 		pid := keep(int32(2))
 		if !init {
 			*pid = 1
 		}
 		steps = add(steps, call("ioctl", unix.SYS_IOCTL, fd(d.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), memory(unsafe.Pointer(pid), showPid), no, no, no).
-			because("the terminal's foreground group; the launcher takes it back at the end"))
+			because("makes it the terminal's foreground group; the launcher takes the terminal back at the end"))
 	}
 	return steps
 }
 
-// lastSteps come between the limits and the filter.
+// lastSteps are the steps between the limits and the filter.
 func lastSteps(c *config, d *fds) []*step {
 	var steps []*step
 	for fd, closed := range closedBefore {
 		if closed {
-			steps = add(steps, closeFD(num(uintptr(fd))).because("the caller has it closed: what is written there is an error, and not lost"))
+			steps = add(steps, closeFD(num(uintptr(fd))).because("the caller has closed it: a write to it must be an error and not vanish"))
 		}
 	}
 	steps = addAll(steps, closeRest(c.passFDs, c.listens(), d))
-	steps = add(steps, umask(0o022).because("the usual one"))
+	steps = add(steps, umask(0o022).because("the usual umask"))
 	if c.workdir != "/" {
 		steps = add(steps, chdir(c.workdir).as(changesDir).because("--workdir"))
 	}
-	return add(steps, sigmask(c.mask).because("the caller's signal mask again; all signals were blocked until here"))
+	return add(steps, sigmask(c.mask).because("restores the caller's signal mask; all signals were blocked until here"))
 }
 
-// hintWorkdir says why --workdir cannot be entered.
+// hintWorkdir explains why --workdir cannot be entered.
 func (c *config) hintWorkdir(e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT, unix.ENOTDIR:
-		return "--workdir=" + c.workdir + " is no directory in the container"
+		return "--workdir=" + c.workdir + " is not a directory in the container"
 	case unix.EACCES:
-		return fmt.Sprintf("the container's user (%d:%d to the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
+		return fmt.Sprintf("the container's user (%d:%d on the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
 	}
 	return ""
 }
 
-// execute is step 15: one execve for a path, one for each directory of PATH for a name
+// execute is step 15: one execve for a path, or one for each directory of PATH for a name
 // without a slash.
 func execute(argv, env []string) []*step {
 	v, e := cstrings(argv), cstrings(env)
@@ -364,7 +367,7 @@ func execute(argv, env []string) []*step {
 	return steps
 }
 
-// candidates are the files to try, in order.
+// candidates returns the files to try, in order.
 func candidates(file string, env []string) []string {
 	if contains(file, "/") {
 		return list(file)
@@ -375,7 +378,7 @@ func candidates(file string, env []string) []string {
 		for more := is; more; {
 			var dir string
 			if dir, dirs, more = cut(dirs, ":"); dir == "" {
-				dir = "." // environ(7): an empty entry is the working directory
+				dir = "." // environ(7): an empty entry means the working directory
 			}
 			out = add(out, text(dir, "/", file))
 		}

@@ -212,8 +212,8 @@ func TestRlimitValues(t *testing.T) {
 		"nofile=1:2:3":                "is not a limit",
 		"nofile=128:64":               "above the hard limit",
 		"nofile=max:64":               "above the hard limit",
-		"files=64":                    "no such limit \"files\": one of cpu, fsize,",
-		"=64":                         "no such limit",
+		"files=64":                    "there is no limit \"files\"; the limits are cpu, fsize,",
+		"=64":                         "there is no limit",
 		"nofile=18446744073709551615": "is not a limit", // RLIM_INFINITY is spelt max
 		"nofile=99999999999999999999": "is not a limit",
 	} {

@@ -2,13 +2,14 @@
 //
 // execve(2) "Interpreter scripts", elf(5) PT_INTERP, openat2(2) RESOLVE_NO_MAGICLINKS, proc_pid_exe(5).
 //
-// Until execve the command's process is tincan, so /proc/self/exe leads to tincan's own file,
-// on the host. A command of that name, a symlink to it in somebody's root directory, a script
-// or a program that names it as its interpreter would all run the launcher's file inside. The
-// kernel opens them itself, so each is opened before, in the same way but for links of that kind.
-// Which interpreters there are the launcher finds out, by a look into the file.
+// Until execve, the command's process is tincan, so /proc/self/exe leads to tincan's own file on
+// the host. If the command has this name, or is a symlink to it in a foreign root directory, or
+// is a script or program that names it as its interpreter, the launcher's file would run inside
+// the container. The kernel opens these files itself, so each of them is first opened here, in
+// the same way but refusing links of this kind. The launcher finds out which interpreters there
+// are by reading the files.
 //
-// Differs from the tutorial: there, /proc/self/exe is the launcher.
+// Differs from the tutorial: in the tutorial, /proc/self/exe is the launcher.
 
 package main
 
@@ -19,11 +20,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostInterpreters is how many the kernel goes through: each may name another.
+// mostInterpreters is how many interpreters the kernel follows: each may name another one.
 const mostInterpreters = 5
 
-// openInside opens a file as the container would see it: in the root directory, or below an
-// -a. What is there is not waited for.
+// openInside opens a file as the container would see it: in the root directory, or below an -a.
+// It never waits.
 func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 	if flags&unix.O_PATH == 0 {
 		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
@@ -40,7 +41,7 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 		if !is {
 			continue
 		}
-		if a.tmpfs { // empty, when the command starts
+		if a.tmpfs { // empty when the command starts
 			return -1, unix.ENOENT
 		}
 		if rest == "" {
@@ -71,8 +72,8 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 	return fd, e
 }
 
-// privateAbove returns the private directory, empty when the command starts, that the file would
-// be in; or "".
+// privateAbove returns the private directory, empty when the command starts, that would contain
+// the file; or "".
 func (c *config) privateAbove(name string) string {
 	for i := range c.private {
 		if rest, is := below(name, c.private[i].target); is && rest != "" {
@@ -83,7 +84,7 @@ func (c *config) privateAbove(name string) string {
 }
 
 // interpreterOf returns the interpreter that an existing program or script names, or "".
-// readable is false for a file that is not there, or not to be read by the launcher.
+// readable is false if the file does not exist or the launcher cannot read it.
 func (c *config) interpreterOf(file string) (name string, readable bool) {
 	fd, e := c.openInside(file, unix.O_RDONLY)
 	if e != 0 {
@@ -94,9 +95,9 @@ func (c *config) interpreterOf(file string) (name string, readable bool) {
 	return name, true
 }
 
-// interpreterIn reads the interpreter's name from an open file.
+// interpreterIn reads the name of the interpreter from an open file.
 func interpreterIn(fd int) string {
-	start := space(1024) // most programs have it all here
+	start := space(1024) // enough for most programs
 	n, e := sysPread(fd, start, 0)
 	if e != 0 {
 		return ""
@@ -109,7 +110,7 @@ func interpreterIn(fd int) string {
 	for line != "" && (line[0] == ' ' || line[0] == '\t') {
 		line = line[1:]
 	}
-	for i := 0; i < len(line); i++ { // only these end it: a carriage return is a part of the name
+	for i := 0; i < len(line); i++ { // only these end the name: a carriage return is part of it
 		if line[i] == ' ' || line[i] == '\t' {
 			return line[:i]
 		}
@@ -117,12 +118,12 @@ func interpreterIn(fd int) string {
 	return line
 }
 
-// elfInterpreter reads a 64-bit program's PT_INTERP. start is the beginning of the file fd; fd is
-// -1 if that is all there is to look at.
+// elfInterpreter reads PT_INTERP of a 64-bit program. start is the beginning of the file fd. If
+// fd is -1, start is all there is to read.
 func elfInterpreter(fd int, start []byte) string {
 	const (
 		ptInterp = 3
-		elfHead  = 64 // bytes of the header
+		elfHead  = 64 // bytes of the file's header
 		progHead = 56 // bytes of a program header
 	)
 	if len(start) < elfHead || !hasPrefix(stringOf(start), "\x7fELF\x02\x01") {
@@ -171,8 +172,8 @@ func (c *config) is32Bit() bool {
 	return false
 }
 
-// interpreters are the files that the kernel goes through when it executes the command: the
-// interpreter of the first candidate that is there, that one's, and so on.
+// interpreters returns the files that the kernel follows when it executes the command: the
+// interpreter of the first candidate that exists, the interpreter of that one, and so on.
 func (c *config) interpreters(files []string) (found []string) {
 	for _, f := range files {
 		next, readable := c.interpreterOf(f)
@@ -187,8 +188,8 @@ func (c *config) interpreters(files []string) (found []string) {
 	return found
 }
 
-// passedOn reports whether the file is a descriptor that the caller means to pass on, which is
-// reached by such a link.
+// passedOn reports whether the file is a descriptor that the caller passes on to the command.
+// Such a file is reached by a link of /proc.
 func passedOn(file string, passFDs []int) bool {
 	if file == "/dev/stdin" {
 		return true
@@ -211,14 +212,14 @@ func passedOn(file string, passFDs []int) bool {
 }
 
 // checkPrograms opens what execve will open, and refuses links of /proc that lead to a file
-// rather than to a name.
+// instead of a name.
 func checkPrograms(files, interpreters []string, passFDs []int) (steps []*step) {
 	for i, f := range addAll(addAll(nil, files), interpreters) {
 		if i < len(files) && passedOn(f, passFDs) {
 			continue
 		}
-		s := openPath(f, unix.RESOLVE_NO_MAGICLINKS, "RESOLVE_NO_MAGICLINKS").hinted(hintMountCalls).as(opensProgram).because("no program is reached by a link like /proc/self/exe, which is tincan's own file until execve")
-		s.may = unix.ENOENT // execve will say it
+		s := openPath(f, unix.RESOLVE_NO_MAGICLINKS, "RESOLVE_NO_MAGICLINKS").hinted(hintMountCalls).as(opensProgram).because("the program must not be reached by a link like /proc/self/exe, which leads to tincan's own file until execve")
+		s.may = unix.ENOENT // execve will report this error
 		steps = add(steps, s)
 	}
 	return steps

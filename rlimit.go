@@ -2,8 +2,8 @@
 //
 // setrlimit(2), prlimit(2).
 //
-// Differs from the tutorial: it limited the launcher's open files, and not the
-// command's. All 16 limits can be set, on the command itself.
+// Differs from the tutorial: the tutorial limited the open files of the launcher and not of the
+// command. All 16 limits can be set here, and they apply to the command itself.
 
 package main
 
@@ -24,16 +24,16 @@ var rlimitTable = [...]struct{ name, unit, why string }{
 	{"DATA", "bytes", "data segment, with brk(2) and private mappings"},
 	{"STACK", "bytes", "stack of the main thread"},
 	{"CORE", "bytes", "size of a core file"},
-	{"RSS", "bytes", "resident memory: without effect since Linux 2.4.30"},
+	{"RSS", "bytes", "resident memory: no effect since Linux 2.4.30"},
 	{"NPROC", "processes", "processes and threads of the user id in this container"},
 	{"NOFILE", "descriptors", "one above the highest descriptor"},
 	{"MEMLOCK", "bytes", "locked memory"},
 	{"AS", "bytes", "address space"},
-	{"LOCKS", "locks", "file locks: without effect since Linux 2.4.25"},
+	{"LOCKS", "locks", "file locks: no effect since Linux 2.4.25"},
 	{"SIGPENDING", "signals", "queued signals"},
 	{"MSGQUEUE", "bytes", "POSIX message queues"},
-	{"NICE", "20 minus the nice value", "highest priority that may be taken"},
-	{"RTPRIO", "priority", "highest real-time priority that may be taken"},
+	{"NICE", "20 minus the nice value", "highest priority that a process may set"},
+	{"RTPRIO", "priority", "highest real-time priority that a process may set"},
 	{"RTTIME", "microseconds", "real-time processor time without a blocking call"},
 }
 
@@ -42,9 +42,10 @@ type rlimit struct {
 	cur, max uint64 // soft and hard; math.MaxUint64 is RLIM_INFINITY
 }
 
-// standardRlimits are the defaults. The tutorial has the first alone, and at 64, which is too
-// little for npm, JVMs and browsers. The others are the caller's otherwise, and root's often
-// have no end: a command that runs before everybody else, and files of the size of its memory.
+// standardRlimits returns the default limits. The tutorial has only the first, with the value
+// 64, which is too small for npm, JVMs and browsers. Without the others, the command would have
+// the caller's limits. Root often has none: then a command could take real-time priority over
+// all other processes, or write core files as large as its memory.
 func standardRlimits() []rlimit {
 	all := list(
 		rlimit{unix.RLIMIT_NOFILE, 1024, 1024},
@@ -52,13 +53,14 @@ func standardRlimits() []rlimit {
 		rlimit{unix.RLIMIT_NICE, 0, 0},
 		rlimit{unix.RLIMIT_CORE, 0, 0})
 	var now unix.Rlimit
-	if files := &all[0]; sysGetrlimit(files.resource, &now) == 0 { // a caller may have less
+	if files := &all[0]; sysGetrlimit(files.resource, &now) == 0 { // the caller's own limit may be lower
 		files.cur, files.max = min(files.cur, now.Max), min(files.max, now.Max)
 	}
 	return all
 }
 
-// setRlimits reads --rlimit. What stands in for a resource group comes in between.
+// setRlimits reads --rlimit. The limits that replace a resource group come between the defaults
+// and the flags.
 func (c *config) setRlimits(f *runFlags) error {
 	all := addAll(standardRlimits(), c.group.standIn())
 	for _, s := range f.Rlimit {
@@ -78,7 +80,7 @@ func (c *config) setRlimits(f *runFlags) error {
 	return nil
 }
 
-// parseRlimit reads NAME=SOFT[:HARD]; a value is a number, or "max" or "unlimited".
+// parseRlimit reads NAME=SOFT[:HARD]. A value is a number, "max" or "unlimited".
 func parseRlimit(s string) (rlimit, error) {
 	n, value, given := cut(s, "=")
 	if !given {
@@ -95,7 +97,9 @@ func parseRlimit(s string) (rlimit, error) {
 		}
 	}
 	if r.resource < 0 {
-		return rlimit{}, fault(func() error { return fmt.Errorf("--rlimit=%s: no such limit %q: one of %s", s, n, rlimitNames()) })
+		return rlimit{}, fault(func() error {
+			return fmt.Errorf("--rlimit=%s: there is no limit %q; the limits are %s", s, n, rlimitNames())
+		})
 	}
 	soft, hard, two := cut(value, ":")
 	if !two {
@@ -136,7 +140,7 @@ func rlimitValue(s string) (uint64, error) {
 	n, err := parseSize(s)
 	if err != nil {
 		return 0, fault(func() error {
-			return fmt.Errorf("%q is not a limit: a whole number (bytes also as 64MiB), or max", s)
+			return fmt.Errorf("%q is not a limit: give a whole number (bytes also as 64MiB), or max", s)
 		})
 	}
 	return n, nil
@@ -156,7 +160,7 @@ func rlimits(all []rlimit) []*step {
 
 func hintRlimit(e syscall.Errno) string {
 	if e == unix.EPERM {
-		return "a limit above the caller's own hard limit: see `ulimit -Ha`"
+		return "the limit is higher than the caller's own hard limit: see `ulimit -Ha`"
 	}
 	return ""
 }

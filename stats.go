@@ -1,4 +1,5 @@
-// Chapter 14: what a run has used, and which limits it hit: --stats and the lines at the end.
+// Chapter 14: what a run has used and which limits it has hit, for --stats and for the lines at
+// the end.
 //
 // cgroup-v2.rst (memory.events, memory.peak, pids.events, pids.peak), getrusage(2).
 
@@ -14,18 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// counters are what the group has counted. -1 is "this kernel does not say".
+// counters are the group's counters. -1 means that this kernel does not have the counter.
 type counters struct {
-	oomHits    int64 // how often the memory limit was reached and nothing could be freed, on version 2
-	oomKilled  int64 // processes killed because memory ran out, here or in a group above
-	oomGroup   int64 // how often that was the whole group (memory.oom.group), in Linux 5.17 and newer
+	oomHits    int64 // version 2: how often the memory limit was reached and nothing could be freed
+	oomKilled  int64 // processes killed because memory ran out, in this group or in a group above it
+	oomGroup   int64 // how often the whole group was killed (memory.oom.group), in Linux 5.17 and newer
 	pidsHit    int64 // forks refused
 	memoryPeak int64 // bytes
 	pidsPeak   int64
 }
 
-// readCounters reads the group's files, before the group goes; the peaks only if somebody
-// wants to know them. name is the group's.
+// readCounters reads the group's files before the group is removed. It reads the peaks only if
+// they are asked for. name is the name of the group.
 func (g *group) readCounters(name string, peaks bool) counters {
 	c := counters{-1, -1, -1, -1, -1, -1}
 	if g.none {
@@ -50,14 +51,14 @@ func (g *group) readCounters(name string, peaks bool) counters {
 	return c
 }
 
-// readKey is keyOf for a file.
+// readKey is keyOf for the text of a file.
 func readKey(file, key string) int64 {
 	content, _ := readFile(file)
 	return keyOf(content, key)
 }
 
-// keyOf returns the number after a key of a flat-keyed text, or the text's only number for
-// the key "". It is -1 where there is none.
+// keyOf returns the number after a key in a flat-keyed text, or the only number of the text if
+// the key is "". It returns -1 if there is none.
 func keyOf(content, key string) int64 {
 	for rest := content; rest != ""; {
 		var line string
@@ -75,12 +76,13 @@ func keyOf(content, key string) int64 {
 	return -1
 }
 
-// oomElsewhere reports whether not the container's own limit was reached, but that of a
-// unit of systemd's around it, for instance, or the machine's end. Version 1 does not tell
-// them apart.
+// oomElsewhere reports whether memory ran out although the container's own limit was not
+// reached: at the limit of a systemd unit around it, for instance, or because the machine has no
+// more. Version 1 does not distinguish these cases.
 func (k *counters) oomElsewhere() bool { return k.oomKilled > 0 && k.oomHits == 0 }
 
-// memoryHit is for the report: processes killed at the container's own limit.
+// memoryHit returns the number of processes that were killed at the container's own limit, for
+// the report.
 func (k *counters) memoryHit() int64 {
 	if k.oomElsewhere() {
 		return 0
@@ -88,13 +90,13 @@ func (k *counters) memoryHit() int64 {
 	return k.oomKilled
 }
 
-// notes are the lines at the end about limits that were hit.
+// notes returns the lines about limits that were hit, which are printed at the end.
 func (k *counters) notes(g *group) []string {
 	var out []string
 	if k.oomElsewhere() {
-		out = add(out, text("out of memory: the kernel killed processes of the container, which was below its own limit of ", g.shown("memory"), ": a group above it, or the machine, has no more"))
+		out = add(out, text("out of memory: the kernel killed processes of the container although it was below its own limit of ", g.shown("memory"), ": a group above it, or the machine, has no memory left"))
 	} else if k.oomGroup > 0 {
-		// Not oom_kill: the kernel counts its first victim twice there (mm/oom_kill.c).
+		// Not oom_kill: in this case the kernel counts the first victim twice (mm/oom_kill.c).
 		out = add(out, text("out of memory: the kernel killed the whole container at its limit of ", g.shown("memory"), "; --memory raises it"))
 	} else if k.oomKilled > 0 {
 		out = add(out, text("out of memory: the kernel killed ", plural(int(k.oomKilled), "process"), " at the container's limit of ", g.shown("memory"), "; --memory raises it"))
@@ -105,7 +107,7 @@ func (k *counters) notes(g *group) []string {
 	return out
 }
 
-// shown is the value of a controller's limit, for a person.
+// shown returns the value of a controller's limit, for messages.
 func (g *group) shown(controller string) string {
 	for i := range g.files {
 		f := &g.files[i]
@@ -119,7 +121,8 @@ func (g *group) shown(controller string) string {
 	return "?"
 }
 
-// report of --stats. Times are in seconds, sizes in bytes; null is "not known".
+// statsReport is the report of --stats. Times are in seconds and sizes in bytes; null means that
+// the value is not known.
 type statsReport struct {
 	Status     int             `json:"status"`
 	Signal     *string         `json:"signal"`
@@ -139,11 +142,11 @@ type statsLimitsHits struct {
 	Pids   *int64 `json:"pids"`   // forks refused
 }
 
-// statsFile is where the report goes. It is opened before anything runs.
+// statsFile is the file for the report. It is opened before anything runs.
 type statsFile struct {
 	fd   int
 	name string
-	made bool // it was not there before
+	made bool // it did not exist before
 }
 
 func openStats(name string) (*statsFile, error) {
@@ -158,7 +161,7 @@ func openStats(name string) (*statsFile, error) {
 	if e != 0 {
 		return nil, fault(func() error {
 			if e == unix.ELOOP || e == unix.ENXIO {
-				return fmt.Errorf("--stats=%s: a symlink, a FIFO or a socket: the report goes to a regular file, or with - to standard error", name)
+				return fmt.Errorf("--stats=%s: this is a symlink, a FIFO or a socket; the report can be written only to a regular file, or to standard error with -", name)
 			}
 			return fmt.Errorf("--stats=%s: %w", name, &os.PathError{Op: "open", Path: name, Err: e})
 		})
@@ -167,13 +170,13 @@ func openStats(name string) (*statsFile, error) {
 	if e := sysFstat(fd, &st); e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		sysClose(fd)
 		return nil, fault(func() error {
-			return fmt.Errorf("--stats=%s: not a regular file; with - the report goes to standard error", name)
+			return fmt.Errorf("--stats=%s: not a regular file; use - to write the report to standard error", name)
 		})
 	}
 	return keep(statsFile{fd, name, made}), nil
 }
 
-// discard is for a command that did not run: there is nothing to report.
+// discard is called if the command did not run, so that there is nothing to report.
 func (s *statsFile) discard() {
 	if s == nil || s.fd == 2 {
 		return
@@ -225,18 +228,19 @@ func (s *statsFile) write(e *ending) error {
 	return nil
 }
 
-// ending is how the command ended.
+// ending says how the command ended.
 type ending struct {
-	status   unix.WaitStatus // the command's
+	status   unix.WaitStatus // the command's status
 	timedOut bool
 	wall     int64       // nanoseconds
-	usage    unix.Rusage // of all the container's processes
+	usage    unix.Rusage // of all processes of the container
 	group    counters
 }
 
-// exitStatus is the launcher's own: the command's, or 128 and the signal's number.
+// exitStatus returns the exit status for the launcher: the command's own, or 128 and the number
+// of the signal.
 func (e *ending) exitStatus() int {
-	const signal, status = 0x7f, 8 // wait(2): the low bits, and what is above them
+	const signal, status = 0x7f, 8 // wait(2): the low seven bits, and the bits from 8 on
 	switch w := int(e.status); {
 	case e.timedOut:
 		return statusTimedOut

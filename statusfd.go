@@ -42,7 +42,7 @@ func (l *launch) checkStatusFD() error {
 	close, _ := sysFcntl(n, unix.F_GETFD, 0)
 	switch {
 	case e != 0 || close&unix.FD_CLOEXEC != 0 && n > 2:
-		return fmt.Errorf("--status-fd=%d: the caller has no such descriptor open: --status-fd=3 3>FILE", n)
+		return fmt.Errorf("--status-fd=%d: the caller has no open descriptor with this number: write --status-fd=3 3>FILE", n)
 	case mode&unix.O_ACCMODE == unix.O_RDONLY || mode&unix.O_PATH != 0:
 		return fmt.Errorf("--status-fd=%d: this descriptor cannot be written", n)
 	}

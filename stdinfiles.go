@@ -1,15 +1,15 @@
-// Chapter 10: files that the command has as standard input.
+// Chapter 10: files that are the command's standard input.
 //
 // proc_pid_fd(5), open_tree(2), mount_setattr(2), dup3(2).
 //
-// A descriptor that is only readable does not keep anybody from opening the same file again,
-// through /proc/self/fd/0, for writing: what counts then is the file's mode, and the mount that it
-// was opened on. So a file that the container's user could write is opened once more for the
-// command, on a read-only copy of its mount. The position is the same at the start, and is the
-// command's own from there on. Directories are refused: /proc/self/fd/0/.. would lead out of
-// the container.
+// A process that has a read-only descriptor can open the same file again for writing, through
+// /proc/self/fd/0: only the file's mode counts, and the mount through which it was opened. So if
+// the container's user could write to the file, the file is opened again for the command, on a
+// read-only copy of its mount. The position is the same at the start, and belongs to the command
+// alone from then on. Directories are refused, because /proc/self/fd/0/.. would lead out of the
+// container.
 //
-// Differs from the tutorial: there, both are the command's.
+// Differs from the tutorial: in the tutorial, the command can do both.
 
 package main
 
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inputFile is one of the descriptors 0, 1 and 2 that is opened once more, read-only.
+// inputFile is one of the descriptors 0, 1 and 2, if it is opened again read-only.
 type inputFile struct {
 	fd       int
 	name     string
@@ -29,7 +29,7 @@ type inputFile struct {
 
 var standardNames = [...]string{"input", "output", "error"}
 
-// setInputs looks at the three descriptors that every command gets.
+// setInputs checks the three descriptors that every command gets.
 func (c *config) setInputs() error {
 	for fd := range standardNames {
 		var st unix.Stat_t
@@ -44,19 +44,19 @@ func (c *config) setInputs() error {
 		switch {
 		case isDir(&st):
 			return fault(func() error {
-				return fmt.Errorf("standard %s is a directory of the host, and would lead out of the container: redirect it (</dev/null), or add the directory: -a", standardNames[fd])
+				return fmt.Errorf("standard %s is a directory of the host, which would lead out of the container: redirect it (</dev/null), or add the directory with -a", standardNames[fd])
 			})
 		case e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG || flags&unix.O_ACCMODE != unix.O_RDONLY || !c.mayWrite(fd, &st):
 			continue
 		}
 		name, e := nameOfOpen(fd, &st)
 		if e == unix.ENOENT && st.Nlink == 0 {
-			continue // it has no name any more, as a shell's here-document: nobody else's contents
+			continue // it has no name any more, like a shell's here-document, so no other user's data
 		}
 		position, notSeekable := sysLseek(fd, 0, unix.SEEK_CUR)
 		if e != 0 || notSeekable != 0 {
 			return fault(func() error {
-				return fmt.Errorf("standard %s is a file that the container's user could open again and write, through /proc/self/fd/%d, and it cannot be opened read-only here by its name; use a pipe (cat FILE | tincan ...)", standardNames[fd], fd)
+				return fmt.Errorf("standard %s is a file that the container's user could open again for writing, through /proc/self/fd/%d, and tincan cannot open it read-only by its name; use a pipe (cat FILE | tincan ...)", standardNames[fd], fd)
 			})
 		}
 		c.inputs = add(c.inputs, inputFile{fd, name, position})
@@ -64,8 +64,9 @@ func (c *config) setInputs() error {
 	return nil
 }
 
-// setPipe notes a pipe that the command could not open again by /dev/stdout, since it belongs to
-// whoever has made it. Only those without a name are changed: nobody else finds one.
+// setPipe records a pipe that the command could not open again as /dev/stdout, because it
+// belongs to the user who made it. Only pipes without a name are changed: no other process can
+// find one.
 func (c *config) setPipe(fd int, st *unix.Stat_t) {
 	who := &c.rootless.who
 	if int(st.Uid) == c.hostUID || !who.root && int(st.Uid) != who.uid {
@@ -84,7 +85,7 @@ func (c *config) setPipe(fd int, st *unix.Stat_t) {
 		p.mode |= 0o222
 	}
 	for i := range c.pipes {
-		if c.pipes[i].ino == p.ino { // it has one mode for all descriptors
+		if c.pipes[i].ino == p.ino { // a pipe has one mode for all descriptors
 			c.pipes[i].mode |= p.mode
 			return
 		}
@@ -99,30 +100,31 @@ type stdPipe struct {
 	ino  uint64
 }
 
-// openPipes lets the command open its pipes again.
+// openPipes allows the command to open its pipes again.
 func openPipes(pipes []stdPipe) []*step {
 	var steps []*step
 	for _, p := range pipes {
 		steps = add(steps, call("fchmod", unix.SYS_FCHMOD, num(uintptr(p.fd)), mode(p.mode), no, no, no, no).
-			because("a pipe without a name: the command's user may open it once more in the same direction, as /dev/stdout or /dev/stdin"))
+			because("a pipe without a name: allows the command's user to open it again in the same direction, as /dev/stdout or /dev/stdin"))
 	}
 	return steps
 }
 
 // mayWrite reports whether the container's user might open the file for writing. An access
-// control list is not read: it may say so.
+// control list is not read; if there is one, mayWrite returns true.
 func (c *config) mayWrite(fd int, st *unix.Stat_t) bool {
 	if n, e := sysGetxattr(text("/proc/self/fd/", decimal(fd)), "system.posix_acl_access", nil); e == 0 && n > 0 {
 		return true
 	}
 	owner := false
-	for _, m := range c.maps { // root inside may become each of them
+	for _, m := range c.maps { // root inside can become each of these users
 		owner = owner || overlap(m.outside, m.count, st.Uid, 1)
 	}
 	return owner || st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0
 }
 
-// nameOfOpen returns the name of an open file. It is an error if another file has it by now.
+// nameOfOpen returns the name of an open file. It is an error if the name belongs to another
+// file by now.
 func nameOfOpen(fd int, st *unix.Stat_t) (string, syscall.Errno) {
 	name, e := pathOf(fd)
 	var now unix.Stat_t
@@ -135,24 +137,24 @@ func nameOfOpen(fd int, st *unix.Stat_t) (string, syscall.Errno) {
 	return name, e
 }
 
-// reopenInputs opens the files read-only, while the host's tree is in reach. The working directory is the
-// host's /proc.
+// reopenInputs opens the files read-only while the host's tree can still be reached. The working
+// directory is the host's /proc.
 func reopenInputs(files []inputFile) []*step {
 	var steps []*step
 	for _, f := range files {
 		fd := num(uintptr(f.fd))
 		steps = addAll(steps, list(
-			openPlace(hostPath(f.name)).because("a file that can only be read, and that the container's user could open again and write"),
+			openPlace(hostPath(f.name)).because("standard input is a file that the container's user could open again for writing"),
 			openTree("", false).because("a copy of its mount"),
 			closeFD(keptPlace()),
-			treeSetattr(unix.MOUNT_ATTR_RDONLY).because("on which nothing can be written"),
-			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no).because("a number for its name, below"),
+			treeSetattr(unix.MOUNT_ATTR_RDONLY).because("makes the copy read-only"),
+			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no).because("gives the copy a known number, for its name below"),
 			closeFD(keptTree()),
 			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_CLOEXEC, "O_RDONLY|O_CLOEXEC"), no, no, no).keeping().
-				because("the file on that mount"),
+				because("opens the file on the read-only mount"),
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no),
 			closeFD(keptTree()),
-			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("where the caller's was"),
+			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("sets the caller's position"),
 		))
 	}
 	return steps

@@ -137,7 +137,7 @@ func toGetGroup() string {
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
 		return "systemd-run --user --scope -p Delegate=yes tincan"
 	}
-	return "no systemd runs here to hand one over"
+	return "systemd does not run here"
 }
 
 // No group, or none that may be used: a limit that is asked for is an error that says
@@ -173,10 +173,10 @@ func TestUserUndelegatedGroup(t *testing.T) {
 		group string
 		says  []string
 	}{
-		{others, []string{fmt.Sprintf("has other processes in it, %d sleep", sleeper.Process.Pid), "no internal processes", toGetGroup()}},
+		{others, []string{fmt.Sprintf("contains other processes (%d sleep", sleeper.Process.Pid), "no internal processes", toGetGroup()}},
 		{inner, []string{"has no memory controller", "Delegate=cpu cpuset io memory pids"}},
-		{roots, []string{"is not this user's to write", toGetGroup()}},
-		{slice, []string{"systemd's own", toGetGroup()}},
+		{roots, []string{"this user may not write to", toGetGroup()}},
+		{slice, []string{"belongs to systemd itself", toGetGroup()}},
 	} {
 		refused(t, u.started(t, c.group, "--memory=64M", "-m", dir, "--", "echo", "ran"), append(slices.Clone(c.says), "--memory: there is no resource group")...)
 		r := u.started(t, c.group, "-m", dir, "--", "sh", "-c", "grep -c 1073741824 /proc/self/limits; echo ran")
@@ -213,7 +213,7 @@ func TestRootInsideAnotherGroup(t *testing.T) {
 		t.Errorf("the group was %s and is %s", before, after)
 	}
 	r = job{before: inside("sleep 2 &"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	refused(t, r, "no usable control group", "has other processes in it", "sleep", "--no-cgroup")
+	refused(t, r, "there is no usable control group", "contains other processes", "sleep", "--no-cgroup")
 	readOnly := []string{"sh", "-ec", "echo 0 >" + group + `/cgroup.procs; exec unshare -C -m sh -ec 'umount -l /sys/fs/cgroup; mount -t cgroup2 -o ro c /sys/fs/cgroup; exec "$0" "$@"' "$0" "$@"`}
 	refused(t, job{before: readOnly, args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), "no usable control group", "read-only", "--no-cgroup")
 }

@@ -26,14 +26,14 @@ type firstDay struct {
 
 var firstDays = []firstDay{
 	// 1: the file is what is missing, and not its interpreter.
-	{"a script in a private directory", `tincan -- "$PWD/script"`, 127, "", "/script: no such file in the container; /tmp is private in the container, and empty; add the file: -a |:/|--here", false},
+	{"a script in a private directory", `tincan -- "$PWD/script"`, 127, "", "/script: no such file in the container; /tmp is private in the container and empty there; add the file: -a |:/|--here", false},
 	{"a program in a private directory", `tincan -- "$PWD/dynamic"`, 127, "", "/dynamic: no such file in the container|add the file: -a ", false},
 	{"nothing in a private directory", `tincan -- /tmp/nonesuch`, 127, "", "/tmp/nonesuch: no such file in the container; /tmp is private", false},
 	{"in a --tmpfs", `tincan --tmpfs=/mnt -- /mnt/script`, 127, "", "/mnt/script: no such file", false},
-	{"a script of this directory", `tincan -- ./script`, 127, "", "./script: no such file in the container; it is in this directory of the host|--here|-a ./script:/script -- /script", false},
+	{"a script of this directory", `tincan -- ./script`, 127, "", "./script: no such file in the container; it is in the current directory of the host|--here|-a ./script:/script -- /script", false},
 	{"the advice", `tincan -a "$PWD/script:$PWD/script" -- "$PWD/script"`, 0, "hello", "", false},
 	{"carriage returns", `tincan -a crlf:/tmp/crlf -- /tmp/crlf`, 126, "", `"/bin/sh\r" and not /bin/sh|carriage returns`, false},
-	{"an interpreter that is missing", `tincan -a noint:/tmp/noint -- /tmp/noint`, 126, "", "interpreter it names is not: /nonesuch/sh", false},
+	{"an interpreter that is missing", `tincan -a noint:/tmp/noint -- /tmp/noint`, 126, "", "interpreter that it names does not: /nonesuch/sh", false},
 
 	// 2: empty values. flags_test.go has each flag.
 	{"an unset variable", `tincan --timeout=$UNSET -- true`, 125, "", "--timeout: an empty value", false},
@@ -106,7 +106,7 @@ var firstDays = []firstDay{
 	{"watched", `tincan --status-fd=3 -- sh -c 'exit 3' 3>&1 | sed 's/[0-9][0-9]*,"group.*}/N}/'`, 0, `{"event":"started","pid":N}` + "\n" + `{"event":"ended","status":3,"timed_out":false}`, "", false},
 	{"watched: killed", `tincan --status-fd=3 -- sh -c 'kill -9 $$' 3>&1 | tail -1`, 0, `{"event":"ended","status":137,"signal":"SIGKILL","timed_out":false}`, "", false},
 	{"watched, and not started", `tincan --status-fd=3 --memory=x -- true 3>&1`, 125, "", "--memory=x", false},
-	{"watched by nobody", `tincan --status-fd=9 -- true`, 125, "", "--status-fd=9|no such descriptor", false},
+	{"watched by nobody", `tincan --status-fd=9 -- true`, 125, "", "--status-fd=9|no open descriptor", false},
 	{"watched through what cannot be written", `tincan --status-fd=3 -- true 3</dev/null`, 125, "", "--status-fd=3|cannot be written", false},
 	{"the watcher's descriptor", `tincan --status-fd=3 -- sh -c 'echo x >&3' 3>&1 >/dev/null | grep -c x`, 1, "0", "Bad file descriptor", false},
 

@@ -110,8 +110,8 @@ func TestIOWeight(t *testing.T) {
 		return // this kernel has weights: the group's file was written, or it were an error
 	}
 	refused(t, r, "--io-weight", "weight", "bfq")
-	if r := tincan(t, "-d", "-m", dir, "--", "true"); !strings.Contains(r.err, "--io-weight: the default 10 is left out") {
-		t.Errorf("-d does not say that the default is left out: %v", r)
+	if r := tincan(t, "-d", "-m", dir, "--", "true"); !strings.Contains(r.err, "--io-weight: the default 10 is not set") {
+		t.Errorf("-d does not say that the default is not set: %v", r)
 	}
 }
 
