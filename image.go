@@ -214,7 +214,7 @@ func (m *image) write(w io.Writer) error {
 }
 
 func changing(name string) error {
-	return fmt.Errorf("%s: another file than the one that was there before: somebody is changing it meanwhile", name)
+	return fmt.Errorf("%s: this is no longer the same file: something else is changing this directory", name)
 }
 
 // copyFrom copies a file, if it is still the one that was looked at: it may belong to somebody

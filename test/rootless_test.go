@@ -129,8 +129,8 @@ func TestUserHelpers(t *testing.T) {
 	own := u
 	own.before = append(slices.Clone(u.before), "env", "PATH="+bin+":/usr/bin:/bin")
 	for _, c := range []struct{ script, says string }{
-		{"exit 0", `/uid_map has "", and not "0 to 0, 1 to 1000, 1001 to 66536"`},
-		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map has "0 `},
+		{"exit 0", `/uid_map contains "" instead of "0 to 0, 1 to 1000, 1001 to 66536"`},
+		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map contains "0 `},
 		{"echo boom >&2; exit 7", "exit status 7: boom|neither a set-user-ID bit"},
 		{"kill -9 $$", "signal SIGKILL"},
 		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // and it holds its files open
@@ -178,9 +178,9 @@ func TestUserHelpers(t *testing.T) {
 			status       int
 			says         string
 		}{
-			{":", "--timeout=0.5", 124, "--timeout=0.5 is over, and"},
-			{"kill -TERM $PPID", "", 143, "SIGTERM came, and"},
-			{"kill -INT $PPID", "", 130, "SIGINT came, and"},
+			{":", "--timeout=0.5", 124, "--timeout=0.5 expired while"},
+			{"kill -TERM $PPID", "", 143, "SIGTERM arrived while"},
+			{"kill -INT $PPID", "", 130, "SIGINT arrived while"},
 		} {
 			write(t, bin+"/newuidmap", "#!/bin/sh\necho $$ >>"+bin+"/pids\n"+c.sends+"\nexec sleep "+length+"\n")
 			r := own.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
