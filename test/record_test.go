@@ -278,6 +278,21 @@ func TestRecordFiles(t *testing.T) {
 	}
 }
 
+// A call is told of with the program that makes it, also where one thread of several has
+// become another program.
+func TestRecordPrograms(t *testing.T) {
+	dir := tree(t)
+	noLeaks(t, dir)
+	for range 5 {
+		r := tincan(t, append([]string{"record", "--report", "--pids=200", "-m", dir}, probe("threads", "/bin/busybox", "mkdir", "/tmp/d")...)...)
+		_, first, _ := strings.Cut(r.err, "/bin/busybox: ")
+		busybox, second, _ := strings.Cut(first, "/probe: ")
+		if r.status != 0 || !strings.Contains(busybox, " 1  mkdir") || strings.Contains(second, "mkdir") || strings.Contains(busybox, "getppid") || !strings.Contains(second, "getppid") || !strings.Contains(r.err, " 2 programs\n") {
+			t.Fatalf("%v", r)
+		}
+	}
+}
+
 // thirtyTwo is a program of i386's without a library: it says what is in a file.
 const thirtyTwo = `static int sys(int n, int a, int b, int c) {
 	int r;

@@ -20,8 +20,9 @@ func sockets([]string) {
 }
 
 // threads has eight threads, each of which starts processes, and then one of them becomes
-// another program.
-func threads([]string) {
+// another program, if one is given, while the first thread makes calls.
+func threads(args []string) {
+	runtime.LockOSThread() // the first one
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Add(1)
@@ -36,10 +37,18 @@ func threads([]string) {
 		}()
 	}
 	all.Wait()
-	done := make(chan error)
+	program := "/proc/self/exe"
+	if len(args) > 0 {
+		program = args[0]
+	} else {
+		args = []string{"probe", "argv", "the end"}
+	}
 	go func() {
 		runtime.LockOSThread()
-		done <- unix.Exec("/proc/self/exe", []string{"probe", "argv", "the end"}, os.Environ())
+		say("execve", unix.Exec(program, args, os.Environ()))
+		os.Exit(1)
 	}()
-	say("execve", <-done)
+	for {
+		unix.Getppid()
+	}
 }
