@@ -283,6 +283,11 @@ func TestRecordFiles(t *testing.T) {
 func TestRecordPrograms(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
+	// The child of a shell is the shell until it calls execve.
+	line := append([]string{"record", "--report", "-m", dir}, probe()[:2]...)
+	if r := tincan(t, append(line, "--", "sh", "-c", "(cd /tmp; exec /probe sockets)")...); r.status != 0 || !strings.Contains(r.err[strings.Index(r.err, "/probe: "):], " 3  socket\n") {
+		t.Errorf("%v", r)
+	}
 	for range 5 {
 		r := tincan(t, append([]string{"record", "--report", "--pids=200", "-m", dir}, probe("threads", "/bin/busybox", "mkdir", "/tmp/d")...)...)
 		_, first, _ := strings.Cut(r.err, "/bin/busybox: ")
