@@ -10,7 +10,7 @@ import (
 )
 
 // needSource are the tests that build the program, or read its source.
-const needSource = "Loop|Start|Layers|ReadingOrder|Binary|Size|Dependencies|Emulation|SecurityTable|TestDefaultFilterIsCompiled|TestImageHasTincan|TestVersion|Docs|ManPage|Completions|Dist|Install"
+const needSource = "Loop|Start|Layers|ReadingOrder|Binary|Size|Dependencies|Emulation|SecurityTable|TutorialNames|SourceNamesItsStep|TestDefaultFilterIsCompiled|TestImageHasTincan|TestVersion|Docs|ManPage|Completions|Dist|Install"
 
 // TestAnyUser: the tests that need no root say the same to a user who is not.
 func TestAnyUser(t *testing.T) {

@@ -22,6 +22,7 @@ var notInside = []struct{ name, why string }{
 	{"TestDebianTree", "it downloads packages, and there is no network inside"},
 	{"TestDemo", "its script is not part of the image"},
 	{"TestUserDemo", "its script is not part of the image"},
+	{"TestTutorial", "its page and the source are not part of the image"},
 	{"TestChildrenDoTheSameWithAndWithoutTheRuntime", "it builds the program"},
 }
 

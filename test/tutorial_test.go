@@ -1,0 +1,198 @@
+// TUTORIAL.md is true: its commands are run, and print what it says.
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// tutorialCommand is a command of TUTORIAL.md, and the output that stands below it.
+type tutorialCommand struct {
+	line     int // of TUTORIAL.md
+	command  string
+	output   []string
+	needs    []string // programs, by the block's first line
+	terminal bool
+}
+
+// tutorialCommands reads the blocks between "```console" and "```". A line that begins with
+// "$ " is a command, lines with "> " directly below it belong to it, and what follows is its
+// output. Words behind "console" are "terminal", for a command that needs one, and the names
+// of programs that a bare Debian does not have.
+func tutorialCommands(t *testing.T, text string) (all []tutorialCommand) {
+	t.Helper()
+	inside, inCommand := false, false
+	var words []string
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case !inside && strings.HasPrefix(line, "```console"):
+			inside, inCommand, words = true, false, strings.Fields(line)[1:]
+		case line == "```":
+			inside = false
+		case !inside:
+		case strings.HasPrefix(line, "$ "):
+			c := tutorialCommand{line: i + 1, command: line[2:]}
+			for _, w := range words {
+				if w == "terminal" {
+					c.terminal = true
+				} else {
+					c.needs = append(c.needs, w)
+				}
+			}
+			all, inCommand = append(all, c), true
+		case len(all) == 0:
+			t.Fatalf("TUTORIAL.md:%d: output without a command: %q", i+1, line)
+		case inCommand && strings.HasPrefix(line, "> "):
+			all[len(all)-1].command += "\n" + line[2:]
+		default:
+			inCommand = false
+			all[len(all)-1].output = append(all[len(all)-1].output, line)
+		}
+	}
+	return all
+}
+
+// tutorialPattern is a regular expression for lines as TUTORIAL.md writes them: <N> is a
+// number, <WORD> something without blanks, "..." at the end of a line the rest of the line,
+// and a line with nothing but "..." any number of lines. How wide a gap between words is
+// does not matter.
+func tutorialPattern(lines []string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`^`)
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "..." {
+			b.WriteString(`(?:.*\n)*?`)
+			continue
+		}
+		line, open := strings.CutSuffix(squeezed(line), "...")
+		p := regexp.QuoteMeta(line)
+		p = regexp.MustCompile(`<N>`).ReplaceAllString(p, `[0-9]+`)
+		p = regexp.MustCompile(`<[A-Z]+>`).ReplaceAllString(p, `\S+`)
+		if open {
+			p += `.*`
+		}
+		b.WriteString(p + `\n`)
+	}
+	return regexp.MustCompile(b.String() + `$`)
+}
+
+// squeezed has one blank for each gap between words, and none at the ends.
+func squeezed(line string) string { return strings.Join(strings.Fields(line), " ") }
+
+// differs returns the first line of what TUTORIAL.md says that the output does not go on
+// with, or "".
+func differs(want []string, got string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(got) {
+		lines.WriteString(squeezed(line) + "\n")
+	}
+	if tutorialPattern(want).MatchString(lines.String()) {
+		return ""
+	}
+	for i := range want {
+		if !tutorialPattern(append(want[:i+1:i+1], "...")).MatchString(lines.String()) {
+			return want[i]
+		}
+	}
+	return "(the end)"
+}
+
+func TestTutorialComparer(t *testing.T) {
+	const got = "a  1 /x/y\nb 22\nc\nd: anything\n"
+	for _, want := range []string{got, "a <N> <PATH>\nb <N>\nc\nd: ...\n", "...\nd: anything\n", "a 1 ...\n...\n", "a 1 /x/y\n...\nb 22\n...\n"} {
+		if at := differs(strings.Split(strings.TrimSuffix(want, "\n"), "\n"), got); at != "" {
+			t.Errorf("%q differs at %q", want, at)
+		}
+	}
+	for want, where := range map[string]string{
+		"a 1 /x/y\nb 22\nc":                 "(the end)",
+		"a 1 /x/y\nb 22\nc\nd: anything\ne": "e",
+		"a <N> /x/y\nb 2\n...":              "b 2",
+		"a <N> <N>\n...":                    "a <N> <N>",
+		"...\nc\nb 22\n...":                 "b 22",
+		"a 1 /x/y\nb ...2\n...":             "b ...2",
+		"<WORD>\n...":                       "<WORD>",
+		"... 1 /x/y\n...":                   "... 1 /x/y",
+		"":                                  "",
+	} {
+		if at := differs(strings.Split(want, "\n"), got); at != where || tutorialPattern(strings.Split(want, "\n")).MatchString(got) {
+			t.Errorf("%q: differs at %q, want %q", want, at, where)
+		}
+	}
+}
+
+// TestTutorial does what the reader does: in a copy of the source, one command after the
+// other. A command must end with status 0, so that a failure is shown by `; echo $?`.
+func TestTutorial(t *testing.T) {
+	notForUsers(t, "its reader is root")
+	needRoot(t)
+	text := read(t, "../TUTORIAL.md")
+	dir := filepath.Join(t.TempDir(), "tincan")
+	mkdir(t, dir)
+	sources, _ := filepath.Glob("../*.[gs]*")
+	for _, from := range sources {
+		if strings.HasSuffix(from, ".go") || strings.HasSuffix(from, ".s") {
+			copyFile(t, from, filepath.Join(dir, filepath.Base(from)))
+		}
+	}
+	if err := os.Symlink(tincanBin, filepath.Join(dir, "tincan")); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := filepath.Glob(dir + "/*")
+	noLeaks(t)
+	commands := tutorialCommands(t, text)
+	if len(commands) < 40 {
+		t.Fatalf("%d commands: TUTORIAL.md is not understood", len(commands))
+	}
+commands:
+	for _, c := range commands {
+		for _, p := range c.needs {
+			if _, err := exec.LookPath(p); err != nil {
+				t.Logf("TUTORIAL.md:%d: %s is not here, and left out: %s", c.line, p, c.command)
+				continue commands
+			}
+		}
+		got := c.run(t, dir)
+		if at := differs(c.output, got); at != "" {
+			t.Errorf("TUTORIAL.md:%d: $ %s\nprints something else from this line on: %s\n%s", c.line, c.command, at, got)
+		}
+	}
+	if after, _ := filepath.Glob(dir + "/*"); len(after) != len(before) {
+		t.Errorf("the last commands of TUTORIAL.md do not remove what the others made: %q", after)
+	}
+	t.Logf("%d commands", len(commands))
+}
+
+// run returns what a command prints, on either output.
+func (c tutorialCommand) run(t *testing.T, dir string) string {
+	t.Helper()
+	if c.terminal {
+		return c.onTerminal(t, dir)
+	}
+	sh := exec.Command("sh", "-c", c.command)
+	sh.Dir = dir
+	out, err := sh.CombinedOutput()
+	if err != nil {
+		t.Errorf("TUTORIAL.md:%d: $ %s\n%v", c.line, c.command, err)
+	}
+	return string(out)
+}
+
+// onTerminal answers the first question of --step with c, for all of them.
+func (c tutorialCommand) onTerminal(t *testing.T, dir string) string {
+	t.Helper()
+	x := onTerminal(t, "sh", "-c", "cd "+dir+" && { "+c.command+"; echo 'the status:' $?; }")
+	question := regexp.MustCompile(`\[q\] quit `)
+	x.expect(question.String())
+	x.send("c")
+	x.expect(`the status: 0\r\n`)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	shown := strings.ReplaceAll(x.text.String(), "\r\n", "\n")
+	shown, _, _ = strings.Cut(shown, "the status:")
+	return regexp.MustCompile(`[^\n]*\r\x1b\[K`).ReplaceAllString(shown, "")
+}
