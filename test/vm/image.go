@@ -73,13 +73,18 @@ type Tree struct{ Dir string }
 
 // NewTree makes the top of a merged-/usr tree.
 func NewTree(dir string) (Tree, error) {
-	for _, d := range []string{"usr/bin", "usr/lib", "usr/lib64", "etc", "root", "home", "mnt", "var/tmp"} {
+	for _, d := range []string{"usr/bin", "usr/lib", "usr/lib64", "usr/local/bin", "etc", "root", "home", "mnt", "opt", "srv", "var/lib", "var/local", "var/tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return Tree{}, err
 		}
 	}
 	for link, to := range map[string]string{"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64", "var/run": "/run"} {
 		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			return Tree{}, err
+		}
+	}
+	for d, mode := range map[string]os.FileMode{"root": 0o700, "var/tmp": 0o777 | os.ModeSticky} {
+		if err := os.Chmod(filepath.Join(dir, d), mode); err != nil {
 			return Tree{}, err
 		}
 	}

@@ -88,11 +88,11 @@ func program(t *testing.T, arch, pkg string, test bool) string {
 
 var building sync.Mutex
 
-// image is an Image with tincan for the kernel's architecture, and what the kernel
-// has as modules.
-func image(t *testing.T, k *Kernel) Image {
+// image is an Image with tincan for the kernel's architecture, and the drivers that the kernel
+// has as modules: those of virtio, and more.
+func image(t *testing.T, k *Kernel, more ...string) Image {
 	t.Helper()
-	modules, err := k.Modules("virtio_pci", "virtio_console", "virtio_blk")
+	modules, err := k.Modules(append([]string{"virtio_pci", "virtio_console", "virtio_blk"}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type Job struct {
 	Env  []string
 	Skip []string // tests that are not run
 	Only string   // a pattern for those that are; "" for all
+	// Tmpfs are directories that a tmpfs is mounted on first. What lies in rootfs itself cannot
+	// be shown with other owners: the kernel has no idmapped mounts of it.
+	Tmpfs []string
 }
 
 // report is the output of a job.

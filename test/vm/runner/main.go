@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 type job struct {
@@ -21,6 +22,7 @@ type job struct {
 	Env       []string
 	Skip      []string
 	Only      string
+	Tmpfs     []string
 }
 
 func main() {
@@ -65,8 +67,26 @@ func (j job) command(args ...string) *exec.Cmd {
 	return c
 }
 
+// mountTmpfs mounts a tmpfs on a directory, with that directory's mode.
+func mountTmpfs(dir string) error {
+	var st syscall.Stat_t
+	if err := syscall.Stat(dir, &st); err != nil {
+		return fmt.Errorf("stat %s: %w", dir, err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=%o", st.Mode&0o7777)); err != nil {
+		return fmt.Errorf("mount a tmpfs on %s: %w", dir, err)
+	}
+	return nil
+}
+
 func (j job) run(port *os.File) bool {
 	fmt.Fprintf(port, "=== JOB %s\n", j.Name)
+	for _, dir := range j.Tmpfs {
+		if err := mountTmpfs(dir); err != nil {
+			fmt.Fprintf(port, "%v\n=== END %s %v\n", err, j.Name, err)
+			return false
+		}
+	}
 	if j.Only == "" {
 		j.Only = "."
 	}
