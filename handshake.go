@@ -1,12 +1,12 @@
-// Chapter 7: what the child reports, and what the launcher says.
+// Chapter 7: what the child reports and what the launcher answers.
 //
 // pipe(7), read(2).
 //
-// A failed step comes over the close-on-exec pipe as its number and its errno; here it
-// becomes the step's own line of text again. Whatever tincan says itself goes to standard
-// error, each line marked.
+// A step that fails is reported over the close-on-exec pipe, by its number and its errno. This
+// file turns the report back into the text of the step. Everything that tincan itself prints
+// goes to standard error, with a mark on each line.
 //
-// Differs from the tutorial: there the launcher does not learn why the child has ended.
+// Differs from the tutorial: the tutorial's launcher does not find out why the child has ended.
 
 package main
 
@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handshake makes the host's steps from the plan's step i on, and waits before them where
-// the child has something to say first.
+// handshake makes the launcher's steps from the plan's step i on. Before some of them it waits
+// for a message from the child.
 func (l *launch) handshake(i int) error {
 	for ; i < len(l.plan); i++ {
 		switch s := l.plan[i]; {
@@ -58,17 +58,17 @@ func (l *launch) failure() error {
 	l.pid = 0
 	return fault(func() error {
 		if k := l.c.group.readCounters(l.groupName, false); k.oomKilled > 0 && !k.oomElsewhere() {
-			return fmt.Errorf("--memory=%s is too little to start in: the kernel killed the container's first process, which is a copy of tincan; 1MiB is about the least, and most programs take more", l.c.group.shown("memory"))
+			return fmt.Errorf("--memory=%s is too small for the start: the kernel killed the container's first process, which is a copy of tincan; at least about 1MiB is needed, and more for most programs", l.c.group.shown("memory"))
 		}
 		return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
 	})
 }
 
-// reason prefers the child's own report, if there is one, to what its end looks like from
-// this side.
+// reason returns the child's own report, if there is one, and otherwise the error that the
+// launcher has seen.
 func (l *launch) reason(err error) error {
 	if early {
-		return err // the run is made again, and the reason is found then
+		return err // the run is made again with the runtime, and then finds the reason
 	}
 	watched := [1]unix.PollFd{{Fd: int32(l.reports), Events: unix.POLLIN}}
 	if n, _ := sysPoll(watched[:], 0); n > 0 && l.pid != 0 {
@@ -79,20 +79,20 @@ func (l *launch) reason(err error) error {
 	return err
 }
 
-// stepFailed turns a report into an error with the step's text, and finds the exit status
-// that goes with it.
+// stepFailed turns a report into an error with the text of the step, and with the right exit
+// status.
 func (l *launch) stepFailed(r report) error {
 	return fault(func() error {
 		s, errno := l.reported(r), syscall.Errno(r.value)
 		if s == nil {
-			return fmt.Errorf("the container's process reports a step that is not in the plan: %d", r.index)
+			return fmt.Errorf("the container's process has reported step %d, which is not in the plan", r.index)
 		}
 		e := l.stepError(s, errno)
 		switch {
 		case s.kind == executes || s.kind == opensProgram && errno != unix.ENOSYS && errno != unix.EPERM:
 			at := 0
 			if s.kind == opensProgram {
-				at = 1 // behind AT_FDCWD
+				at = 1 // the path comes after AT_FDCWD
 			}
 			file := gostring(s.args[at].p)
 			e.hint = l.c.hintExec(file, errno)
@@ -108,19 +108,20 @@ func (l *launch) stepFailed(r report) error {
 	})
 }
 
-// isInits reports whether the failed step is the init's: then the command is on its way.
+// isInits reports whether the failed step is the init's. In this case the command is already
+// being started.
 func (l *launch) isInits(r report) bool {
 	s := l.reported(r)
 	return s != nil && s.actor == pid1
 }
 
-// initFailed is the error for it, which early mode keeps for the end.
+// initFailed returns the error for such a report. Early mode keeps it until the end.
 func (l *launch) initFailed(r report) error {
 	return l.stepError(l.reported(r), syscall.Errno(r.value))
 }
 
-// reported is the step that a report is about: its index counts over the child's steps,
-// the init's and the command's.
+// reported returns the step of a report, whose index counts the child's steps, then the init's
+// and then the command's.
 func (l *launch) reported(r report) *step {
 	p, i := l.childPlan(), int(r.index)
 	for _, steps := range [...][]*step{p.setup, p.pid1, p.command} {
@@ -132,7 +133,7 @@ func (l *launch) reported(r report) *step {
 	return nil
 }
 
-// readReport reads one report; told is false at the end of the pipe.
+// readReport reads one report. told is false at the end of the pipe.
 func readReport(fd int) (r report, told bool, err error) {
 	b := space(reportSize)
 	n, e := sysRead(fd, b)
@@ -145,7 +146,7 @@ func readReport(fd int) (r report, told bool, err error) {
 	return *(*report)(unsafe.Pointer(&b[0])), true, nil
 }
 
-// joinErrors is errors.Join; cleanUpError marks the clean-up's.
+// joinErrors does what errors.Join does; cleanUpError marks an error of the clean-up.
 //
 //tincan:runtime
 func joinErrors(a, b error) error { return errors.Join(a, b) }

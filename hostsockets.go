@@ -2,13 +2,13 @@
 //
 // unix(7), fifo(7), getdents64(2) d_type, openat2(2) RESOLVE_NO_XDEV.
 //
-// A read-only mount does not keep a process from connecting to a socket or writing to a FIFO
-// in it: that needs the permission of the file alone. Most of the host's are below /run,
-// /tmp and the homes, which are the container's own; daemons keep others below /var, and people
-// below /srv and /opt. Whatever a bounded look finds there is covered with /dev/null. What it
-// cannot find is in SECURITY.md.
+// On a read-only mount, a process can still connect to a socket or write to a FIFO: that needs
+// only the permission of the file itself. Most sockets of the host are below /run, /tmp and the
+// home directories, which the container has of its own. Daemons have others below /var, and
+// people have some below /srv and /opt. A search of limited size finds them there, and they are
+// covered with /dev/null. SECURITY.md describes what the search cannot find.
 //
-// Differs from the tutorial: it has no container on the host's tree.
+// Differs from the tutorial: the tutorial has no container on the host's tree.
 
 package main
 
@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Directories that are looked into, how deep below them, and how many directories and entries
-// in all: a start must not take longer than a few hundred microseconds for it.
+// The directories that are searched, the depth, and the largest number of directories and of
+// entries in all. The search must not take longer than a few hundred microseconds.
 var socketDirs = [...]string{"/var", "/srv", "/opt"}
 
 const (
@@ -28,13 +28,13 @@ const (
 	socketEntries = 8192
 )
 
-// searched is a directory on the list of those to look into.
+// searched is a directory in the list of directories to search.
 type searched struct {
 	name  string
 	depth int
 }
 
-// hostSockets lists the sockets and FIFOs that a container on the host's tree would see.
+// hostSockets returns the sockets and FIFOs that a container on the host's tree would see.
 // private are the directories that it does not see.
 func hostSockets(private []privateDir) (found []string) {
 	var todo []searched
@@ -57,7 +57,7 @@ func hostSockets(private []privateDir) (found []string) {
 				break
 			}
 			for at := 0; at < n; entries++ {
-				const typeAt = 18 // struct linux_dirent64
+				const typeAt = 18 // the offset of d_type in struct linux_dirent64
 				kind := b[at+typeAt]
 				name, _, length := dirEntry(b[at:])
 				at += length
@@ -80,8 +80,8 @@ func hostSockets(private []privateDir) (found []string) {
 	return found
 }
 
-// openSearched opens a directory. Below those of socketDirs other file systems are left out: a
-// server that does not answer would stop the start.
+// openSearched opens a directory. Below the directories of socketDirs it does not enter other
+// file systems, because a server that does not answer would block the start.
 func openSearched(dir searched) (int, syscall.Errno) {
 	if dir.depth == 0 {
 		return sysOpen(dir.name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -95,21 +95,23 @@ func openSearched(dir searched) (int, syscall.Errno) {
 	return fd, e
 }
 
-// kindOf is the type of an entry where the file system does not say it with the name.
+// kindOf returns the type of an entry, for file systems that do not return it together with the
+// name.
 func kindOf(dir int, name string) uint8 {
 	var st unix.Stat_t
 	if sysFstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != 0 {
 		return unix.DT_UNKNOWN
 	}
-	return uint8(st.Mode & unix.S_IFMT >> 12) // inode(7), and d_type is the same
+	return uint8(st.Mode & unix.S_IFMT >> 12) // inode(7); d_type uses the same values
 }
 
-// coverSockets mounts /dev/null on each. One that has gone meanwhile needs none.
+// coverSockets mounts /dev/null on each of the files. A file that has been removed in the
+// meantime is skipped.
 func coverSockets(files []string) []*step {
 	var steps []*step
 	for _, f := range files {
 		steps = add(steps, mount("/dev/null", f, "", unix.MS_BIND, "").or(unix.ENOENT).
-			because("a socket or FIFO of the host's: it could be talked to, although it cannot be changed"))
+			because("a socket or FIFO of the host: a program could connect or write to it even on a read-only mount"))
 	}
 	return steps
 }

@@ -2,17 +2,17 @@
 //
 // flock(2); systemd's docs/UIDS-GIDS.md, for who uses which ids.
 //
-// Two containers of root's have the same ids unless somebody chooses others, so a directory
-// that both were given holds files that both own. With --map=auto a range is chosen at random,
-// and a file in the ledger's directory, with a lock on it, says that it is taken: one file for
-// each range, so there is no lock that all runs take. Who finds the range taken chooses
-// another. At the end the file is removed.
+// Two containers that root starts have the same ids unless the user chooses others, so in a
+// directory that both containers share, each owns the files of the other. With --map=auto tincan
+// chooses a range at random, and a locked file in the ledger's directory says that the range is
+// taken. There is one file for each range, so there is no lock that all runs need. If the range
+// is taken, another one is chosen. At the end the file is removed.
 //
-// A file without a lock was left by a launcher that was killed. Its container is killed as
-// well, but may live for a moment longer than the lock: so whoever finds the file removes it,
-// and takes another range.
+// A file without a lock was left by a launcher that was killed. Its container was killed as
+// well, but it may live a moment longer than the lock. So a run that finds such a file removes
+// it and chooses another range.
 //
-// Differs from the tutorial: all of its containers have the same ids.
+// Differs from the tutorial: all containers of the tutorial have the same ids.
 
 package main
 
@@ -24,31 +24,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// idRange is a range of the host's ids. One with the count 0 was not asked for.
+// idRange is a range of ids of the host. A count of 0 means that no range was asked for.
 type idRange struct{ first, count uint32 }
 
-// idSpace is what ranges are chosen from: so many of them from the first id on.
+// idSpace is the set from which ranges are chosen: a number of ranges, beginning with the id
+// first.
 type idSpace struct{ first, size, ranges uint32 }
 
-// rootsSpace is unused: above the ranges of systemd-nspawn(1), 524288 to 1879048191, and below
-// 2^31. A range has 65536 ids, which are all that files of a distribution have.
+// rootsSpace is above the ranges of systemd-nspawn(1), 524288 to 1879048191, and below 2^31,
+// where no other program takes ids. A range has 65536 ids, enough for all files of a
+// distribution.
 var rootsSpace = idSpace{first: 1879048192, size: 65536, ranges: 4094}
 
-// usersSize is the size of a range of somebody who has 65536 ids at most, as useradd(8) grants
-// them: the ids of the default map.
+// usersSize is the size of a range for a user who has at most 65536 ids, as useradd(8) grants
+// them. It is the number of ids of the default map.
 const usersSize = 2001
 
 // isAuto reports whether --map=auto was given.
 func isAuto(maps []string) bool { return len(maps) == 1 && maps[0] == "auto" }
 
-// pick returns one of the ranges, at random.
+// pick returns a random range of the space.
 func (s idSpace) pick() idRange {
 	n := one[uint32]()
 	sysRandom(unsafe.Slice((*byte)(unsafe.Pointer(n)), 4))
 	return idRange{s.first + *n%s.ranges*s.size, s.size}
 }
 
-// maps are the container's ids in a range.
+// maps returns the container's map for a range.
 func (r idRange) maps() []idMap {
 	if r.count == usersSize {
 		return list(idMap{0, r.first, 2000}, idMap{65534, r.first + 2000, 1})
@@ -63,7 +65,7 @@ func (c *config) autoIDs() error {
 		c.maps = c.ids.maps()
 		if !c.rootless.who.around.have(c.maps, c.maps) {
 			return fault(func() error {
-				return fmt.Errorf("--map=auto: the ids %s are not in the user namespace around tincan: choose from those that are there, with --map=INSIDE:HOST:COUNT", hostRange(c.maps))
+				return fmt.Errorf("--map=auto: the user namespace around tincan does not contain the ids %s: choose ids that it contains, with --map=INSIDE:HOST:COUNT", hostRange(c.maps))
 			})
 		}
 		if c.owner() == "" {
@@ -73,7 +75,8 @@ func (c *config) autoIDs() error {
 	return noFreeRange()
 }
 
-// grantedSpace is the space that /etc/subuid and /etc/subgid grant: the same ids in both.
+// grantedSpace returns the space that /etc/subuid and /etc/subgid grant. The ids must be the
+// same in both files.
 func grantedSpace(g *grants) (idSpace, error) {
 	for _, u := range g.uids {
 		for _, v := range g.gids {
@@ -88,12 +91,12 @@ func grantedSpace(g *grants) (idSpace, error) {
 		if g.lacks != nil {
 			return fmt.Errorf("--map=auto: %s", g.lacks)
 		}
-		return fmt.Errorf("--map=auto: takes %d ids that are the same in %s/subuid and %s/subgid, which grant %s and %s",
+		return fmt.Errorf("--map=auto: this needs %d ids that are the same in %s/subuid and %s/subgid, but these grant %s and %s",
 			usersSize, hostEtc, hostEtc, grantsText(g.uids), grantsText(g.gids))
 	})
 }
 
-// idsTaken is the error for a range that another container has. The run is made again, with
+// idsTaken is the error for a range that another container has. The run is then made again with
 // another range.
 var idsTaken = &idsTakenError{}
 
@@ -101,7 +104,7 @@ type idsTakenError struct{}
 
 func (*idsTakenError) Error() string { return "--map=auto: the range is taken" }
 
-// mostPicks is how many ranges are tried, before all are said to be taken.
+// mostPicks is how many ranges are tried before tincan gives up.
 const mostPicks = 1000
 
 func noFreeRange() error {
@@ -110,10 +113,10 @@ func noFreeRange() error {
 	})
 }
 
-// idsPrefix is what the name of a range's file begins with.
+// idsPrefix is the beginning of the name of a range's file.
 const idsPrefix = "ids-"
 
-// takeIDs takes a range for this run alone. It returns idsTaken if another run has it.
+// takeIDs takes a range for this run alone. It returns idsTaken if another run has the range.
 func (l *ledger) takeIDs(r idRange) error {
 	if r.count == 0 {
 		return nil
@@ -121,7 +124,7 @@ func (l *ledger) takeIDs(r idRange) error {
 	l.open()
 	if l.dir < 0 {
 		return fault(func() error {
-			return errors.New("--map=auto: no directory in which to note that the ids are taken: mount a tmpfs on /run, or, not as root, set XDG_RUNTIME_DIR to a directory of your own")
+			return errors.New("--map=auto: there is no directory in which tincan could record that the ids are taken: mount a tmpfs on /run or, if you are not root, set XDG_RUNTIME_DIR to a directory of your own")
 		})
 	}
 	name := text(idsPrefix, unsigned(uint64(r.first)))

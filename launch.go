@@ -1,13 +1,13 @@
-// Chapters 5 and 6: carrying the plan out.
+// Chapters 5 and 6: making the calls of the plan.
 //
-// launch.run makes the steps of planorder.go's plan: the host's before the clone, the
-// clone, the handshake with the host's steps in its middle (handshake.go), and then the
-// wait for the end (wait.go). Whatever was made goes away on every path.
+// launch.run makes the steps of planorder.go's plan: the launcher's steps before the clone, the
+// clone, the handshake with the launcher's other steps (handshake.go), and then the wait for the
+// end (wait.go). What was made is removed in every case.
 //
-// All of it works before Go's runtime, too: a run that fails there before the command has
-// run is undone and made again with the runtime, which says why (start.go).
+// All of this works before Go's runtime has started, too. A run that fails there before the
+// command has run is undone and made again with the runtime, which prints the reason (start.go).
 //
-// Differs from the tutorial: there, an error on the way leaves behind what was made.
+// Differs from the tutorial: after an error, the tutorial leaves behind what it has made.
 
 package main
 
@@ -23,38 +23,38 @@ type launch struct {
 	ledger *ledger
 	debug  bool
 
-	groupName string   // of the resource group: c.group.name, or another where that was taken
-	absent    []string // limits that this kernel has no file for
+	groupName string   // the name of the resource group: c.group.name, or another one if that was taken
+	absent    []string // the limits for which this kernel has no file
 
 	parent  int   // the launcher's end of the socket pair
 	reports int   // the reading end of the pipe
-	closing []int // what closeAll closes
+	closing []int // the descriptors that closeAll closes
 	pid     int
 	pidfd   int
-	reaped  *ending // status and usage of pid, if reapOrphans met it
+	reaped  *ending // the status and usage of pid, if reapOrphans has reaped it
 	helpers []*helper
-	monitor int // its process id, if there is one
-	alive   int // the writing end of the pipe whose end tells it of the launcher's
+	monitor int // the monitor's process id, or 0
+	alive   int // the writing end of a pipe: when it is closed, the monitor knows that the launcher has ended
 
 	signals     signalSource
-	timeout     int64 // nanoseconds, 0 is none; times below are of sysClock
-	deadline    int64 // when endSoon is due; 0 is never
-	ending      bool  // SIGTERM was sent
-	askedToStop bool  // SIGTSTP came, and no SIGCONT since
+	timeout     int64 // in nanoseconds; 0 means none. The times below are those of sysClock
+	deadline    int64 // when endSoon must be called; 0 means never
+	ending      bool  // SIGTERM has been sent
+	askedToStop bool  // SIGTSTP has arrived, and no SIGCONT since then
 	started     int64
 	stepper     *stepper
-	refused     <-chan refusals // --seccomp-log: what the filter refused, at the end
+	refused     <-chan refusals // for --seccomp-log: what the filter has refused
 	recorder    *recorder       // tincan record
 	term        *jobControl
 	stats       *statsFile
 
-	end     *ending // how the command ended; nil if it never ran
-	trouble error   // of the clean-up, after the command has ended
-	watched bool    // --status-fd was told of the start
+	end     *ending // how the command ended; nil if it has not run
+	trouble error   // an error of the clean-up, after the command has ended
+	watched bool    // --status-fd has reported the start
 }
 
-// run is `tincan run`. It returns the exit status. done is false for a run that needs the
-// runtime: what was made is undone by then, or the command has ended (startedEarly).
+// run is `tincan run`. It returns the exit status. done is false if the run needs the runtime:
+// either everything that was made has been undone, or the command has ended (startedEarly).
 func run(f *runFlags) (status int, done bool) {
 	lockThread()
 	quiet = f.Quiet
@@ -97,7 +97,7 @@ func run(f *runFlags) (status int, done bool) {
 	return status, true
 }
 
-// runEarly carries out a command line that says `run` and is plain enough.
+// runEarly runs a command line of the command `run` that needs no runtime.
 func runEarly(args []string) (status int, done bool) {
 	if namesCommand(args) {
 		if args[0] != "run" {
@@ -112,7 +112,7 @@ func runEarly(args []string) (status int, done bool) {
 	return run(f)
 }
 
-// newLaunch checks what was asked for, and makes nothing yet.
+// newLaunch checks what was asked for. It makes nothing yet.
 func newLaunch(f *runFlags) (*launch, error) {
 	timeout, err := parseDuration(f.Timeout)
 	if err != nil {
@@ -147,8 +147,8 @@ func newLaunch(f *runFlags) (*launch, error) {
 	return l, nil
 }
 
-// carryOut runs the container from nothing to the end, and cleans up. The error is nil if
-// the command ran: then l.end says how it ended.
+// carryOut runs the container from the start to the end, and cleans up. The error is nil if the
+// command ran, and then l.end says how it ended.
 func (l *launch) carryOut() error {
 	stats, err := openStats(l.f.Stats)
 	if err == nil && !early {
@@ -159,7 +159,7 @@ func (l *launch) carryOut() error {
 		return err
 	}
 	l.stats = stats
-	if theMachine != nil { // whose signals are caught already
+	if theMachine != nil { // PID 1 of a machine already catches its signals
 		l.signals = theMachine.signals
 		err = theMachine.deaf
 	} else {
@@ -186,7 +186,7 @@ func (l *launch) carryOut() error {
 	return nil
 }
 
-// joined is err, and with the runtime trouble as well.
+// joined returns err. With the runtime it also contains trouble.
 func joined(err, trouble error) error {
 	if err == nil || trouble == nil || early {
 		return err
@@ -194,8 +194,8 @@ func joined(err, trouble error) error {
 	return joinErrors(err, trouble)
 }
 
-// run carries the plan out. If the container's process was started and anything fails
-// after it, the caller kills it.
+// run makes the steps of the plan. If it fails after the container's process was started, the
+// caller kills that process.
 func (l *launch) run() error {
 	if err := l.prepare(); err != nil {
 		return err
@@ -209,8 +209,8 @@ func (l *launch) run() error {
 			return err
 		}
 	}
-	// The kernel starts the child on this processor as soon as the launcher waits: whatever can
-	// be done later is done later.
+	// The kernel starts the child on this processor as soon as the launcher waits, so whatever
+	// can be done later is done later.
 	l.close(l.fds.child)
 	l.close(l.fds.report)
 	if l.stepper != nil {
@@ -274,7 +274,7 @@ func (l *launch) prepare() error {
 	return nil
 }
 
-// clonedEarly is that a run before the runtime has made namespaces.
+// clonedEarly is set if a run before the runtime has made namespaces.
 var clonedEarly bool
 
 // clone starts the child.
@@ -304,8 +304,8 @@ func (l *launch) clone(s *step) error {
 	}
 	kinds, p := namespaces(c.rootless.on, c.net, c.group.version()), l.childPlan()
 	pid, pidfd, e := startChild(kinds, p, group, c.mask, &l.signals)
-	// The kernel lets go of a namespace some time after its last process has ended: those of
-	// the run that failed before the runtime may still count.
+	// The kernel releases a namespace some time after its last process has ended. The namespaces
+	// of the run that failed before the runtime may still be counted.
 	for tries := 0; e == unix.ENOSPC && !early && clonedEarly && tries < 100; tries++ {
 		sysSleep(10)
 		pid, pidfd, e = startChild(kinds, p, group, c.mask, &l.signals)
@@ -323,7 +323,7 @@ func (l *launch) clone(s *step) error {
 	return nil
 }
 
-// cleanUp removes what the run made.
+// cleanUp removes what the run has made.
 func (l *launch) cleanUp() error {
 	l.endWatch()
 	if l.ledger == nil {

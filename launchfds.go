@@ -2,7 +2,7 @@
 //
 // socketpair(2), pipe(2), memfd_create(2), fcntl(2) F_DUPFD_CLOEXEC.
 //
-// Differs from the tutorial: its descriptors reach the command.
+// Differs from the tutorial: the tutorial's command inherits descriptors of the launcher.
 
 package main
 
@@ -22,7 +22,8 @@ func (l *launch) open() error {
 		return failedCall("pipe2", "", "O_CLOEXEC", e)
 	}
 	l.closing = add(l.closing, pipe[0])
-	// Above what the command keeps: then the plan's text is the same whatever the numbers are.
+	// This is above the descriptors that the command keeps, so that the text of the plan does not
+	// depend on their numbers.
 	report, e := sysFcntl(pipe[1], unix.F_DUPFD_CLOEXEC, firstReport(l.c.passFDs))
 	sysClose(pipe[1])
 	if e != 0 {
@@ -37,8 +38,8 @@ func (l *launch) open() error {
 		}
 	}
 	if l.c.group.version() == 1 {
-		// The files can only be opened once the group is there; their numbers are
-		// part of the plan, and are reserved here.
+		// The files can be opened only when the group exists. Their numbers are part of the plan,
+		// so the numbers are reserved here.
 		for range l.c.group.parents {
 			n, err := l.reserve()
 			if err != nil {
@@ -83,7 +84,7 @@ func (l *launch) reserve() (int, error) {
 	return n, nil
 }
 
-// openTitle makes the file that the init's new command line is read from.
+// openTitle makes the file from which the init's new command line is read.
 func (l *launch) openTitle() error {
 	fd, e := sysMemfd("title")
 	if e != 0 {
@@ -99,7 +100,7 @@ func (l *launch) openTitle() error {
 	return nil
 }
 
-// close closes a descriptor that closeAll would close.
+// close closes a descriptor that closeAll would close otherwise.
 func (l *launch) close(fd int) {
 	for i := range l.closing {
 		if l.closing[i] == fd {

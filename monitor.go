@@ -1,8 +1,8 @@
-// The monitor: what ends a container without an init when its launcher is killed.
+// The monitor, which ends a container without an init when its launcher is killed.
 //
 // clone(2), pipe(7), pidfd_send_signal(2), setsid(2).
 //
-// Differs from the tutorial: there the container lives on.
+// Differs from the tutorial: the tutorial's container goes on when its launcher is killed.
 
 package main
 
@@ -33,7 +33,7 @@ func (l *launch) watch(s *step) error {
 	return nil
 }
 
-// endWatch ends the monitor, once the container has ended.
+// endWatch ends the monitor when the container has ended.
 func (l *launch) endWatch() {
 	if l.monitor != 0 {
 		sysClose(l.alive)
@@ -43,18 +43,18 @@ func (l *launch) endWatch() {
 	}
 }
 
-// startMonitor forks the monitor of a container without an init: a process that waits for the
-// launcher's end, which it sees as the end of a pipe, and then ends the container. The command
-// is PID 1 there, and can clear the death signal that it was given. The monitor lives in the
-// container's namespaces as little as the launcher does; it has a session of its own, so that
-// what ends the launcher's job does not reach it, and every signal is blocked. It never returns
-// from here.
+// startMonitor forks the monitor of a container without an init. The monitor is a process that
+// waits until the launcher has ended, which it notices by the end of a pipe, and then ends the
+// container. It is needed because the command is PID 1 there and can clear the death signal that
+// it was given. Like the launcher, the monitor is outside the container's namespaces. It has a
+// session of its own, so that a signal for the launcher's job does not reach it, and all signals
+// are blocked. startMonitor never returns in the monitor.
 //
 //go:noinline
 //go:norace
 //go:nosplit
 func startMonitor(pidfd, from, to uintptr) (uintptr, syscall.Errno) {
-	pid, e := rawCall(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // no signal tells its end
+	pid, e := rawCall(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // the parent gets no signal when it ends
 	if e != 0 || pid != 0 {
 		return pid, e
 	}

@@ -1,16 +1,16 @@
-// Chapters 5 and 6: the order of everything: a container, from nothing to the command.
+// Chapters 5 and 6: the order of everything, from nothing to the command.
 //
-// Each line of newPlan is a chapter's function; the plan is their
-// concatenation. It is one order for everybody: where the caller is not root, a user
-// namespace with the caller's ids comes first (outerNamespace), and the clone makes it.
+// Each line of newPlan calls a chapter's function, and the plan is all their steps one after
+// another. The order is the same for every caller. If the caller is not root, a user namespace
+// with the caller's ids comes first (outerNamespace), and the clone makes it.
 
 package main
 
 import "golang.org/x/sys/unix"
 
-// newPlan is a container, from nothing to the command. This is the order of the tutorial,
-// with the exceptions that each file's comment gives reasons for. `run`, `plan` and the
-// tests make their plans here.
+// newPlan returns the plan of a container. The order is that of the tutorial, with exceptions
+// that are explained in the comments of the files. `run`, `plan` and the tests make their plans
+// here.
 func newPlan(c *config, y *layout, d *fds) plan {
 	p := plan(grow([]*step(nil), 220))
 	p = p.with(14, host, resources(&c.group))
@@ -18,7 +18,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p = p.with(16, host, holders(c))
 	p = p.with(8, host, cloneStep(c))
 	p = p.with(7, child, beginning(d))
-	p = p.with(11, child, outerNamespace(c, d)) // not for root: see rootless.go
+	p = p.with(11, child, outerNamespace(c, d)) // only for callers who are not root: see rootless.go
 	p = p.with(12, child, appArmorFirst(c.apparmor))
 	p = p.with(14, child, joinGroups(&c.group, d.group))
 	p = p.with(8, child, sessionKeyring())
@@ -42,8 +42,8 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	return p.with(14, after, leave(&c.group, y.toMake, y.root.dir))
 }
 
-// with appends a chapter's steps. A step that belongs to another chapter, or is the host's
-// amid the child's, says so itself.
+// with appends the steps of a chapter. A step that belongs to another chapter, or is made by the
+// launcher between the child's steps, says so itself.
 func (p plan) with(chapter uint8, a actor, steps []*step) plan {
 	for _, s := range steps {
 		if s.chapter == 0 {
@@ -58,7 +58,7 @@ func (p plan) with(chapter uint8, a actor, steps []*step) plan {
 	return p
 }
 
-// mountPoints are the host's steps for what is missing in a root directory.
+// mountPoints returns the launcher's steps that make what is missing in a root directory.
 func mountPoints(y *layout) []*step {
 	var steps []*step
 	for i := range y.toMake {
@@ -69,13 +69,14 @@ func mountPoints(y *layout) []*step {
 			s = hostStep(makesPoint, "mknod", at, shown("S_IFREG|0644", showText))
 		}
 		s.file, s.dir = p.target, p.dir
-		steps = add(steps, s.because("a mount point that is missing; removed again at the end"))
+		steps = add(steps, s.because("a missing mount point; it is removed again at the end"))
 	}
 	return steps
 }
 
-// childPlan sorts the plan's steps to who makes them, and lets the log and --step in
-// between: they are steps themselves, so that the loop knows nothing of them.
+// childPlan divides the plan's steps among the processes that make them. It inserts the steps of
+// --debug and --step, which are ordinary steps, so that the loop does not have to know about
+// them.
 func (l *launch) childPlan() *childPlan {
 	p := keep(childPlan{init: l.c.init, report: uintptr(l.fds.report)})
 	for _, s := range l.plan {
@@ -92,7 +93,7 @@ func (l *launch) childPlan() *childPlan {
 	return p
 }
 
-// add appends a step to the list of who makes it.
+// add appends a step to the list of the process that makes it.
 func (p *childPlan) add(s *step) {
 	switch s.actor {
 	case child:
@@ -104,7 +105,7 @@ func (p *childPlan) add(s *step) {
 	}
 }
 
-// before are the steps that --debug and --step put before one of a child's.
+// before returns the steps that --debug and --step put before a step of the child.
 //
 //tincan:runtime
 func (l *launch) before(s *step) []*step {
@@ -124,15 +125,15 @@ func (l *launch) before(s *step) []*step {
 	return steps
 }
 
-// logStep is the step that logs another: the child's write to standard error. That nobody
-// reads there is no reason to stop.
+// logStep returns the step that logs another step: the child writes to standard error. If nobody
+// reads that, the child does not stop.
 func logStep(s *step) *step {
 	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
 	w.least, w.may = 0, unix.EPIPE
 	return w
 }
 
-// chapters are the tutorial's steps that have calls, with its titles and our file.
+// chapters are the tutorial's steps that make system calls, with their titles and our files.
 var chapters = [...]struct{ title, file string }{
 	7:  {"socket pair between launcher and container", "ns.go"},
 	8:  {"namespaces", "ns.go"},

@@ -1,11 +1,11 @@
-// --step: the plan at a walking pace.
+// --step: the calls of the plan are made one at a time.
 //
 // socketpair(2), unix(7) SO_PASSCRED, termios(3), proc(5).
 //
-// Each call of the child gets a gate in front of it, which is two more steps of
-// the plan: a write that says which call is next, and a read that waits for the
-// answer. The loop knows nothing of it. While the child waits, the launcher looks
-// at what /proc shows of it, and says what the last call has changed.
+// Each call of the child gets a gate in front of it, which consists of two more steps of the
+// plan: a write that says which call is next, and a read that waits for the answer. The loop
+// does not have to know about this. While the child waits, the launcher reads what /proc shows
+// about it, and prints what the last call has changed.
 
 package main
 
@@ -28,7 +28,7 @@ type stepper struct {
 	ours      int // the launcher's end of the socket pair
 	theirs    int
 	free      bool // go on without asking
-	last      int  // the call whose effect is to be shown, or -1
+	last      int  // the call whose effect is shown next, or -1
 	before    map[string][]string
 	beforePid int
 	mu        sync.Mutex
@@ -37,14 +37,14 @@ type stepper struct {
 
 type quitError struct{}
 
-func (*quitError) Error() string { return "ended at your wish, before the command was executed" }
+func (*quitError) Error() string { return "ended at your request; the command was not executed" }
 
 var errQuit = &quitError{}
 
 //tincan:runtime
 func newStepper(l *launch) (*stepper, error) {
 	if !isTerminal(0) || !isTerminal(2) {
-		return nil, errors.New("--step: needs a terminal for its questions, and standard input or standard error is none")
+		return nil, errors.New("--step: this needs a terminal, but standard input or standard error is not a terminal")
 	}
 	pair, e := sysSocketpair(unix.SOCK_SEQPACKET)
 	if e != 0 {
@@ -55,7 +55,7 @@ func newStepper(l *launch) (*stepper, error) {
 		return nil, err
 	}
 	l.fds.step = pair[1]
-	// hostnameOf ends threads, and the one that clones must live: PR_SET_PDEATHSIG.
+	// hostnameOf ends threads, but the thread that clones must stay: PR_SET_PDEATHSIG.
 	runtime.LockOSThread()
 	return &stepper{l: l, ours: pair[0], theirs: pair[1], last: -1}, nil
 }
@@ -63,7 +63,7 @@ func newStepper(l *launch) (*stepper, error) {
 // gate returns the two steps that come before a step.
 func (s *stepper) gate(next *step) []*step {
 	if next.kind == executes {
-		return nil // the filter may not allow it, and there is nothing more to show
+		return nil // the filter may not allow it, and no more changes can be shown
 	}
 	n := new([4]byte)
 	binary.LittleEndian.PutUint32(n[:], uint32(next.index))
@@ -71,7 +71,7 @@ func (s *stepper) gate(next *step) []*step {
 	return []*step{w, readByte(fd(s.theirs, "STEP"))}
 }
 
-// begin answers the child's gates until it has none left.
+// begin answers the child's gates until there are no more.
 //
 //tincan:runtime
 func (s *stepper) begin() {
@@ -88,7 +88,7 @@ func (s *stepper) begin() {
 			s.last = i
 			s.mu.Unlock()
 			if err != nil {
-				unix.Close(s.ours) // the child reads end-of-file and stops
+				unix.Close(s.ours) // the child reads end of file and ends
 				return
 			}
 			unix.Write(s.ours, []byte{1})
@@ -96,14 +96,14 @@ func (s *stepper) begin() {
 	}()
 }
 
-// next waits for a gate: the step's number, and the process at it.
+// next waits for a gate. It returns the number of the step and the process that waits there.
 func (s *stepper) next() (i, pid int, ok bool) {
 	var b [4]byte
 	m, err := receive(s.ours, b[:])
 	return int(binary.LittleEndian.Uint32(b[:])), m.pid, err == nil && m.n == 4 && m.pid != 0
 }
 
-// host asks before a step of the host's.
+// host asks before a step of the launcher.
 func (s *stepper) host(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,8 +140,8 @@ func (s *stepper) ask(i int) error {
 	return nil
 }
 
-// key reads one key press. The command's process group may have the terminal
-// already; then it is borrowed back for as long as the question stands.
+// key reads one key press. The command's process group may already have the terminal; then the
+// launcher takes it back until the answer.
 func (s *stepper) key() (byte, error) {
 	if t := s.l.term; t != nil {
 		if now := t.foreground(); now != t.own && now != 0 {
@@ -163,13 +163,13 @@ func (s *stepper) key() (byte, error) {
 	var b [1]byte
 	n, err := retry(func() (int, error) { return unix.Read(0, b[:]) })
 	if err == nil && n == 0 {
-		b[0] = 4 // the terminal is gone
+		b[0] = 4 // the terminal has been closed
 	}
 	return b[0], err
 }
 
-// showChanges compares what /proc shows of the process with what it showed before
-// the last call.
+// showChanges compares what /proc shows about the process with what it showed before the last
+// call.
 func (s *stepper) showChanges(pid int) {
 	now := observe(pid)
 	if s.last >= 0 && pid == s.beforePid {
@@ -195,13 +195,13 @@ func (s *stepper) showChanges(pid int) {
 	s.before, s.beforePid = now, pid
 }
 
-// observed are the keys of what observe looks at, in the order of printing.
+// observed are the keys of observe's result, in the order of printing.
 var observed = []string{"namespace", "hostname", "group", "mount", "root", "cwd", "status", "limit", "descriptor"}
 
 // statusKeys are the lines of /proc/PID/status that the plan can change.
 var statusKeys = []string{"Umask", "Uid", "Gid", "Groups", "NSpgid", "SigBlk", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"}
 
-// observe gives what can be seen of a process, from outside.
+// observe returns what can be seen of a process from outside.
 func observe(pid int) map[string][]string {
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	out := map[string][]string{}
@@ -244,12 +244,12 @@ func observe(pid int) map[string][]string {
 	return out
 }
 
-// hostnameOf asks in the process's own UTS namespace, on a thread that is given up
+// hostnameOf reads the hostname in the process's own UTS namespace, on a thread that ends
 // afterwards.
 func hostnameOf(dir string) string {
 	result := make(chan string)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with the goroutine
 		name := ""
 		if fd, err := unix.Open(dir+"ns/uts", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
 			var u unix.Utsname

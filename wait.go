@@ -1,11 +1,11 @@
-// The launcher while the command runs: signals, the terminal, the time limit, and how it
-// ended.
+// What the launcher does while the command runs: signals, the terminal, the time limit, and how
+// the command ended.
 //
 // signal(7), wait(2), pidfd_send_signal(2).
 //
-// Differs from the tutorial: the exit status is the command's; a signal to the launcher
-// reaches the command (there, SIGTERM ended the launcher and left the command and its
-// group behind); and there is a PID 1 that reaps.
+// Differs from the tutorial: the exit status is the command's; a signal to the launcher reaches
+// the command (in the tutorial, SIGTERM ended the launcher, and the command and its group
+// stayed); there is a PID 1 that reaps.
 
 package main
 
@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killAfter is how long a command that was told to end (SIGTERM) may take, in nanoseconds.
+// killAfter is how long a command may take to end after SIGTERM, in nanoseconds.
 const killAfter = 5e9
 
-// parseDuration reads a --timeout: Go's notation, or a bare number of seconds. It returns
-// nanoseconds. Whole seconds need no runtime.
+// parseDuration reads a --timeout, in Go's notation or as a number of seconds, and returns
+// nanoseconds. Reading whole seconds does not need the runtime.
 func parseDuration(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
@@ -43,16 +43,16 @@ func parseDuration(s string) (int64, error) {
 func durationOf(s string) (int64, error) {
 	d, err := time.ParseDuration(s)
 	if seconds, e := strconv.ParseFloat(s, 64); e == nil && seconds < 1e9 {
-		d, err = time.Duration(seconds*float64(time.Second)), nil // below 1e9: what overflows is another number on each architecture
+		d, err = time.Duration(seconds*float64(time.Second)), nil // below 1e9, because an overflow gives different numbers on different architectures
 	}
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("--timeout=%s: not a duration: 30s, 1m30s, 500ms, or a number of seconds", s)
+		return 0, fmt.Errorf("--timeout=%s: not a duration, such as 30s, 1m30s, 500ms or a number of seconds", s)
 	}
 	return int64(d), nil
 }
 
-// wait waits for the end of the command, and sets l.end. It returns an error if the command
-// was never executed. It is one loop around poll(2), on the thread that cloned.
+// wait waits until the command has ended, and sets l.end. It returns an error if the command was
+// never executed. It is a single loop around poll(2), on the thread that cloned.
 func (l *launch) wait() error {
 	l.started = sysClock()
 	end := one[ending]()
@@ -71,7 +71,7 @@ func (l *launch) wait() error {
 			return err
 		}
 	}
-	if len(l.signals.put) > 0 { // they came while a helper was waited for
+	if len(l.signals.put) > 0 { // they arrived while the launcher was waiting for a helper
 		l.passSignals()
 	}
 	settled := !early
@@ -79,7 +79,7 @@ func (l *launch) wait() error {
 		l.settle()
 	}
 	for {
-		if l.deadline != 0 && sysClock() >= l.deadline { // also where there is no end of reports
+		if l.deadline != 0 && sysClock() >= l.deadline { // checked in each round, so that a stream of reports cannot delay it
 			end.timedOut = end.timedOut || !l.ending
 			l.endSoon()
 		}
@@ -107,7 +107,7 @@ func (l *launch) wait() error {
 			case err != nil:
 				return l.abandon(end, err)
 			case !more:
-				watched[1].Fd = -1 // the child has nothing more to say
+				watched[1].Fd = -1 // the child sends no more reports
 			case r.what == reportFailed && l.isInits(r):
 				return l.abandon(end, l.initFailed(r))
 			case r.what == reportFailed:
@@ -118,10 +118,10 @@ func (l *launch) wait() error {
 				end.status, told = unix.WaitStatus(r.value), true
 			}
 			if !told {
-				continue // the end is told after the last report
+				continue // the command's end is reported after the last report
 			}
 		}
-		// The init ends right after it has told the command's end.
+		// The init ends immediately after it has reported the command's end.
 		if !told && watched[2].Revents == 0 {
 			continue
 		}
@@ -142,8 +142,9 @@ func (l *launch) wait() error {
 	}
 }
 
-// nextReport reads a report. Of several stops in a row it is the last: who stops and continues the
-// command in a loop does not keep the launcher busy with what is past.
+// nextReport reads a report. Of several consecutive stops it returns only the last: a program
+// that stops and continues the command in a loop must not keep the launcher busy with old
+// reports.
 func (l *launch) nextReport() (r report, more bool, err error) {
 	const pipeHolds = 65536 / reportSize // pipe(7)
 	r, more, err = readReport(l.reports)
@@ -157,8 +158,8 @@ func (l *launch) nextReport() (r report, more bool, err error) {
 	return r, more, err
 }
 
-// abandon ends the run with an error although the command may have run: it must not be
-// started again.
+// abandon ends the run with an error. The command may have run already, so the run must not be
+// made again.
 func (l *launch) abandon(end *ending, err error) error {
 	l.besideEnd(end)
 	l.kill()
@@ -167,18 +168,18 @@ func (l *launch) abandon(end *ending, err error) error {
 	return nil
 }
 
-// besideEnd is what can be done while the kernel takes the container apart. What the group
-// has counted must be read before the group goes.
+// besideEnd does what can be done while the kernel takes the container apart. The group's
+// counters must be read before the group is removed.
 func (l *launch) besideEnd(end *ending) {
 	end.group = l.c.group.readCounters(l.groupName, l.f.Stats != "")
 	l.ledger.look()
 }
 
-// settling is for how long a command runs, in milliseconds, before the launcher readies
-// itself for a long wait. Most are over by then.
+// settling is how long the launcher waits, in milliseconds, before it prepares for a long wait.
+// Most commands have ended by then.
 const settling = 100
 
-// settle lets go of what a launcher that waits does not need.
+// settle releases what a waiting launcher does not need.
 func (l *launch) settle() {
 	for _, fd := range l.fds.group {
 		l.close(fd)
@@ -193,7 +194,7 @@ func (l *launch) settle() {
 	}
 }
 
-// untilDeadline is the time until then in milliseconds, or -1.
+// untilDeadline returns the time until the deadline in milliseconds, or -1 if there is none.
 func (l *launch) untilDeadline() int {
 	if l.deadline == 0 {
 		return -1
@@ -201,8 +202,8 @@ func (l *launch) untilDeadline() int {
 	return int(max(0, l.deadline-sysClock())/1e6) + 1
 }
 
-// endSoon ends the command: SIGTERM the first time, SIGKILL for all the second, which comes
-// by itself.
+// endSoon ends the command. The first call sends SIGTERM and sets the deadline for the second,
+// which sends SIGKILL to all processes.
 func (l *launch) endSoon() {
 	l.deadline = sysClock() + killAfter
 	if l.ending {
@@ -211,10 +212,10 @@ func (l *launch) endSoon() {
 	}
 	l.ending = true
 	l.send(unix.SIGTERM)
-	l.send(unix.SIGCONT) // a stopped command does not see SIGTERM
+	l.send(unix.SIGCONT) // a stopped command does not notice SIGTERM
 }
 
-// passSignals passes on whatever has come.
+// passSignals passes on the signals that have arrived.
 func (l *launch) passSignals() {
 	for {
 		s, come := l.signals.next()
@@ -234,15 +235,15 @@ func (l *launch) passSignals() {
 				l.term.continued(l.pid, l.c.init)
 			}
 			if s == unix.SIGTSTP && l.term.stop(l.pid, l.c.init) {
-				continue // the init says when it has stopped
+				continue // the init reports when it has stopped
 			}
 			l.send(s)
 		}
 	}
 }
 
-// reapOrphans reaps, in PID 1 of a machine, whatever has ended. That may be the container's
-// first process, whose status is kept.
+// reapOrphans reaps, in PID 1 of a machine, all children that have ended. If one of them is the
+// container's first process, its status is kept.
 //
 //tincan:runtime
 func (l *launch) reapOrphans() {
@@ -251,10 +252,10 @@ func (l *launch) reapOrphans() {
 	}
 }
 
-// checkStopped is for a command without an init: nobody else says that it was stopped.
+// checkStopped is for a command without an init, where nothing else reports that it was stopped.
 func (l *launch) checkStopped() {
 	if l.c.init {
-		return // it reports
+		return // the init reports it
 	}
 	var info unix.Siginfo
 	if sysWaitid(l.pid, &info, unix.WSTOPPED|unix.WNOHANG) == 0 && info.Signo == int32(unix.SIGCHLD) {
@@ -267,51 +268,52 @@ func sysWaitid(pid int, info *unix.Siginfo, options int) syscall.Errno {
 	return e
 }
 
-// send sends a signal to the container's first process: the init passes it on.
+// send sends a signal to the container's first process. The init passes it on.
 func (l *launch) send(s syscall.Signal) { sysPidfdSend(l.pidfd, s) }
 
-// stopped is called when the command was stopped. Where there is a terminal, or the launcher was
-// told to stop, it stops as well, so that the caller's shell has its prompt again, and goes on with
-// SIGCONT.
+// stopped is called when the command was stopped. If there is a terminal, or if the launcher was
+// told to stop, the launcher stops as well, so that the caller's shell shows its prompt again.
+// It continues with SIGCONT.
 func (l *launch) stopped(s syscall.Signal) {
 	if (s == unix.SIGTTIN || s == unix.SIGTTOU) && l.term.lend(l.pid, l.c.init) {
 		l.send(unix.SIGCONT)
 		return
 	}
-	if theMachine != nil { // nobody has a shell's `fg` there
+	if theMachine != nil { // nobody could continue it there with a shell's `fg`
 		l.send(unix.SIGCONT)
 		return
 	}
 	if l.ending || (l.term == nil || l.term.apart) && !l.askedToStop {
-		return // no shell waits for a job to stop: a stopped launcher would be one that nobody continues
+		return // no shell waits for a job to stop, so nobody would continue the launcher
 	}
 	l.askedToStop = false
 	lent := l.term != nil && l.term.lent
 	l.term.takeBack()
-	// Ctrl-Z is for the whole job; where the terminal told the command only, the
-	// launcher's group is told here.
+	// Ctrl-Z is for the whole job. If the terminal sent it only to the command, the launcher
+	// sends it to its own group here.
 	if l.deadline == 0 {
 		stopSelf(lent && s == unix.SIGTSTP)
 		return
 	}
-	// Nobody would see the deadline pass while the launcher is stopped, and the command's other
-	// processes may not be: so the kernel continues it in time, or it does not stop.
+	// While the launcher is stopped it cannot notice the deadline, and other processes of the
+	// command may still run. So the kernel continues the launcher in time, or the launcher does
+	// not stop.
 	if timer, e := sysTimerAt(l.deadline, unix.SIGCONT); e == 0 {
 		stopSelf(lent && s == unix.SIGTSTP)
 		sysTimerDelete(timer)
 	}
 }
 
-// conclude says what there is to say at the end in plain words.
+// conclude prints at the end what does not need the runtime.
 func (l *launch) conclude() {
 	for _, line := range l.end.group.notes(&l.c.group) {
 		remark(line)
 	}
 	if l.end.exitStatus() == 128+int(unix.SIGSYS) && l.c.program != nil {
 		if l.c.is32Bit() {
-			remark("the filter has ended a 32-bit program, as it does with every other architecture's: it takes a 64-bit one, or --seccomp=none")
+			remark("the seccomp filter killed a 32-bit program, because it kills programs of other architectures: use a 64-bit program or --seccomp=none")
 		} else {
-			remark("SIGSYS: the filter has ended a program of the command's at a call, or for being a 32-bit one, all of whose calls it refuses; --seccomp=FILE takes another filter")
+			remark("SIGSYS: the seccomp filter killed a program of the command, because of a forbidden call or because it is a 32-bit program; --seccomp=FILE uses another filter")
 		}
 	}
 	if l.refused != nil {
@@ -322,8 +324,8 @@ func (l *launch) conclude() {
 	}
 }
 
-// say says the rest, which needs the runtime: what the clean-up met, and the report of
-// --stats. l may be what early mode has left: it is read only.
+// say prints the rest, which needs the runtime: errors of the clean-up, and the report of
+// --stats. l may come from early mode, so it is only read.
 //
 //tincan:runtime
 func (l *launch) say() {
@@ -340,11 +342,11 @@ func (l *launch) say() {
 	}
 }
 
-// sayRefused is the report of --seccomp-log.
+// sayRefused prints the report of --seccomp-log.
 //
 //tincan:runtime
 func (l *launch) sayRefused() {
-	r := <-l.refused // all processes are gone, so the kernel has told it the end
+	r := <-l.refused // all processes have ended, so the kernel has ended the log
 	for _, line := range refusalReport(r.calls) {
 		say("%s", line)
 	}
@@ -353,8 +355,8 @@ func (l *launch) sayRefused() {
 	}
 }
 
-// kill ends the container at once and waits for its end: with PID 1 the kernel ends
-// everything in the namespace.
+// kill ends the container at once and waits until it has ended. When PID 1 dies, the kernel
+// kills all processes of the namespace.
 func (l *launch) kill() {
 	if l.pid == 0 {
 		return
@@ -365,7 +367,7 @@ func (l *launch) kill() {
 	l.term.takeBack()
 }
 
-// reap waits for the end of the container's first process.
+// reap waits until the container's first process has ended.
 func (l *launch) reap() (status unix.WaitStatus, usage unix.Rusage) {
 	if l.reaped != nil {
 		return l.reaped.status, l.reaped.usage

@@ -67,7 +67,7 @@ var firstDays = []firstDay{
 	{"the rest of the filter", `tincan --seccomp=setid -- unshare -U true`, 1, "", "not permitted", true},
 
 	// 8: hosts and callers that leave little.
-	{"too little memory", `tincan --memory=64K -- true`, 125, "", "--memory=64KiB is too little to start in", true},
+	{"too little memory", `tincan --memory=64K -- true`, 125, "", "--memory=64KiB is too small for the start", true},
 	{"little address space", `ulimit -v 200000; tincan -- echo hello`, 0, "hello", "", false},
 	{"little address space, with words", `ulimit -v 200000; tincan --memory=x -- true`, 125, "", "address space (ulimit -v) is 200000 KiB", false},
 	{"a full disk: check", `tincan check >/dev/full`, 125, "", "no space left", true},
@@ -119,7 +119,7 @@ var firstDays = []firstDay{
 	{"R7: too few open files", `ulimit -n 12; tincan -- true`, 125, "", "EMFILE|ulimit -n", false},
 	{"advice that works", `tincan -a data -- true`, 125, "", "-a data: the colon is missing|for instance -a data:/data", false},
 	{"R2: a profile without exit", `tincan --seccomp=noexit.json -- true`, 125, "", "exit_group|allow them", false},
-	{"R8: SIGSYS", `tincan --seccomp=kill.json -- python3 -c 'import os; os.getppid()'`, 159, "", "SIGSYS: the filter has ended a program", false},
+	{"R8: SIGSYS", `tincan --seccomp=kill.json -- python3 -c 'import os; os.getppid()'`, 159, "", "SIGSYS: the seccomp filter killed a program", false},
 	{"R16: a profile without execve", `tincan --seccomp=noexec.json -- true`, 125, "", "execve|only be installed by the command itself", false},
 	{"R18: negative numbers", `tincan seccomp eval default openat -100`, 0, "ALLOW", "", false},
 }
