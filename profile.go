@@ -1,9 +1,10 @@
 package main
 
 // Chapter 13: profiles in the JSON of Docker, podman and the OCI's runtime-spec, read into a
-// policy. The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add
-// archMap, includes, excludes, and podman's errno names. man 3 seccomp_rule_add explains the
-// rules.
+// policy.
+//
+// The OCI runtime-spec's config-linux.md (Seccomp); moby's and podman's formats add archMap,
+// includes, excludes, and podman's errno names. man 3 seccomp_rule_add explains the rules.
 //
 // A profile says what to do for each call, in entries. Several entries for one call are
 // alternatives; all comparisons in one entry must hold. If several entries match, the first one

@@ -1,7 +1,9 @@
 package main
 
 // Chapter 13: from the entries of a profile, which profile.go has read, to the rules of each ABI
-// that the profile lists. man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
+// that the profile lists.
+//
+// man 3 seccomp_arch_add, man 2 socketcall, man 2 ipc.
 //
 // The result must be what runc and libseccomp make of the profile, even where that is weak. The
 // lint (seccomplint.go) reports such weaknesses.

@@ -1,8 +1,9 @@
 package main
 
 // Chapter 13: what a policy leaves open. This file looks for the well-known mistakes of filters
-// by asking the policy about calls. man 2 seccomp (Caveats). CVE-2019-10063, CVE-2021-41133,
-// CVE-2023-28100.
+// by asking the policy about calls.
+//
+// man 2 seccomp (Caveats). CVE-2019-10063, CVE-2021-41133, CVE-2023-28100.
 //
 // A profile is loaded as it is, with its mistakes, because its author may have had reasons for
 // them. `tincan seccomp show` lists the mistakes.

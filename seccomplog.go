@@ -1,7 +1,9 @@
 package main
 
 // Chapter 13: --seccomp-log, which reports the calls that the filter refused, how often, and by
-// which program. man 2 seccomp_unotify, man 7 unix.
+// which program.
+//
+// man 2 seccomp_unotify, man 7 unix.
 //
 // The kernel's own log of refusals (SECCOMP_RET_LOG, the audit log) belongs to the host, is
 // rate-limited, and does not contain ERRNO verdicts. So the filter is compiled with

@@ -1,7 +1,8 @@
 package main
 
-// Chapter 13, continued: the calls that are newer than the tutorial's list. man 2 syscalls; the
-// kernel's scripts/syscall.tbl.
+// Chapter 13, continued: the calls that are newer than the tutorial's list.
+//
+// man 2 syscalls; the kernel's scripts/syscall.tbl.
 //
 // Each year brings new calls, and a call that nobody has thought about must not be allowed.
 // Since Linux 5.1 a new call has the same number on all architectures, from 424 on. The default

@@ -1,9 +1,10 @@
 package main
 
-// Chapter 13: an interpreter of filters, which finds out what the kernel would answer. man 2
-// seccomp, and the kernel's seccomp_check_filter, which defines the instructions that a filter
-// may contain: the few that compile.go emits, and those of other compilers (libseccomp's filters
-// run here in the tests).
+// Chapter 13: an interpreter of filters, which finds out what the kernel would answer.
+//
+// man 2 seccomp, and the kernel's seccomp_check_filter, which defines the instructions that a
+// filter may contain: the few that compile.go emits, and those of other compilers (libseccomp's
+// filters run here in the tests).
 //
 // golang.org/x/net/bpf has such an interpreter too, but it is made for packets: big-endian, with
 // a packet of bytes as input. The tests compare the two.
