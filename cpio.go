@@ -1,10 +1,10 @@
-// The archive of an initramfs: cpio in the format that the kernel unpacks.
+// The archive of an initramfs: cpio, in the format that the kernel unpacks.
 //
 // Documentation/driver-api/early-userspace/buffer-format.rst, cpio(5) "new ASCII format".
 //
-// Each entry is a header of fourteen numbers in hexadecimal, the name, the contents;
-// the last entry is called TRAILER!!!. The same entries give the same bytes: no
-// times, and inode numbers that are counted here.
+// Each entry consists of a header of fourteen hexadecimal numbers, the name, and the contents.
+// The last entry has the name TRAILER!!!. The same entries give the same bytes, because there
+// are no times in it and the inode numbers are counted here.
 
 package main
 
@@ -15,22 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpioEntry is one file. Its path is clean and relative, without a leading slash;
-// "" cannot be written, the root is the kernel's.
+// cpioEntry is one file. Its path is clean and relative, without a leading slash. The path ""
+// cannot be written, because the kernel makes the root.
 type cpioEntry struct {
 	path       string
 	mode       uint32 // type and permissions, as in struct stat
 	uid, gid   uint32
-	rdev       uint64 // of a device node
+	rdev       uint64 // the device, for a device node
 	size       int64
-	ino, nlink uint32 // hard links of one file have the same number, and only the first has contents
+	ino, nlink uint32 // hard links of one file have the same number, and only the first of them has contents
 	body       func(io.Writer) error
 }
 
-// cpioWriter writes entries. Directories must come before what is in them.
+// cpioWriter writes entries. A directory must come before its contents.
 type cpioWriter struct {
 	w io.Writer
-	n int64 // bytes written
+	n int64 // the number of bytes written
 }
 
 func (c *cpioWriter) write(p []byte) error {
@@ -39,7 +39,7 @@ func (c *cpioWriter) write(p []byte) error {
 	return err
 }
 
-// pad fills up to a multiple of align.
+// pad adds zero bytes up to a multiple of align.
 func (c *cpioWriter) pad(align int64) error {
 	if rest := c.n % align; rest != 0 {
 		return c.write(make([]byte, align-rest))
@@ -63,13 +63,13 @@ func (c *cpioWriter) add(e *cpioEntry) error {
 			return err
 		}
 		if c.n-before != e.size {
-			return fmt.Errorf("%s: %d bytes, and it had %d a moment ago", e.path, c.n-before, e.size)
+			return fmt.Errorf("%s: the file has %d bytes, but had %d bytes a moment ago", e.path, c.n-before, e.size)
 		}
 	}
 	return c.pad(4)
 }
 
-// close writes the trailer. Archives are padded to 512 bytes, as others do.
+// close writes the last entry. The archive is padded to 512 bytes, as other programs do it.
 func (c *cpioWriter) close() error {
 	if err := c.add(&cpioEntry{path: "TRAILER!!!", nlink: 1}); err != nil {
 		return err

@@ -1,8 +1,7 @@
-// What goes into an initramfs: files and trees of the host, under their names in the
-// machine.
+// What an initramfs contains: files and trees of the host, under their names in the machine.
 //
-// Hard links stay hard links. Owners stay, but for the caller's own files, which are
-// root's in the machine, so that no root is needed to make an image.
+// Hard links stay hard links. Owners stay the same, except that the caller's own files belong to
+// root in the machine, so that making an image does not need root.
 
 package main
 
@@ -21,14 +20,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// image is what an archive is made of.
+// image is the content of an archive.
 type image struct {
 	entries map[string]*cpioEntry // by path
-	inodes  map[[2]uint64]uint32  // a number for each file with several names, by device and inode
-	output  [2]uint64             // the archive itself, which must not be in it
+	inodes  map[[2]uint64]uint32  // the number of each file with several names, by device and inode
+	output  [2]uint64             // the archive itself, which must not be in the image
 }
 
-// add adds what HOST:PATH says.
+// add adds what HOST:PATH describes.
 func (m *image) add(s string) error {
 	parts := splitColons(s)
 	if len(parts) != 2 || parts[0] == "" {
@@ -37,13 +36,13 @@ func (m *image) add(s string) error {
 	to := path.Clean(parts[1])
 	switch {
 	case !path.IsAbs(to):
-		return fmt.Errorf("%q in the machine is not an absolute path: it begins with /", parts[1])
+		return fmt.Errorf("%q in the machine is not an absolute path, which would begin with /", parts[1])
 	case strings.Contains("/"+parts[1]+"/", "/../"):
 		return fmt.Errorf("%q in the machine: `..` is not allowed here", parts[1])
 	}
 	for _, dir := range hidden {
 		if _, ok := below(to, dir); ok {
-			return fmt.Errorf("/init mounts a file system of its own on %s, and nothing below it can be seen: choose another place", dir)
+			return fmt.Errorf("/init mounts a file system of its own on %s, which hides everything below it: choose another place", dir)
 		}
 	}
 	from, err := filepath.EvalSymlinks(parts[0])
@@ -72,8 +71,8 @@ func (m *image) add(s string) error {
 	})
 }
 
-// addFile adds one file, of whatever type, without what may be in it. The file
-// itself may be named by a symlink only if it is /proc/self/exe.
+// addFile adds one file of any type, without the contents of a directory. The name of the file
+// may be a symlink only if it is /proc/self/exe.
 func (m *image) addFile(from, to string) error {
 	var st unix.Stat_t
 	stat := unix.Lstat
@@ -85,13 +84,13 @@ func (m *image) addFile(from, to string) error {
 	}
 	id := [2]uint64{st.Dev, st.Ino}
 	if id == m.output {
-		return fmt.Errorf("%s is the archive that is being written: choose a place for it outside", from)
+		return fmt.Errorf("%s is the archive that is being written: write it to a place outside of this directory", from)
 	}
 	e := &cpioEntry{path: to, mode: st.Mode, uid: rootFor(st.Uid, os.Getuid()), gid: rootFor(st.Gid, os.Getgid()), rdev: st.Rdev}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		if st.Size > math.MaxUint32 {
-			return fmt.Errorf("%s: %d bytes, and a file in such an archive has 4 GiB at most", from, st.Size)
+			return fmt.Errorf("%s: the file has %d bytes, but a file in such an archive can have at most 4 GiB", from, st.Size)
 		}
 		e.rdev, e.size = 0, st.Size
 		e.body = func(w io.Writer) error { return copyFrom(from, &st, w) }
@@ -113,7 +112,7 @@ func (m *image) addFile(from, to string) error {
 	return m.put(e)
 }
 
-// rootFor: what belongs to the caller belongs to root in the machine.
+// rootFor returns 0, root in the machine, for an id of the caller.
 func rootFor(id uint32, caller int) uint32 {
 	if int(id) == caller {
 		return 0
@@ -129,12 +128,12 @@ func (m *image) link(id [2]uint64, e *cpioEntry) {
 	e.ino = m.inodes[id]
 }
 
-// put enters e, with the directories that lead to it. Of two with one path the later
-// stays, unless one is a directory and the other is not.
+// put adds e, with the directories that lead to it. If there are two entries with the same path,
+// the later one is used, unless only one of them is a directory.
 func (m *image) put(e *cpioEntry) error {
 	const dir = unix.S_IFDIR
 	if old := m.entries[e.path]; old != nil && (old.mode&unix.S_IFMT == dir) != (e.mode&unix.S_IFMT == dir) {
-		return fmt.Errorf("/%s is to be a directory and a file", e.path)
+		return fmt.Errorf("/%s would be both a directory and a file", e.path)
 	}
 	m.entries[e.path] = e
 	for up := path.Dir(e.path); up != "."; up = path.Dir(up) {
@@ -142,32 +141,32 @@ func (m *image) put(e *cpioEntry) error {
 		case old == nil:
 			m.entries[up] = &cpioEntry{path: up, mode: dir | 0o755}
 		case old.mode&unix.S_IFMT == unix.S_IFLNK:
-			return fmt.Errorf("/%s is a symlink in the image, and /%s would be behind it: use the real path", up, e.path)
+			return fmt.Errorf("/%s is a symlink in the image, and /%s would be below it: use the real path", up, e.path)
 		case old.mode&unix.S_IFMT != dir:
-			return fmt.Errorf("/%s is to be a file, and a directory with %s in it", up, path.Base(e.path))
+			return fmt.Errorf("/%s would be both a file and a directory that contains %s", up, path.Base(e.path))
 		}
 	}
 	return nil
 }
 
-// checkInit finds an /init that the kernel could not start, and would panic over.
+// checkInit returns an error if the kernel could not start /init, which would make it panic.
 func (m *image) checkInit() error {
 	e := m.entries["init"]
 	switch {
 	case e.mode&unix.S_IFMT == unix.S_IFLNK:
 		return nil
 	case e.mode&unix.S_IFMT != unix.S_IFREG || e.mode&0o111 == 0:
-		return errors.New("the kernel starts it, so it must be a program, and executable")
+		return errors.New("the kernel starts this file, so it must be an executable program")
 	}
 	start := &firstBytes{room: 4096}
 	e.body(start)
 	if i := elfInterpreter(-1, start.b); i != "" && m.entries[strings.TrimPrefix(i, "/")] == nil {
-		return fmt.Errorf("a program that needs %s, which is not in the image; one that is linked statically needs nothing", i)
+		return fmt.Errorf("the program needs %s, which is not in the image; a statically linked program needs no other file", i)
 	}
 	return nil
 }
 
-// firstBytes keeps what is written first.
+// firstBytes keeps the first bytes that are written to it.
 type firstBytes struct {
 	b    []byte
 	room int
@@ -176,15 +175,16 @@ type firstBytes struct {
 func (f *firstBytes) Write(p []byte) (int, error) {
 	f.b = append(f.b, p[:min(len(p), f.room-len(f.b))]...)
 	if len(f.b) == f.room {
-		return 0, io.ErrShortWrite // enough
+		return 0, io.ErrShortWrite // enough bytes have been read
 	}
 	return len(p), nil
 }
 
-// write writes the archive, in the order of the paths: a directory before what is in it.
+// write writes the archive in the order of the paths, so that a directory comes before its
+// contents.
 func (m *image) write(w io.Writer) error {
 	paths := make([]string, 0, len(m.entries))
-	links := map[uint32]uint32{} // how often each number is there
+	links := map[uint32]uint32{} // how often each number occurs
 	for p, e := range m.entries {
 		paths = append(paths, p)
 		if e.ino != 0 {
@@ -201,7 +201,7 @@ func (m *image) write(w io.Writer) error {
 		if shared != 0 {
 			e.nlink = links[shared]
 			if first := number[shared]; first != 0 {
-				e.ino, e.size = first, 0 // the contents came with the first name
+				e.ino, e.size = first, 0 // the contents were written with the first name
 			} else {
 				number[shared] = e.ino
 			}
@@ -217,8 +217,9 @@ func changing(name string) error {
 	return fmt.Errorf("%s: this is no longer the same file: something else is changing this directory", name)
 }
 
-// copyFrom copies a file, if it is still the one that was looked at: it may belong to somebody
-// who puts another in its place, or a symlink, or a FIFO that nobody ever writes to.
+// copyFrom copies a file, if it is still the file that was checked. A user who owns the
+// directory could put another file in its place, or a symlink, or a FIFO that nobody ever writes
+// to.
 func copyFrom(name string, seen *unix.Stat_t, w io.Writer) error {
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
 	if name == "/proc/self/exe" {

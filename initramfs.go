@@ -2,12 +2,12 @@
 //
 // Documentation/filesystems/ramfs-rootfs-initramfs.rst, bootparam(7).
 //
-// The kernel unpacks the archive into its first file system and starts /init there;
-// machine.go says what tincan does then. Besides /init the archive has the two devices
-// that a program needs to start at all where the kernel has mounted nothing yet, and
-// what was asked for. The same files give the same bytes, wherever and whenever.
+// The kernel unpacks the archive into its first file system and starts /init there; machine.go
+// describes what tincan then does. Besides /init, the archive contains what was asked for, and
+// two devices that a program needs to start while the kernel has not mounted anything yet. The
+// same files give the same bytes, on every machine and at every time.
 //
-// Differs from the tutorial: it knows no machine but the one it runs on.
+// Differs from the tutorial: the tutorial does not deal with virtual machines.
 
 package main
 
@@ -26,7 +26,7 @@ import (
 type initramfsCmd struct {
 	Output   string   `short:"o" required:"" placeholder:"FILE" help:"The archive to write; compressed if the name ends in .gz; '-' is standard output."`
 	Add      []string `sep:"none" placeholder:"HOST:PATH" help:"A file, or a directory with everything in it, to be PATH in the machine (repeatable; \\: is a colon in a name)."`
-	ArgsFile string   `placeholder:"FILE" help:"tincan's arguments in the machine, one a line, for want of others on the kernel's command line."`
+	ArgsFile string   `placeholder:"FILE" help:"tincan's arguments in the machine, one per line; used if the kernel's command line has none."`
 }
 
 func (initramfsCmd) Help() string {
@@ -40,14 +40,14 @@ Example:
   qemu-system-x86_64 -kernel vmlinuz -initrd vm.cpio.gz -nographic -no-reboot -append "console=ttyS0 quiet panic=-1 -- -m /rootfs -- /bin/true"`
 }
 
-// argsFile is where the machine's tincan finds its arguments, and modulesDir where
-// it finds modules.
+// argsFile is the file in which tincan finds its arguments in the machine, and modulesDir the
+// directory in which it finds modules.
 const (
 	argsFile   = "/etc/tincan/args"
 	modulesDir = "/etc/tincan/modules"
 )
 
-// hidden are the directories of the machine that /init mounts something on.
+// hidden lists the directories of the machine on which /init mounts something.
 var hidden = []string{"/proc", "/sys", "/dev", "/tmp", "/run"}
 
 func (c *initramfsCmd) write() (err error) {
@@ -94,11 +94,12 @@ func (c *initramfsCmd) write() (err error) {
 	return m.write(w)
 }
 
-// createOutput opens what is to be FILE under a name of its own, which becomes FILE at the end
-// if all went well. So nothing is written through a symlink, and nobody reads a half of it.
+// createOutput opens a new file with a temporary name, which becomes FILE at the end if
+// everything went well. So nothing is written through a symlink, and nobody reads an incomplete
+// file.
 func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) error, err error) {
 	if name == "-" && isTerminal(1) {
-		return nil, nil, errors.New("standard output is a terminal, and this is no text: name a file")
+		return nil, nil, errors.New("standard output is a terminal, but the archive is not text: give the name of a file")
 	}
 	if name == "-" {
 		return os.Stdout, func(bool) error { return nil }, nil
@@ -111,14 +112,14 @@ func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) erro
 		f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		return f, func(bool) error { return f.Close() }, err
 	default:
-		return nil, nil, errors.New("a symlink, a FIFO or a socket: name a regular file, or a new one")
+		return nil, nil, errors.New("this is a symlink, a FIFO or a socket: give the name of a regular file, or of a new file")
 	}
 	part := fmt.Sprintf("%s.%d", name, os.Getpid())
 	fd, err := unix.Open(part, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return nil, nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
-	// Errors have the name that the caller gave: nobody knows the other.
+	// Errors contain the name that the caller gave, not the temporary one.
 	f = os.NewFile(uintptr(fd), name)
 	return f, func(ok bool) error {
 		err := f.Close()
@@ -131,23 +132,23 @@ func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) erro
 	}, nil
 }
 
-// checkArgs finds a mistake in an arguments file while there is somebody to read of it.
+// checkArgs finds mistakes in a file of arguments here, where the user can read the error.
 func checkArgs(file string) error {
 	b, err := readRegular(file, 1<<20)
 	if err != nil {
 		return fmt.Errorf("--args-file=%s: %w", file, err)
 	}
 	if len(argLines(b)) == 0 {
-		return fmt.Errorf("--args-file=%s: no arguments in it: one a line, for instance run, -m, /rootfs, --, /bin/true", file)
+		return fmt.Errorf("--args-file=%s: the file contains no arguments: write one per line, for instance run, -m, /rootfs, --, /bin/true", file)
 	}
 	if i := strings.IndexByte(b, 0); i >= 0 {
-		return fmt.Errorf("--args-file=%s: line %d: a zero byte", file, 1+strings.Count(b[:i], "\n"))
+		return fmt.Errorf("--args-file=%s: line %d contains a zero byte", file, 1+strings.Count(b[:i], "\n"))
 	}
 	return nil
 }
 
-// argLines reads an arguments file: one argument a line, as it stands. An empty line
-// is an empty argument, but for the last.
+// argLines reads a file of arguments: each line is one argument, unchanged. An empty line is an
+// empty argument, except for the last one.
 func argLines(text string) []string {
 	text = strings.TrimSuffix(text, "\n")
 	if text == "" {

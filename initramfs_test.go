@@ -202,7 +202,7 @@ func TestImageFileChanges(t *testing.T) {
 	for _, text := range []string{"abc", "abcdef"} {
 		c := &cpioWriter{w: io.Discard}
 		err := c.add(&cpioEntry{path: "a/b", mode: unix.S_IFREG | 0o644, size: 5, body: func(w io.Writer) error { _, err := io.WriteString(w, text); return err }})
-		if want := fmt.Sprintf("a/b: %d bytes, and it had 5 a moment ago", len(text)); err == nil || err.Error() != want {
+		if want := fmt.Sprintf("a/b: the file has %d bytes, but had 5 bytes a moment ago", len(text)); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -282,17 +282,17 @@ func TestImageRefused(t *testing.T) {
 		{initramfsCmd{Add: []string{dir + "/one:/tmp/one"}}, "/init mounts a file system of its own on /tmp"},
 		{initramfsCmd{Add: []string{dir + "/one:/"}}, "a file cannot be the machine's root directory"},
 		{initramfsCmd{Add: []string{dir + "/nosuch:/x"}}, "no such file or directory"},
-		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a"}}, "/x/a is to be a directory and a file"},
-		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/one/y"}}, "/x/one is to be a file, and a directory with y in it"},
+		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a"}}, "/x/a would be both a directory and a file"},
+		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/one/y"}}, "/x/one would be both a file and a directory that contains y"},
 		{initramfsCmd{Add: []string{dir + ":/x", dir + "/one:/x/a/link/y"}}, "/x/a/link is a symlink in the image"},
-		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "so it must be a program, and executable"},
-		{initramfsCmd{Add: []string{dynamic + ":/init"}}, "a program that needs /lib/nosuch-ld.so, which is not in the image"},
+		{initramfsCmd{Add: []string{dir + "/one:/init"}}, "so it must be an executable program"},
+		{initramfsCmd{Add: []string{dynamic + ":/init"}}, "the program needs /lib/nosuch-ld.so, which is not in the image"},
 		{initramfsCmd{Add: []string{dir + ":/x"}, Output: dir + "/image"}, "is the archive that is being written"},
 		{initramfsCmd{Output: dir}, "-o " + dir + ": is a directory"},
 		{initramfsCmd{Output: dir + "/no/such"}, "-o " + dir + "/no/such: open " + dir + "/no/such: no such file or directory"},
 		{initramfsCmd{ArgsFile: dir + "/nosuch"}, "--args-file=" + dir + "/nosuch: "},
-		{initramfsCmd{ArgsFile: args("\n")}, "no arguments in it"},
-		{initramfsCmd{ArgsFile: args("a\nb\x00\n")}, "line 2: a zero byte"},
+		{initramfsCmd{ArgsFile: args("\n")}, "contains no arguments"},
+		{initramfsCmd{ArgsFile: args("a\nb\x00\n")}, "line 2 contains a zero byte"},
 	} {
 		out := filepath.Join(t.TempDir(), "image")
 		if c.cmd.Output == "" {

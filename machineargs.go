@@ -1,9 +1,9 @@
-// The words for a machine's PID 1: from the kernel's command line, or from a file.
+// The arguments for a machine's PID 1: from the kernel's command line, or from a file.
 //
 // bootparam(7), Documentation/admin-guide/kernel-parameters.rst, the kernel's
 // lib/cmdline.c and init/main.c.
 //
-// Differs from the tutorial: it has no such part.
+// Differs from the tutorial: the tutorial has no such part.
 
 package main
 
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// initOptions are initCmd's, read.
+// initOptions are the options of initCmd.
 type initOptions struct {
 	noContainer bool
 	poweroff    string
@@ -23,8 +23,8 @@ type initOptions struct {
 	args        []string
 }
 
-// machineArgs gives the words that are meant for tincan: those behind -- on the
-// kernel's command line, or, without a command there, the lines of /etc/tincan/args.
+// machineArgs returns the words that are meant for tincan: those after -- on the kernel's
+// command line or, if there is no command among them, the lines of /etc/tincan/args.
 func machineArgs(args []string) ([]string, error) {
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
 		args = kernelArgs(string(b), args)
@@ -41,11 +41,11 @@ func machineArgs(args []string) ([]string, error) {
 	return append(args, withoutInit(argLines(string(b)))...), err
 }
 
-// quoteHint is for a command line that was written for a shell: -- sh -c 'echo hello'.
+// quoteHint helps with a command line that was written for a shell: -- sh -c 'echo hello'.
 func quoteHint(words []string) string {
 	for _, w := range words {
 		if strings.HasPrefix(w, "'") {
-			return fmt.Sprintf("the word %s begins with a single quote, which is an ordinary letter on the kernel's command line, and blanks behind it end the word: write \"...\" there", w)
+			return fmt.Sprintf("the word %s begins with a single quote, but on the kernel's command line this is an ordinary letter, and the next blank ends the word: write \"...\" instead", w)
 		}
 	}
 	return ""
@@ -58,10 +58,10 @@ func withoutInit(args []string) []string {
 	return args
 }
 
-// kernelArgs gives the words behind the first -- of the kernel's command line. The
-// arguments that the kernel itself has passed, given, are not enough: it leaves out a
-// second -- and what comes behind it, and puts in front what it does not know of the
-// words before the first. If given was not made from line, it is right as it is.
+// kernelArgs returns the words after the first -- of the kernel's command line. The arguments
+// that the kernel has passed, given, are not enough: the kernel leaves out a second -- and
+// everything after it, and adds words before the first -- that it does not know. If given was
+// not made from line, it is used as it is.
 func kernelArgs(line string, given []string) []string {
 	words := kernelWords(line)
 	first := slices.Index(words, "--")
@@ -79,8 +79,8 @@ func kernelArgs(line string, given []string) []string {
 	return words
 }
 
-// kernelWords splits a command line as the kernel's next_arg (lib/cmdline.c) does:
-// double quotes group, and go away at the beginning and end of a word or of a value.
+// kernelWords splits a command line as the kernel's next_arg (lib/cmdline.c) does: double quotes
+// group, and are removed at the beginning and the end of a word or of a value.
 func kernelWords(line string) []string {
 	var words []string
 	for line = strings.TrimLeft(line, " \t\n"); line != ""; line = strings.TrimLeft(line, " \t\n") {
@@ -102,8 +102,8 @@ func kernelWords(line string) []string {
 	return words
 }
 
-// parseInit reads init's own flags, which come first; what follows them is for tincan,
-// or the command.
+// parseInit reads init's own flags, which come first. What comes after them is for tincan, or is
+// the command.
 func parseInit(words []string) (initOptions, error) {
 	o := initOptions{poweroff: "always"}
 	for i, w := range words {
@@ -117,14 +117,14 @@ func parseInit(words []string) (initOptions, error) {
 			}
 			o.poweroff = value
 		case flag == "--debug-exit":
-			o.debugExit = 0x501 // QEMU's own default
+			o.debugExit = 0x501 // the default of QEMU
 			if given {
 				if n, err := fmt.Sscanf(value, "%v", &o.debugExit); n != 1 || err != nil || o.debugExit < 1 || o.debugExit > 0xffff {
 					return o, fmt.Errorf("%s: not a port: 1 to 0xffff, the iobase of QEMU's isa-debug-exit", w)
 				}
 			}
 			if !haveDebugExit {
-				return o, fmt.Errorf("%s: only machines with I/O ports have the device: amd64", w)
+				return o, fmt.Errorf("%s: only amd64 machines have this device, which needs I/O ports", w)
 			}
 		default:
 			o.args = words[i:]

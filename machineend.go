@@ -1,10 +1,10 @@
-// The duties of a machine's PID 1, at the end: the report, and the power.
+// The duties of a machine's PID 1, at the end: the report, and powering off.
 //
 // reboot(2), virtio-console, QEMU's isa-debug-exit, tcdrain(3).
 //
-// qemu exits with 0 whatever happened in the machine, so the status is told three
-// ways: to people on the console, to programs over the virtio-serial port `result`,
-// and, if wanted, to qemu itself.
+// qemu exits with 0 whatever happened in the machine, so the status is reported in three ways:
+// on the console for people, over the virtio-serial port `result` for programs, and, if asked
+// for, to qemu itself.
 
 package main
 
@@ -22,23 +22,23 @@ import (
 // resultPort is the name of the virtio-serial port for the report.
 const resultPort = "result"
 
-// machineReport is what the port is told: one line.
+// machineReport is the line that is written to the port.
 type machineReport struct {
 	Status    int     `json:"status"`
 	Signal    *string `json:"signal"`
 	TimedOut  bool    `json:"timed_out"`
 	OOMKilled bool    `json:"oom_killed"`
-	Duration  float64 `json:"duration"`        // seconds, from the command's beginning
-	Error     string  `json:"error,omitempty"` // tincan's own, if nothing ran or it crashed
+	Duration  float64 `json:"duration"`        // seconds since the start of the command
+	Error     string  `json:"error,omitempty"` // an error of tincan's own, if nothing ran or tincan crashed
 }
 
-// ending is told once, whoever comes first.
+// machineEnds is locked by the first caller of end, so that the machine ends only once.
 var machineEnds sync.Mutex
 
-// end reports and ends the machine, and does not return.
+// end prints the report and ends the machine. It does not return.
 func (m *machine) end(status int) {
 	if theMachine == nil {
-		return // a container's PID 1 after all
+		return // this is a container's PID 1 after all
 	}
 	machineEnds.Lock()
 	r := machineReport{Status: status, Error: m.failure}
@@ -56,17 +56,17 @@ func (m *machine) end(status int) {
 		}
 	}
 	if r.OOMKilled && (m.ending == nil || m.ending.group.oomKilled <= 0) {
-		say("out of memory: the kernel killed a process; give the machine more (qemu -m)")
+		say("out of memory: the kernel killed a process; give the machine more memory (qemu -m)")
 	}
 	stays := m.opt.poweroff == "never" || m.opt.poweroff == "on-success" && status != 0
 	if !stays {
-		unix.Kill(-1, unix.SIGKILL) // nothing writes while the disks are synced
+		unix.Kill(-1, unix.SIGKILL) // no process may write while the disks are synced
 	}
 	say("exit status %d", status)
 	if err := tell(&r); err != nil {
 		say("the virtio-serial port %s: %v", resultPort, err)
 	}
-	unix.IoctlSetInt(2, unix.TCSBRK, 1) // tcdrain: wait until the console has said it all
+	unix.IoctlSetInt(2, unix.TCSBRK, 1) // tcdrain: wait until the console has printed everything
 	unix.Sync()
 	if m.opt.debugExit != 0 {
 		if err := debugExit(m.opt.debugExit, status); err != nil {
@@ -78,7 +78,7 @@ func (m *machine) end(status int) {
 	}
 	unix.Sync()
 	err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
-	say("reboot(LINUX_REBOOT_CMD_POWER_OFF): %v; this machine has to be switched off", err)
+	say("reboot(LINUX_REBOOT_CMD_POWER_OFF): %v; switch this machine off by hand", err)
 	for {
 		unix.Pause()
 	}
@@ -96,7 +96,7 @@ func tell(r *machineReport) error {
 		if err != nil {
 			return err
 		}
-		// Without anybody on the other side a write would wait for ever.
+		// If no program reads at the other end, a blocking write would wait forever.
 		fd, err := unix.Open("/dev/"+filepath.Base(filepath.Dir(n)), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func tell(r *machineReport) error {
 	return nil
 }
 
-// stay keeps the machine running until somebody asks for its end.
+// stay keeps the machine running until a signal asks for its end.
 func (m *machine) stay() {
 	say("the machine stays on (--poweroff=%s); SIGTERM to process 1 or Ctrl-Alt-Del ends it", m.opt.poweroff)
 	fds := []unix.PollFd{{Fd: int32(m.signals.fd), Events: unix.POLLIN}}
@@ -135,5 +135,6 @@ func reapAll() {
 	}
 }
 
-// vmOOMKills is how many processes the kernel has killed for want of memory: proc_vmstat(5).
+// vmOOMKills returns how many processes the kernel has killed because memory ran out:
+// proc_vmstat(5).
 func vmOOMKills() int64 { return readKey("/proc/vmstat", "oom_kill") }

@@ -6,4 +6,4 @@ package main
 
 const haveDebugExit = false
 
-func debugExit(int, int) error { return nil } // parseInit has refused the flag
+func debugExit(int, int) error { return nil } // parseInit has already refused the flag

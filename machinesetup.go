@@ -1,16 +1,16 @@
-// The duties of a machine's PID 1, continued: what is mounted, loaded and switched on
-// before anything runs.
+// The duties of a machine's PID 1, continued: what is mounted, loaded and switched on before
+// anything runs.
 //
 // mount(2), chroot(2), pivot_root(2), finit_module(2), cgroups(7), devpts(4), tty_ioctl(4).
 //
-// The duties are system calls, and stand here as the plan's steps do; only that one
-// that fails is said, and the next is made.
+// The duties are system calls, and are written like the steps of the plan. If one fails, tincan
+// prints the error and makes the next one.
 //
-// A container leaves its file system by pivot_root, which the kernel refuses on the
-// initramfs (EINVAL). To chroot instead would leave a way out, and so would a new root
-// moved over the old one by each container: CAP_SYS_ADMIN inside could move it away.
-// So the root is covered once, by itself, with no mount left below that could be reached,
-// and then every container uses plain pivot_root.
+// A container leaves the host's file system by pivot_root, which the kernel refuses on the
+// initramfs (EINVAL). With chroot instead, there would be a way out. There would also be one if
+// each container moved a new root over the old one: with CAP_SYS_ADMIN, root inside could move
+// it away. So the root is covered once, by itself, without any mount below that could be
+// reached. Then every container uses plain pivot_root.
 
 package main
 
@@ -26,23 +26,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machineMounts are what programs expect of a machine, in order.
+// machineMounts lists what programs expect in a machine, in the order of mounting.
 var machineMounts = []struct {
 	source, target, fstype string
 	flags                  uintptr
 	data, why              string
 }{
 	{"sysfs", "/sys", "sysfs", plainFlags, "", "devices and kernel settings"},
-	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755", "the machine's devices, by the kernel"},
+	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755", "the machine's devices, made by the kernel"},
 	{"devpts", "/dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5", "pseudo-terminals"},
 	{"tmpfs", "/dev/shm", "tmpfs", nosuidnodev, "mode=1777", "POSIX shared memory"},
-	{"tmpfs", "/tmp", "tmpfs", nosuidnodev, "mode=1777", "temporary files, also where the root is read-only"},
+	{"tmpfs", "/tmp", "tmpfs", nosuidnodev, "mode=1777", "temporary files, even if the root is read-only"},
 	{"tmpfs", "/run", "tmpfs", nosuidnodev, "mode=0755", "sockets, and tincan's own notes"},
 	{"cgroup2", "/sys/fs/cgroup", "cgroup2", plainFlags, "nsdelegate", "resource groups"},
 	{"securityfs", "/sys/kernel/security", "securityfs", plainFlags, "", "AppArmor's profiles"},
 }
 
-// duty makes steps; one that fails is said.
+// duty makes steps, and prints the error of each one that fails.
 func duty(steps ...*step) {
 	var kept uintptr
 	for _, s := range steps {
@@ -70,13 +70,13 @@ func (s *step) make(kept uintptr) (uintptr, error) {
 	return r, &callError{step: s, err: e}
 }
 
-// setUp is everything that comes before the command. ok is false if this is no
-// machine's PID 1 but a container's: then nothing was changed.
+// setUp does everything that comes before the command. ok is false if this is not a machine's
+// PID 1 but a container's; then nothing has been changed.
 func (m *machine) setUp() (ok bool) {
 	mounted, made := exists("/proc/self"), !exists("/proc")
 	if !mounted {
 		duty(mkdir("/proc", 0o555).or(unix.EEXIST),
-			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and what is looked up below"))
+			mount("proc", "/proc", "proc", plainFlags, "").because("processes, and the files of /proc that are read below"))
 	}
 	if !initialPIDNamespace() {
 		if !mounted {
@@ -99,9 +99,9 @@ func (m *machine) setUp() (ok bool) {
 	for _, l := range devLinks {
 		duty(symlink(l.target, l.link).or(unix.EEXIST))
 	}
-	// The first write to cgroup.subtree_control and the loopback each take the kernel 100
-	// milliseconds and more in a machine under emulation, most of it waiting. They wait at
-	// the same time, and beside what is made ready for the command.
+	// In an emulated machine, the first write to cgroup.subtree_control and the loopback
+	// interface each take the kernel 100 milliseconds or more, mostly waiting. They wait at the
+	// same time, while everything is prepared for the command.
 	m.meanwhile(enableAll)
 	m.meanwhile(func() { duty(loopback("none")...) })
 	takeConsole()
@@ -110,11 +110,11 @@ func (m *machine) setUp() (ok bool) {
 	if unix.Uname(&u) == nil && unix.ByteSliceToString(u.Nodename[:]) == "(none)" {
 		duty(sethostname(machineName()))
 	}
-	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) // Ctrl-Alt-Del is SIGINT, and not the end of the machine
+	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) // makes Ctrl-Alt-Del a SIGINT and not the end of the machine
 	return true
 }
 
-// meanwhile does a duty beside the others.
+// meanwhile runs a duty at the same time as the others.
 func (m *machine) meanwhile(do func()) {
 	m.busy.Add(1)
 	go func() {
@@ -124,7 +124,7 @@ func (m *machine) meanwhile(do func()) {
 	}()
 }
 
-// ready waits until all duties are done. It comes before anything is made or started.
+// ready waits until all duties have been done. It is called before anything is made or started.
 //
 //tincan:runtime
 func (m *machine) ready() {
@@ -133,16 +133,16 @@ func (m *machine) ready() {
 	}
 }
 
-// initialPIDNamespace tells a machine's PID 1 from a container's. The number is the
-// kernel's PROC_PID_INIT_INO (linux/proc_ns.h).
+// initialPIDNamespace reports whether this is a machine's PID 1 and not a container's. The
+// number is the kernel's PROC_PID_INIT_INO (linux/proc_ns.h).
 func initialPIDNamespace() bool {
 	link, err := os.Readlink("/proc/self/ns/pid")
 	return err == nil && link == fmt.Sprintf("pid:[%d]", uint32(0xEFFFFFFC))
 }
 
-// rootOfAll tells whether / is the first mount of all, which has no parent. There the
-// initramfs is, up to Linux 6.19; from 7.0 on it stands on an empty file system, can be
-// pivoted away from, and a cover would leave it in reach.
+// rootOfAll reports whether / is the very first mount, which has no parent. Up to Linux 6.19
+// that is the initramfs. From 7.0 on the initramfs is mounted on an empty file system: it can be
+// left by pivot_root, and a cover would leave it in reach.
 func rootOfAll() bool {
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -156,29 +156,29 @@ func rootOfAll() bool {
 	return false
 }
 
-// coverRoot mounts the root on a directory of its own and moves that over the root.
+// coverRoot mounts the root on a directory in it, and moves that mount over the root.
 func coverRoot() []*step {
 	const cover = "/.root"
 	return []*step{
 		mkdir(cover, 0o700).or(unix.EEXIST),
 		mount("/", cover, "", unix.MS_BIND, ""),
-		mount("/proc", cover+"/proc", "", unix.MS_MOVE, "").because("nothing stays below; to unmount it would wait for RCU"),
+		mount("/proc", cover+"/proc", "", unix.MS_MOVE, "").because("no mount may stay below the cover; unmounting would take longer, because it waits for RCU"),
 		chdir(cover),
-		mount(".", "/", "", unix.MS_MOVE, "").because("a root with a parent, which pivot_root can leave"),
+		mount(".", "/", "", unix.MS_MOVE, "").because("a root with a parent mount, which pivot_root can leave"),
 		chroot("."),
 		chdir("/"),
 		rmdir(cover),
 	}
 }
 
-// mountPointAt tells whether something is mounted there already.
+// mountPointAt reports whether something is mounted there already.
 func mountPointAt(dir string) bool {
 	var here, up unix.Stat_t
 	return unix.Stat(dir, &here) == nil && unix.Stat(filepath.Dir(dir), &up) == nil && here.Dev != up.Dev
 }
 
-// takeConsole makes the console the terminal of this process, so that Ctrl-C and a
-// shell's job control work: /dev/console itself cannot be that (tty_ioctl(4)).
+// takeConsole makes the console the controlling terminal of this process, so that Ctrl-C and a
+// shell's job control work. /dev/console itself cannot be a controlling terminal (tty_ioctl(4)).
 func takeConsole() {
 	b, _ := os.ReadFile("/sys/class/tty/console/active")
 	names := append([]string{"console"}, strings.Fields(string(b))...)
@@ -187,7 +187,7 @@ func takeConsole() {
 		fd, _ = unix.Open("/dev/"+names[i], unix.O_RDWR|unix.O_NOCTTY, 0)
 	}
 	if fd < 0 {
-		return // whatever the kernel has opened stays
+		return // the descriptors stay as the kernel has opened them
 	}
 	for n := range 3 {
 		if n != fd {
@@ -223,14 +223,14 @@ func loadModules() {
 func hintModule(e unix.Errno) string {
 	switch e {
 	case unix.ENOENT:
-		return "the module needs another that is not loaded: see modules.dep, and give it a name that comes before"
+		return "the module needs another module that is not loaded: find it in modules.dep, and give it a name that sorts before this one"
 	case unix.ENOEXEC:
-		return "not a module for this very kernel, or compressed in a way that it does not know; see dmesg"
+		return "this module was not built for this kernel, or its compression is not supported; see dmesg"
 	}
 	return ""
 }
 
-// enableAll lets groups have every controller's files.
+// enableAll enables all controllers for the groups of containers.
 func enableAll() {
 	controllers, _ := v2Controllers(cgroupRoot)
 	for _, c := range controllers {
@@ -240,7 +240,7 @@ func enableAll() {
 	}
 }
 
-// machineName is the one in /etc/hostname, or else this program's.
+// machineName returns the name in /etc/hostname or, if there is none, the name of this program.
 func machineName() string {
 	b, _ := os.ReadFile("/etc/hostname")
 	if f := strings.Fields(string(b)); len(f) > 0 && len(f[0]) <= 64 {

@@ -27,7 +27,7 @@ var wrongLines = []wrong{
 	{"-m TREE -c 'x", "-c|' is not closed", 0},
 	{`-m TREE -c "x`, `-c|" is not closed`, 0},
 	{`-m TREE -c x\`, "-c|backslash", 0},
-	{"-m TREE -c ls -- true", "-c|there is also a COMMAND|give one", 0},
+	{"-m TREE -c ls -- true", "-c|there is also a COMMAND|give only one", 0},
 	{"-m TREE -- nonesuch", "nonesuch: command not found in the container's PATH", 127},
 	{"-m TREE plan -- sh", "plan: command not found in the container's PATH; tincan's own plan comes before all flags: tincan plan", 127},
 	{"-m TREE -- /bin/nonesuch", "/bin/nonesuch: no such file in the container", 127},
@@ -133,8 +133,8 @@ var wrongLines = []wrong{
 
 	// the rest
 	{"-m TREE -w x -- true", "--workdir=x|would begin with /", 0},
-	{"-m TREE -w /nonesuch -- true", "--workdir=/nonesuch is no directory|ENOENT", 0},
-	{"-m TREE -w /etc/mine -- true", "--workdir=/etc/mine is no directory|ENOTDIR", 0},
+	{"-m TREE -w /nonesuch -- true", "--workdir=/nonesuch is not a directory|ENOENT", 0},
+	{"-m TREE -w /etc/mine -- true", "--workdir=/etc/mine is not a directory|ENOTDIR", 0},
 	{"-m TREE -e =x -- true", "-e =x|NAME=VALUE", 0},
 	{"-m TREE -e NONESUCH_VARIABLE -- true", "-e NONESUCH_VARIABLE|no such variable", 0},
 	{"-m TREE --pass-fd=77 -- true", "--pass-fd=77|no open descriptor", 0},

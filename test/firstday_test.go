@@ -32,7 +32,7 @@ var firstDays = []firstDay{
 	{"in a --tmpfs", `tincan --tmpfs=/mnt -- /mnt/script`, 127, "", "/mnt/script: no such file", false},
 	{"a script of this directory", `tincan -- ./script`, 127, "", "./script: no such file in the container; it is in the current directory of the host|--here|-a ./script:/script -- /script", false},
 	{"the advice", `tincan -a "$PWD/script:$PWD/script" -- "$PWD/script"`, 0, "hello", "", false},
-	{"carriage returns", `tincan -a crlf:/tmp/crlf -- /tmp/crlf`, 126, "", `"/bin/sh\r" and not /bin/sh|carriage returns`, false},
+	{"carriage returns", `tincan -a crlf:/tmp/crlf -- /tmp/crlf`, 126, "", `"/bin/sh\r" instead of /bin/sh|carriage returns`, false},
 	{"an interpreter that is missing", `tincan -a noint:/tmp/noint -- /tmp/noint`, 126, "", "interpreter that it names does not: /nonesuch/sh", false},
 
 	// 2: empty values. flags_test.go has each flag.

@@ -66,7 +66,7 @@ func TestDebugExit(t *testing.T) {
 		}
 	}
 	m.Args = append([]string{"--debug-exit"}, inContainer("true")...)
-	ends{says: "--debug-exit: nothing at port 0x501"}.check(t, boot(t, m))
+	ends{says: "--debug-exit: there is no device at port 0x501"}.check(t, boot(t, m))
 }
 
 // A crash of tincan is a report like any other. Here /init is a build of the program that
