@@ -39,8 +39,11 @@ type use struct {
 // A program is an executable, and the calls that it has made.
 type program struct {
 	name string
-	uses []*use
+	uses map[callKey]*use
 }
+
+// A callKey is a call, whoever makes it.
+type callKey struct{ nr, arch uint32 }
 
 // recorder is what is known of the calls, while the container runs and after.
 type recorder struct {
@@ -51,7 +54,11 @@ type recorder struct {
 
 	mu       sync.Mutex // for the live view
 	live     *liveView
-	programs []*program
+	programs map[string]*program
+	seen     map[callKey]bool // calls of all programs
+	uses     int              // of all programs together
+	text     int              // of the programs' names, in bytes
+	full     bool             // something is counted as otherPrograms
 
 	begun bool   // a call of the command's own was seen
 	ip    uint64 // where the calls of tincan's come from, which precede it
@@ -65,8 +72,11 @@ type recorder struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{abis: recordedABIs(), threads: map[uint32]*program{}, done: make(chan struct{})}
+	return &recorder{abis: recordedABIs(), threads: map[uint32]*program{}, programs: map[string]*program{}, seen: map[callKey]bool{}, done: make(chan struct{})}
 }
+
+// otherPrograms are those beyond the number that is kept. Their calls are recorded, but not which program's they are.
+const otherPrograms = "(other programs)"
 
 const (
 	notifSetFlags = 0x40082104 // SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -173,43 +183,57 @@ func (r *recorder) note(fd int, n *seccompNotif) {
 
 // use finds a call among the program's.
 func (p *program) use(r *recorder, nr, arch uint32) *use {
-	for _, u := range p.uses {
-		if u.nr == nr && u.abi.audit == arch {
-			return u
-		}
+	key := callKey{nr, arch}
+	if u := p.uses[key]; u != nil {
+		return u
 	}
 	for _, a := range r.abis {
-		if a.audit == arch && a.owns(nr) {
-			u := &use{abi: a, nr: nr, name: a.call(nr)}
-			if r.args {
-				u.rule = watch(u.name)
-			}
-			if r.live != nil && !r.hasSeen(u) {
-				r.live.show(r, u)
-			}
-			p.uses = append(p.uses, u)
-			return u
+		if a.audit != arch || !a.owns(nr) {
+			continue
 		}
+		u := &use{abi: a, nr: nr, name: a.call(nr)}
+		if r.uses >= mostUses {
+			if r.full = true; p.name != otherPrograms {
+				return r.named(otherPrograms).use(r, nr, arch)
+			}
+			if u.nameless() {
+				return nil // those that have names are not many
+			}
+		}
+		if r.args {
+			u.rule = watch(u.name)
+		}
+		if r.live != nil && !r.seen[key] {
+			r.live.show(r, u)
+		}
+		p.uses[key], r.seen[key] = u, true
+		r.uses++
+		return u
 	}
 	return nil
 }
 
-// hasSeen reports whether any program has made the call.
-func (r *recorder) hasSeen(u *use) bool {
-	for _, p := range r.programs {
-		for _, v := range p.uses {
-			if u.nr == v.nr && u.abi == v.abi {
-				return true
-			}
-		}
+// named is the program of that name.
+func (r *recorder) named(name string) *program {
+	p := r.programs[name]
+	if p == nil && name != otherPrograms && (len(r.programs) >= mostPrograms || r.text+len(name) > mostText) {
+		r.full = true
+		return r.named(otherPrograms)
 	}
-	return false
+	if p == nil {
+		p = &program{name, map[callKey]*use{}}
+		r.programs[name] = p
+		r.text += len(name)
+	}
+	return p
 }
 
 // all are the calls of all programs together, in the order of their names.
 func (r *recorder) all() (all []*use) {
 	for _, p := range r.programs {
-		all = append(all, p.uses...)
+		for _, u := range p.uses {
+			all = append(all, u)
+		}
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].less(all[j]) })
 	return all
@@ -228,6 +252,9 @@ func (u *use) text() string {
 // nameless reports whether the call has a number only.
 func (u *use) nameless() bool { return strings.Contains(u.name, " ") }
 
+// mostThreads is how many threads' programs are known at a time.
+const mostThreads = 10000
+
 // program is that of the thread that makes a call.
 func (r *recorder) program(fd int, n *seccompNotif) *program {
 	if p := r.threads[n.pid]; p != nil {
@@ -238,15 +265,9 @@ func (r *recorder) program(fd int, n *seccompNotif) *program {
 	if !valid {
 		name = "(ended)" // the number may be another thread's by now
 	}
-	var p *program
-	for _, q := range r.programs {
-		if q.name == name {
-			p = q
-		}
-	}
-	if p == nil {
-		p = &program{name: name}
-		r.programs = append(r.programs, p)
+	p := r.named(name)
+	if len(r.threads) > mostThreads {
+		clear(r.threads) // they are looked up again
 	}
 	if _, doubtful := r.threads[n.pid]; valid && !doubtful {
 		r.threads[n.pid] = p
@@ -258,7 +279,7 @@ func (r *recorder) program(fd int, n *seccompNotif) *program {
 // destroyed", and it takes the first one's number (execve(2)).
 func (r *recorder) executes(thread uint32) {
 	for t, p := range r.threads {
-		if p != nil || len(r.threads) > 10000 {
+		if p != nil {
 			delete(r.threads, t)
 		}
 	}

@@ -29,6 +29,9 @@ const (
 	manyBelow = 32
 )
 
+// anyNumber stands for a process's or thread's number.
+const anyNumber = "[0-9]*"
+
 // shared is a path of /proc with each process's number as a pattern.
 func shared(file string) string {
 	rest, is := strings.CutPrefix(file, "/proc/")
@@ -38,7 +41,7 @@ func shared(file string) string {
 	words := strings.Split(rest, "/")
 	for i, w := range words {
 		if _, number := number(w); i < 3 && (number || w == "self" || w == "thread-self") && (i == 0 || words[i-1] == "task") {
-			words[i] = "[0-9]*"
+			words[i] = anyNumber
 		}
 	}
 	return "/proc/" + strings.Join(words, "/")
@@ -62,25 +65,67 @@ func (f *fileUses) network(family, kind uint64) {
 
 // globbed are the files and patterns for the profile, and what may be done to each.
 func (f *fileUses) globbed() map[string]int {
-	out, direct, below := map[string]int{}, map[string]int{}, map[string]int{}
+	out, direct, below := map[string]int{}, map[inDir]int{}, map[inDir]int{}
 	for file, done := range f.files {
-		how := letters(done)
 		dir := path.Dir(strings.TrimSuffix(file, "/"))
-		direct[how+dir]++
-		for ; strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
-			below[how+dir]++
-		}
+		direct[inDir{done, dir}]++
+		below[inDir{done, highest(dir)}]++
 	}
 	for file, done := range f.files {
-		out[f.rule(file, done, direct, below)] |= done
+		if !unwritable(file) {
+			out[f.rule(file, done, direct, below)] |= done
+		}
 	}
 	return out
 }
 
+// inDir is a directory, and what was done to files in it.
+type inDir struct {
+	done int
+	dir  string
+}
+
+// highest is the directory of the second level that a directory is or is in, or "". No lower one has more files below it.
+func highest(dir string) string {
+	for i, slashes := 0, 0; i < len(dir); i++ {
+		if dir[i] == '/' {
+			if slashes++; slashes == 3 {
+				return dir[:i]
+			}
+		}
+	}
+	if strings.Count(dir, "/") < 2 {
+		return ""
+	}
+	return dir
+}
+
+// unwritable reports whether a path has a control character, a line break among them: no honest path has, and the profile is
+// read by lines.
+func unwritable(file string) bool {
+	return strings.ContainsFunc(file, func(c rune) bool { return c < ' ' || c == 0x7f })
+}
+
+// leftOut is how many files are not in the profile.
+func (f *fileUses) leftOut() (n int) {
+	for file := range f.files {
+		if unwritable(file) {
+			n++
+		}
+	}
+	return n
+}
+
 // rule is the pattern that stands for a file.
-func (f *fileUses) rule(file string, done int, direct, below map[string]int) string {
-	if strings.HasPrefix(file, "/proc") {
-		return file + "{,/}" // it may be a directory, whose name ends with a slash
+func (f *fileUses) rule(file string, done int, direct, below map[inDir]int) string {
+	if file == "/proc" || strings.HasPrefix(file, "/proc/") {
+		words := strings.Split(file, "/")
+		for i, w := range words {
+			if w != anyNumber || i != 2 && !(i == 4 && words[3] == "task") {
+				words[i] = escaped(w)
+			}
+		}
+		return strings.Join(words, "/") + "{,/}" // it may be a directory, whose name ends with a slash
 	}
 	for _, tree := range temporary {
 		if strings.HasPrefix(file, tree) {
@@ -99,18 +144,16 @@ func (f *fileUses) rule(file string, done int, direct, below map[string]int) str
 	if done&useExec != 0 || strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/dev/") || strings.HasSuffix(file, "*") {
 		return escaped(file)
 	}
-	how, rule := letters(done), escaped(file)
+	rule := escaped(file)
 	dir := path.Dir(strings.TrimSuffix(file, "/"))
-	if direct[how+dir] >= manyFiles && dir != "/" {
+	if direct[inDir{done, dir}] >= manyFiles && dir != "/" {
 		rule = escaped(dir) + "/*"
 		if strings.HasSuffix(file, "/") {
 			rule += "/"
 		}
 	}
-	for ; strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
-		if below[how+dir] >= manyBelow {
-			rule = escaped(dir) + "/**" // the highest such directory
-		}
+	if dir = highest(dir); dir != "" && below[inDir{done, dir}] >= manyBelow {
+		rule = escaped(dir) + "/**"
 	}
 	return rule
 }
@@ -120,8 +163,8 @@ const libraries = "/{usr/,}lib{,32,64,x32}/**"
 
 // escaped is a path as AppArmor reads it. Our own patterns stay; of bytes that it has no way to write one is any.
 func escaped(file string) string {
-	if strings.HasSuffix(file, "#*") { // O_TMPFILE
-		return escaped(strings.TrimSuffix(file, "#*")) + "#*"
+	if dir, is := strings.CutSuffix(file, "/#*"); is { // O_TMPFILE
+		return escaped(dir) + "/#*"
 	}
 	var b strings.Builder
 	for i := range len(file) {
@@ -129,7 +172,7 @@ func escaped(file string) string {
 		case strings.IndexByte(`*?[]{}^"\`, c) >= 0:
 			b.WriteByte('\\')
 			b.WriteByte(c)
-		case c <= ' ' || c >= 0x7f || c == ',':
+		case c <= ' ' || c >= 0x7f || c == ',' || c == '!':
 			b.WriteByte('?')
 		default:
 			b.WriteByte(c)
@@ -154,7 +197,7 @@ func (r *recorder) appArmor(name string, held []string) string {
 	f := r.file
 	for _, p := range r.programs {
 		if strings.HasPrefix(p.name, "/") {
-			f.files[p.name] |= useRead | useMap | useExec
+			f.add(p.name, useRead|useMap|useExec)
 		}
 	}
 	var b strings.Builder

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 type recordCmd struct {
@@ -125,7 +126,7 @@ func (run *recordRun) begin(l *launch) (err error) {
 		}
 	}
 	if c.Files || c.AppArmorOut != "" {
-		r.file = &fileUses{map[string]int{}, map[string]bool{}}
+		r.file = newFileUses()
 	}
 	told := func(a *abi, nr uint32, when toldWhen) bool {
 		return c.Minimal || when == alwaysTold || when == forReports && (c.reports() || r.file != nil) || r.diff != nil && !r.diff.always(a, nr)
@@ -185,6 +186,9 @@ func (run *recordRun) write(base *policy, held []string) error {
 		if err := writeOutput("--apparmor-out", c.AppArmorOut, []byte(r.appArmor(profileName(c.AppArmorOut), held))); err != nil {
 			return err
 		}
+		if n := r.file.leftOut(); n > 0 {
+			say("%s lacks %s with a control character in the name: AppArmor has no way to write it", c.AppArmorOut, plural(n, "file"))
+		}
 	}
 	for _, u := range r.all() {
 		if u.nameless() {
@@ -196,6 +200,12 @@ func (run *recordRun) write(base *policy, held []string) error {
 	}
 	if c.Diff != "" {
 		sayAll(r.differences(c.Diff))
+	}
+	if r.full {
+		say("more programs than are kept (%d, with %d calls): the rest are counted as %s", mostPrograms, mostUses, otherPrograms)
+	}
+	if r.file != nil && r.file.full {
+		say("more files than are kept (%d, with %d MiB of names): the rest were not recorded, and the profile for AppArmor may lack something", mostPaths, mostText>>20)
 	}
 	line := r.summary()
 	if c.Output != "" {
@@ -212,7 +222,7 @@ func (c *recordCmd) reports() bool {
 
 func sayAll(lines []string) {
 	for _, line := range lines {
-		say("%s", line)
+		say("%s", strings.ReplaceAll(line, "\n", `\x0a`)) // a name is no line of tincan's
 	}
 }
 

@@ -93,10 +93,11 @@ func TestRecordPaths(t *testing.T) {
 
 // What becomes of the paths in the profile for AppArmor.
 func TestRecordGlobs(t *testing.T) {
-	f := &fileUses{map[string]int{
+	f := newFileUses()
+	f.files = map[string]int{
 		"/etc/passwd": useRead, "/usr/lib/x/libc.so": useRead | useMap, "/usr/lib/x/data": useWrite, "/usr/share/a/b": useRead, "/tmp/x9": useWrite, "/tmp/d/": useRead,
 		"/proc/[0-9]*/fd": useRead, "/srv/a b,*": useRead, "/usr/bin/x": useExec | useRead | useMap, "/srv/d/#*": useRead | useWrite, "/": useRead,
-	}, nil}
+	}
 	for i := range manyFiles {
 		f.files[fmt.Sprint("/data/r", i)] = useRead
 		f.files[fmt.Sprint("/etc/many/", i)] = useRead

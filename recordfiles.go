@@ -68,6 +68,32 @@ var pathCalls = [...]pathCall{
 type fileUses struct {
 	files    map[string]int  // what was done to each, by path
 	networks map[string]bool // rules for AppArmor
+	text     int             // of the paths, in bytes
+	full     bool            // a path was not kept
+}
+
+// How much is kept of a command that makes up ever more: the recorder's memory is its caller's, and not the container's.
+const (
+	mostPaths    = 65536
+	mostText     = 16 << 20 // bytes of all paths
+	mostPrograms = 4096
+	mostUses     = 65536 // calls of programs: each counts once for each program
+)
+
+func newFileUses() *fileUses {
+	return &fileUses{files: map[string]int{}, networks: map[string]bool{}}
+}
+
+// add notes what is done to a file.
+func (f *fileUses) add(file string, done int) {
+	if _, known := f.files[file]; !known {
+		if len(f.files) >= mostPaths || f.text+len(file) > mostText {
+			f.full = true
+			return
+		}
+		f.text += len(file)
+	}
+	f.files[file] |= done
 }
 
 // note is called while the caller waits.
@@ -82,7 +108,7 @@ func (f *fileUses) note(fd int, n *seccompNotif, u *use) {
 	for i := range u.paths {
 		c := &u.paths[i]
 		if file, done := c.look(int(n.pid), &n.args); file != "" && idValid(fd, n) {
-			f.files[shared(file)] |= done
+			f.add(shared(file), done)
 		}
 	}
 }

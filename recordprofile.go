@@ -28,22 +28,26 @@ type recordedCall struct {
 type recorded struct {
 	arches [len(abis)]bool
 	calls  []recordedCall
+	at     map[string]int // where in calls a name is
 }
 
 // add adds a call. What is allowed is not refused.
 func (p *recorded) add(c recordedCall) {
-	for i := range p.calls {
-		switch old := &p.calls[i]; {
-		case old.name != c.name:
-			continue
-		case old.errno != 0:
-			*old = c
-		case c.errno == 0:
-			old.rule = old.rule.plus(c.rule)
-		}
+	if p.at == nil {
+		p.at = map[string]int{}
+	}
+	i, known := p.at[c.name]
+	if !known {
+		p.at[c.name] = len(p.calls)
+		p.calls = append(p.calls, c)
 		return
 	}
-	p.calls = append(p.calls, c)
+	switch old := &p.calls[i]; {
+	case old.errno != 0:
+		*old = c
+	case c.errno == 0:
+		old.rule = old.rule.plus(c.rule)
+	}
 }
 
 // profile is what was seen, and unless it is to be minimal what every start needs.
@@ -155,10 +159,11 @@ func (p *recorded) json() ([]byte, error) {
 			native = abis[i].native()
 		}
 	}
-	sort.Slice(p.calls, func(i, j int) bool { return p.calls[i].name < p.calls[j].name })
+	calls := append([]recordedCall(nil), p.calls...)
+	sort.Slice(calls, func(i, j int) bool { return calls[i].name < calls[j].name })
 	entries := [2]jsonEntry{{Action: scmpAllow}, {Action: scmpAllow}} // the native names, and the others
 	var refused, limited []jsonEntry
-	for _, c := range p.calls {
+	for _, c := range calls {
 		switch _, known := native.number(c.name); {
 		case c.errno != 0:
 			i := 0

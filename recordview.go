@@ -62,18 +62,24 @@ func (r *recorder) summary() string {
 
 // report is the table of each program's calls.
 func (r *recorder) report() (lines []string) {
-	sort.Slice(r.programs, func(i, j int) bool { return r.programs[i].name < r.programs[j].name })
+	var programs []*program
 	for _, p := range r.programs {
+		programs = append(programs, p)
+	}
+	sort.Slice(programs, func(i, j int) bool { return programs[i].name < programs[j].name })
+	for _, p := range programs {
 		total := 0
+		var uses []*use
 		for _, u := range p.uses {
+			uses = append(uses, u)
 			total += u.count
 		}
-		sort.Slice(p.uses, func(i, j int) bool {
-			a, b := p.uses[i], p.uses[j]
+		sort.Slice(uses, func(i, j int) bool {
+			a, b := uses[i], uses[j]
 			return a.count > b.count || a.count == b.count && a.less(b)
 		})
 		lines = append(lines, fmt.Sprintf("%s: %s, %d total", p.name, plural(len(p.uses), "distinct call"), total))
-		for _, u := range p.uses {
+		for _, u := range uses {
 			lines = append(lines, fmt.Sprintf("%10d  %s", u.count, u.text()))
 		}
 	}
