@@ -197,7 +197,7 @@ func (r *recorder) appArmor(name string, held []string) string {
 	f := r.file
 	for _, p := range r.programs {
 		if strings.HasPrefix(p.name, "/") {
-			f.add(p.name, useRead|useMap|useExec)
+			f.files[p.name] |= useRead | useMap | useExec // their number has a bound of its own
 		}
 	}
 	var b strings.Builder

@@ -87,7 +87,7 @@ func newFileUses() *fileUses {
 // add notes what is done to a file.
 func (f *fileUses) add(file string, done int) {
 	if _, known := f.files[file]; !known {
-		if len(f.files) >= mostPaths || f.text+len(file) > mostText {
+		if f.full || len(f.files) >= mostPaths || f.text+len(file) > mostText {
 			f.full = true
 			return
 		}
