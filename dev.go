@@ -60,7 +60,6 @@ func devices(c *config) []*step {
 	for i := range devLinks {
 		steps = add(steps, symlink(devLinks[i].target, devLinks[i].link))
 	}
-	steps = addAll(steps, openPipes(c.pipes))
 	pts := "newinstance,ptmxmode=0666,mode=0620"
 	if gid, mapped := c.mounterID(c.gidMaps, ttyGroup); mapped {
 		pts = text(pts, ",gid=", decimal(gid))

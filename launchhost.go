@@ -61,6 +61,8 @@ func (l *launch) chapterDo(s *step) error {
 		return l.makeGroup()
 	case makesPoint:
 		return l.ledger.makePoint(l.y, s.file, s.dir)
+	case opensPipe:
+		return l.openPipe(s)
 	case makesIdmap:
 		return l.makeIdmap(s)
 	case spawns:

@@ -30,6 +30,7 @@ var upward = map[string][]string{
 	"cgroupdirs.go":     {"launch.go"},
 	"mountverify.go":    {"launch.go"},
 	"mountidmap.go":     {"launch.go"},
+	"stdpipes.go":       {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.
 	"seccompstep.go": {"seccomplog.go"},

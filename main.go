@@ -62,6 +62,7 @@
 //	ownnet.go          8, 10: its own network's ports, and its own name
 //	hidehomes.go       10: what of a user's own the host's tree does not show
 //	stdinfiles.go      10: files that are standard input
+//	stdpipes.go        10: pipes that are standard input or output
 //	hostsockets.go     10: sockets and FIFOs of the host's tree
 //	mountidmap.go      16: idmapped mounts
 //	mountadd.go        16: added paths

@@ -85,6 +85,7 @@ const (
 	makesGroup   // makes the group's directories
 	makesPoint   // makes a missing mount point (mountpoints.go)
 	makesIdmap   // makes a user namespace for idmapped mounts (mountidmap.go)
+	opensPipe    // lets the command open a pipe again (stdpipes.go)
 	clones       // clone3(2): starts the container's first process
 	watches      // clone(2): starts a monitor, if the container has no init
 	spawns       // starts newuidmap or newgidmap (newuidmap.go)
@@ -144,7 +145,7 @@ type deed struct {
 	dir        bool    // for makesPoint: a directory, not a file
 	maps       []idMap // for spawns, with mapFile: uid_map or gid_map; for mapsIDs, the owner
 	mapFile    string
-	attr       uint64 // for a move_mount, whose file is the place in the container; for makesIdmap, its number
+	attr       uint64 // for a move_mount, whose file is the place in the container; for makesIdmap and opensPipe, its number
 }
 
 func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {

@@ -15,6 +15,7 @@ func newPlan(c *config, y *layout, d *fds) plan {
 	p := plan(grow([]*step(nil), 220))
 	p = p.with(14, host, resources(&c.group))
 	p = p.with(10, host, mountPoints(y))
+	p = p.with(10, host, openPipes(c.pipes))
 	p = p.with(16, host, holders(c))
 	p = p.with(8, host, cloneStep(c))
 	p = p.with(7, child, beginning(d))

@@ -64,52 +64,6 @@ func (c *config) setInputs() error {
 	return nil
 }
 
-// setPipe records a pipe that the command could not open again as /dev/stdout, because it
-// belongs to the user who made it. Only pipes without a name are changed: no other process can
-// find one.
-func (c *config) setPipe(fd int, st *unix.Stat_t) {
-	who := &c.rootless.who
-	if int(st.Uid) == c.hostUID || !who.root && int(st.Uid) != who.uid {
-		return
-	}
-	flags, e := sysFcntl(fd, unix.F_GETFL, 0)
-	var fs unix.Statfs_t
-	if e != 0 || sysStatfs(text("/proc/self/fd/", decimal(fd)), &fs) != 0 || fs.Type != unix.PIPEFS_MAGIC {
-		return
-	}
-	p := stdPipe{fd, st.Mode & 0o777, st.Ino}
-	if flags&unix.O_ACCMODE != unix.O_WRONLY {
-		p.mode |= 0o444
-	}
-	if flags&unix.O_ACCMODE != unix.O_RDONLY {
-		p.mode |= 0o222
-	}
-	for i := range c.pipes {
-		if c.pipes[i].ino == p.ino { // a pipe has one mode for all descriptors
-			c.pipes[i].mode |= p.mode
-			return
-		}
-	}
-	c.pipes = add(c.pipes, p)
-}
-
-// stdPipe is a pipe that is one of the descriptors 0, 1 and 2, and its new mode.
-type stdPipe struct {
-	fd   int
-	mode uint32
-	ino  uint64
-}
-
-// openPipes allows the command to open its pipes again.
-func openPipes(pipes []stdPipe) []*step {
-	var steps []*step
-	for _, p := range pipes {
-		steps = add(steps, call("fchmod", unix.SYS_FCHMOD, num(uintptr(p.fd)), mode(p.mode), no, no, no, no).
-			because("a pipe without a name: allows the command's user to open it again in the same direction, as /dev/stdout or /dev/stdin"))
-	}
-	return steps
-}
-
 // mayWrite reports whether the container's user might open the file for writing. An access
 // control list is not read; if there is one, mayWrite returns true.
 func (c *config) mayWrite(fd int, st *unix.Stat_t) bool {

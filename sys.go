@@ -172,6 +172,11 @@ func sysMknodat(dir int, path string, mode uint32) syscall.Errno {
 	return e
 }
 
+func sysFchmod(fd int, mode uint32) syscall.Errno {
+	_, e := rawCall(unix.SYS_FCHMOD, uintptr(fd), uintptr(mode), 0, 0, 0, 0)
+	return e
+}
+
 func sysMkdir(path string, mode uint32) syscall.Errno {
 	return sysMkdirat(unix.AT_FDCWD, path, mode)
 }
