@@ -94,11 +94,11 @@ func TestHole29StoppedPastItsDeadline(t *testing.T) {
 		}
 		bufio.NewReader(out).ReadString('\n')
 		c.Process.Signal(syscall.SIGTSTP)
-		stopped := false
-		for !stopped && time.Since(start) < 900*time.Millisecond {
+		stopped, ended := false, false
+		for !stopped && !ended && time.Since(start) < 15*time.Second {
 			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.Process.Pid))
 			_, after, _ := strings.Cut(string(b), ") ")
-			stopped = strings.HasPrefix(after, "T")
+			stopped, ended = strings.HasPrefix(after, "T"), strings.HasPrefix(after, "Z")
 			time.Sleep(10 * time.Millisecond)
 		}
 		timer := time.AfterFunc(20*time.Second, func() { c.Process.Signal(syscall.SIGCONT); c.Process.Kill() })

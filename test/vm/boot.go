@@ -69,8 +69,9 @@ type Outcome struct {
 	Console string
 	Tests   string // what was written to the port `tests`
 	Took    time.Duration
-	QEMU    int // its exit status, where the machine has DebugExit
-	Repeats int // boots before this one that died in the kernel before init
+	CPU     time.Duration // what qemu used of a processor
+	QEMU    int           // its exit status, where the machine has DebugExit
+	Repeats int           // boots before this one that died in the kernel before init
 }
 
 // String is for messages: the kind, and the end of the console.
@@ -173,6 +174,9 @@ func (m Machine) boot() (Outcome, error) {
 	start := time.Now()
 	err = c.Run()
 	o := Outcome{Console: console.String(), Took: time.Since(start)}
+	if s := c.ProcessState; s != nil {
+		o.CPU = s.UserTime() + s.SystemTime()
+	}
 	var exit *exec.ExitError
 	if m.DebugExit && ctx.Err() == nil && errors.As(err, &exit) && exit.Exited() {
 		o.QEMU, err = exit.ExitCode(), nil

@@ -73,7 +73,7 @@ type Tree struct{ Dir string }
 
 // NewTree makes the top of a merged-/usr tree.
 func NewTree(dir string) (Tree, error) {
-	for _, d := range []string{"usr/bin", "usr/lib", "usr/lib64", "usr/local/bin", "etc", "root", "home", "mnt", "opt", "srv", "var/lib", "var/local", "var/tmp"} {
+	for _, d := range []string{"usr/bin", "usr/lib", "usr/lib64", "usr/local/bin", "etc", "root", "home", "mnt", "opt", "srv", "var/cache", "var/lib", "var/local", "var/log", "var/spool", "var/tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return Tree{}, err
 		}

@@ -156,7 +156,7 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 		recordedPolicy(t)+":/vm/recorded",
 		jsonFile(t, []Job{j})+":/vm/jobs.json")
 	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Args: []string{"--no-container", "/vm/runner"}, Memory: 1536, Disk: disk(t), Within: 20 * time.Minute})
-	t.Logf("Linux %s: %.0f seconds", k.Release, o.Took.Seconds())
+	t.Logf("Linux %s: %.0f seconds, of which %.0f of a processor", k.Release, o.Took.Seconds(), o.CPU.Seconds())
 	r := parseReports(o.Tests)[j.Name]
 	if r == nil {
 		t.Fatalf("it never began: %v", o)
