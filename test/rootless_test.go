@@ -221,7 +221,7 @@ func TestUserRoots(t *testing.T) {
 	os.Chmod(dir, 0o755)
 	v := u.with(fmt.Sprintf("mount --bind %[1]s %[1]s; mount -o remount,bind,noexec,nosuid,nodev,noatime %[1]s", dir))
 	r := v.run(t, "-m", dir, "--", "cat", "/etc/mine")
-	if r.status != 126 || !strings.Contains(r.err, "EACCES") || !strings.Contains(r.err, "/bin/cat: on a file system that is mounted noexec") {
+	if r.status != 126 || !strings.Contains(r.err, "EACCES") || !strings.Contains(r.err, "/bin/cat: is on a file system that is mounted noexec") {
 		t.Error(r)
 	}
 	// The flags of what is added stay, and :ro comes to them.
