@@ -292,7 +292,11 @@ func TestRecordPrograms(t *testing.T) {
 		r := tincan(t, append([]string{"record", "--report", "--pids=200", "-m", dir}, probe("threads", "/bin/busybox", "mkdir", "/tmp/d")...)...)
 		_, first, _ := strings.Cut(r.err, "/bin/busybox: ")
 		busybox, second, _ := strings.Cut(first, "/probe: ")
-		if r.status != 0 || !strings.Contains(busybox, " 1  mkdir") || strings.Contains(second, "mkdir") || strings.Contains(busybox, "getppid") || !strings.Contains(second, "getppid") || !strings.Contains(r.err, " 2 programs\n") {
+		programs := " 2 programs\n"
+		if strings.Contains(r.err, "tincan: (ended): ") { // threads that execve has ended before their program was looked up
+			programs = " 3 programs\n"
+		}
+		if r.status != 0 || !strings.Contains(busybox, " 1  mkdir") || strings.Contains(second, "mkdir") || strings.Contains(busybox, "getppid") || !strings.Contains(second, "getppid") || !strings.Contains(r.err, programs) {
 			t.Fatalf("%v", r)
 		}
 	}
