@@ -6,58 +6,77 @@
 // only the permission of the file itself. Most sockets of the host are below /run, /tmp and the
 // home directories, which the container has of its own. Daemons have others below /var, and
 // people have some below /srv and /opt. A search of limited size finds them there, and they are
-// covered with /dev/null. SECURITY.md describes what the search cannot find.
+// covered. SECURITY.md describes what the search cannot find.
+//
+// A mount by name is safe only if nobody but root can change what the name leads to. So a socket
+// is covered with /dev/null if all directories above it are root's. Otherwise the topmost
+// directory that somebody else can change is covered whole, with an empty tmpfs: its own name is
+// root's, and nothing in it is looked up again.
 //
 // Differs from the tutorial: the tutorial has no container on the host's tree.
 
 package main
 
 import (
-	"syscall"
-
 	"golang.org/x/sys/unix"
 )
 
-// The directories that are searched, the depth, and the largest number of directories and of
-// entries in all. The search must not take longer than a few hundred microseconds.
+// Directories that are looked into, how deep below them, and how many directories and entries
+// in all: a start must not take longer than a few hundred microseconds for it.
 var socketDirs = [...]string{"/var", "/srv", "/opt"}
 
 const (
 	socketDepth   = 2
 	socketLooks   = 128
 	socketEntries = 8192
+	socketsEach   = 16 // a directory with more is covered whole
 )
 
 // searched is a directory in the list of directories to search.
 type searched struct {
 	name  string
+	top   int    // the one of socketDirs that it is in, O_PATH
+	rel   string // its name below that one
 	depth int
+	whole string // the topmost directory on the way to it that others than root can change, or ""
 }
 
-// hostSockets returns the sockets and FIFOs that a container on the host's tree would see.
-// private are the directories that it does not see.
-func hostSockets(private []privateDir) (found []string) {
+// hostSockets searches for sockets and FIFOs that a container on the host's tree would see. It
+// returns those that are covered one by one, and the directories that are covered whole. private
+// are the directories that it does not see.
+func hostSockets(private []privateDir) (found []string, hidden []privateDir) {
 	var todo []searched
-	for _, d := range socketDirs {
-		if real, e := realPath(d); e == 0 {
-			todo = add(todo, searched{real, 0})
+	var tops [len(socketDirs)]int
+	for i, d := range socketDirs {
+		fd, real, e := openReal(d)
+		if tops[i] = fd; e == 0 && real != "/" {
+			todo = add(todo, searched{real, fd, ".", 0, othersDir(real)})
 		}
 	}
 	b := space(8192)
 	entries := 0
 	for i := 0; i < len(todo) && i < socketLooks && entries < socketEntries; i++ {
 		dir := todo[i]
-		if beneath(private, dir.name) {
+		if beneath(private, dir.name) || beneath(hidden, dir.name) {
 			continue
 		}
-		fd, e := openSearched(dir)
-		for e == 0 {
-			var n int
-			if n, e = sysGetdents(fd, b); n <= 0 {
+		// Other file systems are left out: a server that does not answer would stop the start.
+		fd, e := sysOpenat2(dir.top, dir.rel, unix.O_RDONLY|unix.O_DIRECTORY, unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_SYMLINKS)
+		if e != 0 {
+			continue
+		}
+		var st unix.Stat_t
+		if dir.whole == "" && (sysFstat(fd, &st) != 0 || !rootsOnly(&st)) {
+			dir.whole = dir.name
+		}
+		before := len(found)
+		for entries < socketEntries && !beneath(hidden, dir.name) {
+			n, e := sysGetdents(fd, b)
+			if e != 0 || n <= 0 {
 				break
 			}
 			for at := 0; at < n; entries++ {
-				const typeAt = 18 // the offset of d_type in struct linux_dirent64
+				const typeAt = 18 // struct linux_dirent64
 				kind := b[at+typeAt]
 				name, _, length := dirEntry(b[at:])
 				at += length
@@ -67,32 +86,46 @@ func hostSockets(private []privateDir) (found []string) {
 				switch {
 				case name == "." || name == "..":
 				case kind == unix.DT_SOCK || kind == unix.DT_FIFO:
-					found = add(found, text(withoutEnd(dir.name, "/"), "/", name))
+					if len(found)-before == socketsEach {
+						dir.whole, found = dir.name, found[:before]
+					}
+					if dir.whole == "" {
+						found = add(found, text(dir.name, "/", name))
+					} else if !beneath(hidden, dir.whole) {
+						hidden = add(hidden, privateDir{mountPoint{target: dir.whole, dir: true}, "0755",
+							"hides sockets or FIFOs of the host, in a directory that not only root can change"})
+					}
 				case kind == unix.DT_DIR && dir.depth < socketDepth:
-					todo = add(todo, searched{text(withoutEnd(dir.name, "/"), "/", name), dir.depth + 1})
+					todo = add(todo, searched{text(dir.name, "/", name), dir.top, text(dir.rel, "/", name), dir.depth + 1, dir.whole})
 				}
 			}
 		}
+		sysClose(fd)
+	}
+	for _, fd := range tops {
 		if fd >= 0 {
 			sysClose(fd)
 		}
 	}
-	return found
+	return found, hidden
 }
 
-// openSearched opens a directory. Below the directories of socketDirs it does not enter other
-// file systems, because a server that does not answer would block the start.
-func openSearched(dir searched) (int, syscall.Errno) {
-	if dir.depth == 0 {
-		return sysOpen(dir.name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+// othersDir returns the first directory on the way to dir, or dir itself, that others than root
+// can change, or "". dir has no symlinks.
+func othersDir(dir string) string {
+	for i := 1; i <= len(dir); i++ {
+		var st unix.Stat_t
+		if (i == len(dir) || dir[i] == '/') && (sysLstat(dir[:i], &st) != 0 || !rootsOnly(&st)) {
+			return dir[:i]
+		}
 	}
-	parent, e := sysOpen(parentDir(dir.name), unix.O_PATH|unix.O_DIRECTORY, 0)
-	if e != 0 {
-		return -1, e
-	}
-	fd, e := sysOpenat2(parent, dir.name[len(parentDir(dir.name))+1:], unix.O_RDONLY|unix.O_DIRECTORY, unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_SYMLINKS)
-	sysClose(parent)
-	return fd, e
+	return ""
+}
+
+// rootsOnly reports whether only root can change a directory. The group's bits are also those of
+// an access control list (acl(5)).
+func rootsOnly(st *unix.Stat_t) bool {
+	return st.Uid == 0 && st.Mode&(unix.S_IWGRP|unix.S_IWOTH) == 0
 }
 
 // kindOf returns the type of an entry, for file systems that do not return it together with the
@@ -106,11 +139,12 @@ func kindOf(dir int, name string) uint8 {
 }
 
 // coverSockets mounts /dev/null on each of the files. A file that has been removed in the
-// meantime is skipped.
+// meantime is skipped. If its daemon removes it later, the mount goes with it, so mountverify.go
+// does not look for these mounts.
 func coverSockets(files []string) []*step {
 	var steps []*step
 	for _, f := range files {
-		steps = add(steps, mount("/dev/null", f, "", unix.MS_BIND, "").or(unix.ENOENT).
+		steps = add(steps, mount("/dev/null", f, "", unix.MS_BIND, "").or(unix.ENOENT).as(makesCall).
 			because("a socket or FIFO of the host: a program could connect or write to it even on a read-only mount"))
 	}
 	return steps

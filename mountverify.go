@@ -101,14 +101,20 @@ func (l *launch) verifyMounts() error {
 	find(all, content)
 	for i := range all {
 		w := &all[i]
-		if w.found || w.step.may == unix.ENOENT && !exists(w.target) {
-			continue // or a mask of a path that this kernel does not have
+		if w.found || w.needless() {
+			continue
 		}
 		return fault(func() error {
 			return fmt.Errorf("%s was made, but /proc/%d/mountinfo shows it elsewhere, with other options, or of another file: something else has changed the root directory %s, or an added path, at the same time; nothing was run", w.step, l.pid, l.c.root.dir)
 		})
 	}
 	return nil
+}
+
+// needless reports whether a mount is a mask of a path that this kernel does not have. Other
+// paths may be others' to remove, and what is said of those after the mount does not count.
+func (w *wanted) needless() bool {
+	return w.step.may == unix.ENOENT && (hasPrefix(w.target, "/proc/") || hasPrefix(w.target, "/sys/")) && !exists(w.target)
 }
 
 // wantSources finds out where the added paths come from, by the launcher's own mounts.

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMountAstray: the launcher sees that a mount is not where it should be, and
@@ -66,5 +68,17 @@ func TestWantedSources(t *testing.T) {
 		if find(w, line); w[0].found != want {
 			t.Errorf("%s: found is %v", line, w[0].found)
 		}
+	}
+}
+
+// Only a mask of what this kernel does not have may be missing.
+func TestNeedless(t *testing.T) {
+	for target, want := range map[string]bool{"/proc/none-such": true, "/sys/none-such": true, "/proc/self": false, "/srv/none-such": false, "/procs/none-such": false} {
+		if w := (wanted{step: mount("/dev/null", target, "", unix.MS_BIND, "").or(unix.ENOENT), target: target}); w.needless() != want {
+			t.Errorf("%s: %v", target, !want)
+		}
+	}
+	if w := (wanted{step: mount("proc", "/proc/none-such", "proc", 0, ""), target: "/proc/none-such"}); w.needless() {
+		t.Error("a step that may not fail")
 	}
 }

@@ -191,8 +191,9 @@ func newLayout(c *config, fd int) (*layout, error) {
 		if err != nil {
 			return nil, err
 		}
-		y.private = hostTmpfs(homes)
-		y.sockets = hostSockets(y.private)
+		own := hostTmpfs(homes)
+		y.sockets, y.private = hostSockets(own)
+		y.private = addAll(y.private, own) // some of these may be in a directory that is covered whole
 	} else {
 		y.private = list(privateDir{mountPoint{target: "/tmp", dir: true}, "1777", "private and empty"})
 	}
