@@ -135,7 +135,7 @@ complete -c tincan -n __tincan_first -a check -d 'Say what this host supports, w
 complete -c tincan -n __tincan_first -a initramfs -d 'Write an initramfs with tincan as its /init, and the files given'
 complete -c tincan -n '__tincan_in initramfs' -s o -l output -rF -d 'The archive to write'
 complete -c tincan -n '__tincan_in initramfs' -l add -rF -d 'A file, or a directory with everything in it, to be PATH in the machine'
-complete -c tincan -n '__tincan_in initramfs' -l args-file -rF -d 'tincan\'s arguments in the machine, one a line, for want of others on the kernel\'s command line'
+complete -c tincan -n '__tincan_in initramfs' -l args-file -rF -d 'tincan\'s arguments in the machine, one per line'
 complete -c tincan -n __tincan_first -a init -d 'Do the duties of a machine\'s PID 1'
 complete -c tincan -n '__tincan_in init' -l no-container -d 'Run the command itself, without a container around it'
 complete -c tincan -n '__tincan_in init' -l poweroff -x -a 'never always on-success' -d 'What to do at the end'
