@@ -176,27 +176,28 @@ func (all groupPaths) together(controller string) string {
 // programs look for them: a Java machine finds its limits there. The cgroup namespace has these
 // groups as its roots.
 func seenGroups(g *group) []*step {
-	const place = "/sys/fs/cgroup"
-	steps := list(mount("tmpfs", place, "tmpfs", plainFlags, "mode=0755").because("will contain a directory for each hierarchy"))
+	const attr = unix.MOUNT_ATTR_RDONLY | plainFlags
+	steps := list(mount("tmpfs", workshop, "tmpfs", plainFlags, "mode=0755").because("a directory for each hierarchy of groups"))
 	for i := range g.parents {
 		all := g.parents[i].together
-		dir := text(place, "/", all)
+		dir := text(workshop, "/", all)
 		steps = add(add(steps, mkdir(dir, 0o755)), mount("cgroup", dir, "cgroup", unix.MS_RDONLY|plainFlags, all).
 			because("the container's own group appears as /; it can be read and not changed"))
 		for rest, more := all, contains(all, ","); more; {
 			var controller string
 			controller, rest, more = cut(rest, ",")
-			steps = add(steps, symlink(all, text(place, "/", controller)))
+			steps = add(steps, symlink(all, text(workshop, "/", controller)))
 		}
 	}
 	for _, file := range g.others {
-		dir := text(place, "/", before(baseName(file), "."))
+		dir := text(workshop, "/", before(baseName(file), "."))
 		target := text(dir, "/", baseName(file))
 		steps = add(add(steps, mkdir(dir, 0o755)), mkfile(target))
 		steps = add(steps, mount(hostPath(file), target, "", unix.MS_BIND, "").
 			because("a Java machine ignores all limits if a hierarchy is missing; this file belongs to the caller's group, and shows no other group"))
 	}
-	return add(steps, mountSetattr(place, unix.AT_RECURSIVE, unix.MOUNT_ATTR_RDONLY|plainFlags))
+	steps = add(steps, mountSetattr(workshop, unix.AT_RECURSIVE, attr))
+	return addAll(steps, movedTo("/sys/fs/cgroup", attr, "moves them to their place"))
 }
 
 // otherFiles lists one file of each hierarchy that programs look for but the container has no

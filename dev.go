@@ -35,47 +35,72 @@ var deviceTable = [...]struct {
 
 // devLinks are the symlinks that shells and programs expect beside the devices.
 var devLinks = [...]struct{ link, target string }{
-	{"/dev/fd", "/proc/self/fd"},
-	{"/dev/stdin", "/proc/self/fd/0"},
-	{"/dev/stdout", "/proc/self/fd/1"},
-	{"/dev/stderr", "/proc/self/fd/2"},
-	{"/dev/ptmx", "pts/ptmx"},
+	{"fd", "/proc/self/fd"},
+	{"stdin", "/proc/self/fd/0"},
+	{"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"},
+	{"ptmx", "pts/ptmx"},
 }
 
 // ttyGroup is the group of terminals, which is 5 in every distribution.
 const ttyGroup = 5
 
-func devices(c *config) []*step {
-	steps := list(mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
-		because("a /dev with the devices that programs need, and none of the machine's hardware"))
+// workshop is where /dev, and the directory of groups, are put together before they are moved to
+// their places: on the host's side, which nobody but root can change. Anything that is made at its
+// place in the root directory, by its name, could be made elsewhere: whoever owns the root
+// directory can put a symlink in the place of /dev meanwhile, and as long as the host's tree is
+// mounted on `/`, a symlink to `..` leads there.
+const workshop = "../proc"
+
+// movedTo moves what was mounted on the workshop to its place in the container.
+func movedTo(target string, attr uint64, why string) []*step {
+	moved := moveMount("")
+	moved.kind = makesMount
+	moved.deed = keep(deed{file: target, attr: attr})
+	return list(
+		openPath(workshop, unix.RESOLVE_NO_SYMLINKS, "RESOLVE_NO_SYMLINKS").keeping().because(why),
+		openPlace(target).because("its place in the container"),
+		moved,
+		closeFD(keptPlace()),
+		closeFD(keptTree()),
+	)
+}
+
+func inWorkshop(name string) string { return text(workshop, "/", name) }
+
+func devices(c *config, y *layout) []*step {
+	steps := list(mount("tmpfs", workshop, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
+		because("a /dev with the devices that programs need, and none of the machine's hardware: put together on the host's side"))
 	for i := range deviceTable {
 		d := &deviceTable[i]
 		if c.rootless.who.devices {
-			steps = add(steps, mkdevice(text("/dev/", d.name), d.major, d.minor).because(d.why))
+			steps = add(steps, mkdevice(inWorkshop(d.name), d.major, d.minor).because(d.why))
 			continue
 		}
-		steps = add(steps, mkfile(text("/dev/", d.name)))
-		steps = add(steps, mount(text("../dev/", d.name), text("/dev/", d.name), "", unix.MS_BIND, "").because(d.why))
+		steps = add(steps, mkfile(inWorkshop(d.name)))
+		steps = add(steps, mount(text("../dev/", d.name), inWorkshop(d.name), "", unix.MS_BIND, "").because(d.why))
 	}
 	for i := range devLinks {
-		steps = add(steps, symlink(devLinks[i].target, devLinks[i].link))
+		steps = add(steps, symlink(devLinks[i].target, inWorkshop(devLinks[i].link)))
 	}
 	pts := "newinstance,ptmxmode=0666,mode=0620"
 	if gid, mapped := c.mounterID(c.gidMaps, ttyGroup); mapped {
 		pts = text(pts, ",gid=", decimal(gid))
 	}
-	steps = add(steps, mkdir("/dev/pts", 0o755))
-	steps = add(steps, mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("the container's own terminals, numbered from 0"))
-	steps = add(steps, mkdir("/dev/shm", 0o1777))
-	steps = add(steps, mount("tmpfs", "/dev/shm", "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"))
-	steps = add(steps, mkdir("/dev/mqueue", 0o1777))
-	steps = add(steps, mount("mqueue", "/dev/mqueue", "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"))
+	steps = add(steps, mkdir(inWorkshop("pts"), 0o755))
+	steps = add(steps, mount("devpts", inWorkshop("pts"), "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, pts).because("the container's own terminals, numbered from 0"))
+	steps = add(steps, mkdir(inWorkshop("shm"), 0o1777))
+	steps = add(steps, mount("tmpfs", inWorkshop("shm"), "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"))
+	steps = add(steps, mkdir(inWorkshop("mqueue"), 0o1777))
+	steps = add(steps, mount("mqueue", inWorkshop("mqueue"), "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"))
 	if c.console != "" {
-		steps = add(steps, mkfile("/dev/console"))
-		steps = add(steps, mount(hostPath(c.console), "/dev/console", "", unix.MS_BIND, "").because("the terminal that tincan was started on, so that ttyname(3) finds it"))
+		steps = add(steps, mkfile(inWorkshop("console")))
+		steps = add(steps, mount(hostPath(c.console), inWorkshop("console"), "", unix.MS_BIND, "").because("the terminal that tincan was started on, so that ttyname(3) finds it"))
 	}
-	return add(steps, mountSetattr("/dev", unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
+	steps = add(steps, mountSetattr(workshop, unix.AT_RECURSIVE, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC).
 		because("no programs belong here"))
+	steps = addAll(steps, hosts(y))
+	return addAll(steps, movedTo("/dev", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC, "moves it to its place"))
 }
 
 // checkDevices returns an error if a node in the host's /dev is not the device that its name

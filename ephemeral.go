@@ -239,12 +239,7 @@ func (y *layout) ephemeralRoot(c *config, d *fds) []*step {
 		steps = addAll(steps, list(moveMount(lowerDir), closeFD(keptTree()), y.overlay(ephemeralRoot, lowerDir, upperDir, workDir)))
 	}
 	for i := range y.missing {
-		p := &y.missing[i]
-		s := mkdir(text(ephemeralRoot, p.target), 0o755)
-		if !p.dir {
-			s = mkfile(text(ephemeralRoot, p.target))
-		}
-		steps = add(steps, s.or(unix.EEXIST).because("a mount point"))
+		steps = addAll(steps, makeBelow(text(ephemeralRoot, y.missing[i].target), y.missing[i].dir))
 	}
 	steps = add(steps, pivotRoot(ephemeralRoot, ephemeralRoot).hinted(hintPivot).
 		because("`/` is the container now; the working directory stays on the host's side"))

@@ -93,7 +93,9 @@ func goldenSets(t *testing.T) []goldenSet {
 		{"bare", "--cap-drop=ALL --pass-fd=4 --pass-fd=6 <FILE, and a file added where there are no directories yet", func(f *runFlags) {
 			f.Add = []string{at("file") + ":/new/deep/file"}
 			f.Mount, f.Args, f.NoCgroup, f.CapDrop = new(at("full")), []string{"true"}, true, []string{"ALL"}
-		}, func(c *config, _ *fds) { c.passFDs, c.inputs = []int{4, 6}, []inputFile{{0, "/home/joe/a file", 6}} }, 0, false, admin},
+		}, func(c *config, _ *fds) {
+			c.passFDs, c.inputs = []int{4, 6}, []inputFile{{fd: 0, name: "/home/joe/a file", position: 6}}
+		}, 0, false, admin},
 		{"apparmor", "--apparmor=boxed, with the system call", func(f *runFlags) {
 			f.Mount, f.Args, f.NoCgroup = new(at("full")), []string{"true"}, true
 		}, func(c *config, _ *fds) { c.apparmor = appArmor{"boxed", true} }, 0, false, admin},

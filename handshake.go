@@ -37,6 +37,9 @@ func (l *launch) handshake(i int) error {
 			if n == 0 {
 				return l.failure()
 			}
+			if err := l.verifyInputs(); err != nil {
+				return err
+			}
 			if err := l.verifyMounts(); err != nil {
 				return err
 			}

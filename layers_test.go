@@ -29,6 +29,7 @@ var upward = map[string][]string{
 	"cgroupdelegate.go": {"launch.go"},
 	"cgroupdirs.go":     {"launch.go"},
 	"mountverify.go":    {"launch.go"},
+	"stdinfiles.go":     {"launch.go"},
 	"mountidmap.go":     {"launch.go"},
 	"stdpipes.go":       {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},

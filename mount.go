@@ -44,8 +44,7 @@ func mounts(c *config, y *layout, d *fds) []*step {
 		steps = addAll(steps, plainRoot(y.root.dir, c.readOnly))
 	}
 	steps = addAll(steps, private(y.private, owner))
-	steps = addAll(steps, devices(c))
-	steps = addAll(steps, hosts(y))
+	steps = addAll(steps, devices(c, y))
 	steps = addAll(steps, coverSockets(y.sockets))
 	steps = addAll(steps, sysfs(c))
 	for _, s := range added(y.adds, owner, d) {
@@ -220,13 +219,20 @@ func (o tmpfsOwner) options(mode, size string) string {
 func (p *mountPoint) parents() []*step {
 	var steps []*step
 	for i, d := range p.make {
-		if i == len(p.make)-1 && !p.dir {
-			steps = add(steps, mkfile(d).or(unix.EEXIST))
-		} else {
-			steps = add(steps, mkdir(d, 0o755).or(unix.EEXIST))
-		}
+		steps = addAll(steps, makeBelow(d, p.dir || i < len(p.make)-1))
 	}
 	return steps
+}
+
+// makeBelow returns the steps that make a directory or a file below the descriptor of its parent
+// directory. A path with a symlink in it, which somebody else has put there meanwhile, could
+// lead to the host's tree.
+func makeBelow(p string, dir bool) []*step {
+	s := call("mkdirat", unix.SYS_MKDIRAT, keptPlace(), cstring(baseName(p)), mode(0o755), no, no, no)
+	if !dir {
+		s = call("mknodat", unix.SYS_MKNODAT, keptPlace(), cstring(baseName(p)), mode(unix.S_IFREG|0o644), no, no, no)
+	}
+	return list(openPlace(parentDir(p)), s.or(unix.EEXIST).because("a mount point"), closeFD(keptPlace()))
 }
 
 // sysfs mounts /sys, read-only, and the view of the resource group in it.

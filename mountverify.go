@@ -38,6 +38,9 @@ func wantedMounts(p plan) []wanted {
 		if !pivoted || s.kind != makesMount {
 			continue
 		}
+		if s.deed == nil && !hasPrefix(gostring(s.args[1].p), "/") {
+			continue // in the workshop, from where it is moved
+		}
 		w := wanted{step: s}
 		if s.deed != nil { // a move_mount
 			w.target, w.options = s.file, mountOptions(s.attr)

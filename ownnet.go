@@ -106,13 +106,13 @@ func (c *config) hostsText(place int, size int64) string {
 	return text(now, line)
 }
 
-// hosts puts the file in its place. It is made in the container's /dev, where nobody else has
-// any, and has no name there once it is mounted.
+// hosts puts the file in its place. It is made in the container's /dev before that is at its own
+// place, and has no name there once it is mounted.
 func hosts(y *layout) []*step {
 	if y.hosts == "" {
 		return nil
 	}
-	const made = "/dev/hosts"
+	made := text(workshop, "/hosts")
 	moved := moveMount(hostsFile).because("over the tree's own, which stays as it is")
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: hostsFile})

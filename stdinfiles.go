@@ -25,6 +25,7 @@ type inputFile struct {
 	fd       int
 	name     string
 	position int
+	dev, ino uint64
 }
 
 var standardNames = [...]string{"input", "output", "error"}
@@ -59,7 +60,7 @@ func (c *config) setInputs() error {
 				return fmt.Errorf("standard %s is a file that the container's user could open again for writing, through /proc/self/fd/%d, and tincan cannot open it read-only by its name; use a pipe (cat FILE | tincan ...)", standardNames[fd], fd)
 			})
 		}
-		c.inputs = add(c.inputs, inputFile{fd, name, position})
+		c.inputs = add(c.inputs, inputFile{fd, name, position, st.Dev, st.Ino})
 	}
 	return nil
 }
@@ -104,12 +105,31 @@ func reopenInputs(files []inputFile) []*step {
 			treeSetattr(unix.MOUNT_ATTR_RDONLY).because("makes the copy read-only"),
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no).because("gives the copy a known number, for its name below"),
 			closeFD(keptTree()),
-			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_CLOEXEC, "O_RDONLY|O_CLOEXEC"), no, no, no).keeping().
-				because("opens the file on the read-only mount"),
+			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, "O_RDONLY|O_NONBLOCK|O_CLOEXEC"), no, no, no).keeping().
+				because("the file on that mount"),
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no),
 			closeFD(keptTree()),
 			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("sets the caller's position"),
 		))
 	}
 	return steps
+}
+
+// verifyInputs makes sure that the files that the child has opened again are those that the caller
+// has given: somebody may have exchanged the names meanwhile. The child waits.
+func (l *launch) verifyInputs() error {
+	for i := range l.c.inputs {
+		f := &l.c.inputs[i]
+		file := text("/proc/", decimal(l.pid), "/fd/", decimal(f.fd))
+		var st unix.Stat_t
+		if e := sysStat(file, &st); e != 0 {
+			return failedCall("stat", file, "", e)
+		}
+		if st.Dev != f.dev || st.Ino != f.ino {
+			return fault(func() error {
+				return fmt.Errorf("standard %s was opened again by its name, %s, and is another file: somebody exchanged the two meanwhile; nothing was run", standardNames[f.fd], quote(f.name))
+			})
+		}
+	}
+	return nil
 }

@@ -265,8 +265,12 @@ func races() int {
 // A run may be refused: the tree is changed under it. look is nil where most of them are.
 func beside(t *testing.T, args []string, look func(r result)) {
 	t.Helper()
+	besideRuns(t, races(), args, look)
+}
+
+func besideRuns(t *testing.T, n int, args []string, look func(r result)) {
+	t.Helper()
 	ran := 0
-	n := races()
 	for range n {
 		r := tincan(t, args...)
 		if r.status == 125 && r.out == "" {
@@ -308,6 +312,40 @@ func TestHole23ModeOfAnyFile(t *testing.T) {
 			t.Errorf("made on the host: %v", all)
 		}
 	})
+}
+
+// What the container's process makes while the host's tree is still mounted, in the place of a
+// directory that is swapped for a symlink: `..` of the container's root is the host's then.
+func TestHole23DotDot(t *testing.T) {
+	for _, swapped := range []string{"dev", "tmp", "sys"} {
+		t.Run(swapped, func(t *testing.T) {
+			fromBoth(t, func(t *testing.T, attack attack) {
+				dir := tree(t)
+				outside := t.TempDir()
+				os.Chmod(filepath.Dir(outside), 0o755)
+				os.Chmod(outside, 0o777)
+				for _, d := range []string{"fs", "fs/cgroup"} {
+					mkdir(t, filepath.Join(outside, d))
+				}
+				for _, d := range []string{"proc", "sys", "dev", "tmp", "etc"} {
+					mkdir(t, filepath.Join(dir, d))
+				}
+				write(t, filepath.Join(dir, "etc/hosts"), "127.0.0.1 localhost\n")
+				write(t, filepath.Join(outside, "hosts"), "the host's")
+				noLeaks(t, outside)
+				// The directory itself may be replaced by nothing: only links are made beside it.
+				if err := os.Symlink(".."+outside, filepath.Join(dir, "link")); err != nil {
+					t.Fatal(err)
+				}
+				attack(t, "exchange", dir, swapped, "link")
+				n := races()
+				if swapped != "dev" && n == 500 {
+					n = 100
+				}
+				besideRuns(t, n, []string{"-m", dir, "-a", dir + "/etc:/tmp/a/b", "--", "true"}, nil)
+			})
+		})
+	}
 }
 
 // An entry of the root directory, swapped for a symlink to a directory of the host.
@@ -540,6 +578,47 @@ func TestHole38ReadOnlyInput(t *testing.T) {
 	}
 	os.Remove(file)
 	refused(t, job{in: moved, args: inside}.run(t), "standard input", "use a pipe")
+}
+
+// The file that is opened again is the one that was given, or nothing runs; and a FIFO in its
+// place is not waited for.
+func TestHole38InputSwapped(t *testing.T) {
+	for _, other := range []string{"secret", "fifo"} {
+		dir, files := tree(t), t.TempDir()
+		os.Chmod(filepath.Dir(files), 0o755)
+		os.Chmod(files, 0o777)
+		write(t, files+"/in", "given")
+		os.Chmod(files+"/in", 0o666)
+		write(t, files+"/secret", "SECRET")
+		os.Chmod(files+"/secret", 0o600)
+		if err := unix.Mkfifo(files+"/fifo", 0o600); err != nil {
+			t.Fatal(err)
+		}
+		attacking(t, exec.Command(probeBin, "exchange", files, "in", other))
+		ran, n := 0, min(100, races())
+		for range n {
+			fd, err := unix.Open(files+"/in", unix.O_RDONLY|unix.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := os.NewFile(uintptr(fd), "in")
+			var st unix.Stat_t
+			unix.Fstat(fd, &st)
+			if st.Mode&0o777 != 0o666 {
+				in.Close()
+				continue // the other one, and the caller's own doing
+			}
+			r := job{in: in, args: []string{"--timeout=5s", "-m", dir, "--", "cat"}, within: 20 * time.Second}.run(t)
+			in.Close()
+			if strings.Contains(r.out, "SECRET") || r.status == 124 {
+				t.Fatalf("%s: %v", other, r)
+			}
+			if r.status == 0 {
+				ran++
+			}
+		}
+		t.Logf("%s: %d of %d ran", other, ran, n)
+	}
 }
 
 // A profile that refuses what tincan itself needs under it is found before anything is made.
