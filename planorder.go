@@ -145,5 +145,5 @@ var chapters = [...]struct{ title, file string }{
 	13: {"system calls", "seccomp.go"},
 	14: {"resources", "cgroupfs.go, rlimit.go"},
 	15: {"the command", "command.go"},
-	16: {"added paths", "mount.go"},
+	16: {"added paths", "mountadd.go"},
 }

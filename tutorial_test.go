@@ -57,6 +57,13 @@ func TestTutorialNamesTheSource(t *testing.T) {
 			t.Errorf("TUTORIAL.md has no section for step %d", n)
 			continue
 		}
+		if n < len(chapters) && chapters[n].file != "" { // what tincan plan prints above the step's calls
+			for file := range strings.SplitSeq(chapters[n].file, ", ") {
+				if !strings.Contains(s, "\n| ["+file+"]("+file+") |") {
+					t.Errorf("step %d: tincan plan names %s, and the section has no row for it", n, file)
+				}
+			}
+		}
 		rows := sourceRow.FindAllStringSubmatch(s, -1)
 		if len(rows) == 0 {
 			t.Errorf("step %d: no file and function", n)
