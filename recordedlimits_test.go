@@ -44,7 +44,7 @@ func TestRecordBounds(t *testing.T) {
 		p.use(r, nr, native.audit)
 	}
 	getpid, _ := native.number("getpid")
-	if u := p.use(r, getpid, native.audit); u == nil || r.programs[otherPrograms].uses[callKey{getpid, native.audit}] != u {
+	if u := p.use(r, getpid, native.audit); u == nil || r.named(otherPrograms).uses[callKey{getpid, native.audit}] != u {
 		t.Errorf("getpid: %+v", u)
 	}
 	for nr := uint32(500000); nr < 500100; nr++ {
