@@ -43,6 +43,11 @@ func (l *launch) hostDo(s *step) error {
 	case clones:
 		return l.clone(s)
 	case answersChild:
+		if !early {
+			if err := l.sayStarted(); err != nil {
+				return err
+			}
+		}
 		if _, e := sysWrite(l.parent, "\x01"); e != 0 {
 			return l.stepError(s, e)
 		}

@@ -52,8 +52,8 @@ func (l *launch) checkStatusFD() error {
 	return nil
 }
 
-// sayStarted writes the first line. A watcher that is gone is an error: the run was to be
-// watched.
+// sayStarted writes the first line, while the child waits to be told to go on. A watcher that is
+// gone, or does not read, is an error, and nothing has run: the run was to be watched.
 //
 //tincan:runtime
 func (l *launch) sayStarted() error {
@@ -68,8 +68,9 @@ func (l *launch) sayStarted() error {
 		}
 		group = dir + "/" + l.groupName
 	}
-	l.watched = true
-	return l.sayStatus(statusLine{Event: "started", Pid: &l.pid, Group: group})
+	err := l.sayStatus(statusLine{Event: "started", Pid: &l.pid, Group: group}, 1e9)
+	l.watched = err == nil
+	return err
 }
 
 // sayEnded writes the second line, if there was a first.
@@ -87,18 +88,49 @@ func (l *launch) sayEnded(status int) {
 			line.Signal = &name
 		}
 	}
-	if err := l.sayStatus(line); err != nil {
+	wait := int64(killAfter)
+	if l.end != nil && l.timeout == 0 {
+		wait = 0
+	}
+	if err := l.sayStatus(line, wait); err != nil {
 		say("%v", err)
 	}
 }
 
-func (l *launch) sayStatus(line statusLine) error {
+// sayStatus writes a line once there is room for it. It waits for at most so many nanoseconds, or
+// with 0, which is for the end only, until a signal comes that ends programs: a watcher that does
+// not read must not switch off --timeout.
+func (l *launch) sayStatus(line statusLine, wait int64) error {
 	b, err := json.Marshal(line)
 	if err != nil {
 		return err
 	}
-	if _, e := sysWrite(*l.f.StatusFD, string(append(b, '\n'))); e != 0 {
-		return fmt.Errorf("--status-fd=%d: write: %w", *l.f.StatusFD, e)
+	watched := []unix.PollFd{{Fd: int32(*l.f.StatusFD), Events: unix.POLLOUT}, {Fd: int32(l.signals.fd), Events: unix.POLLIN}}
+	if wait > 0 || theMachine != nil {
+		watched = watched[:1] // the signals are the command's, or the machine's
 	}
-	return nil
+	for until := sysClock() + wait; ; {
+		limit := -1
+		if wait > 0 {
+			limit = int(max(0, until-sysClock()) / 1e6)
+		}
+		n, e := sysPoll(watched, limit)
+		if e == 0 && watched[0].Revents != 0 {
+			_, e = sysWrite(*l.f.StatusFD, string(append(b, '\n')))
+			if e == 0 {
+				return nil
+			}
+		}
+		full := e == 0 && n == 0 || e == unix.EAGAIN
+		if e == 0 && n > 0 {
+			s, _ := l.signals.next()
+			full = s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGHUP || s == unix.SIGQUIT
+		}
+		switch {
+		case full:
+			return fmt.Errorf("--status-fd=%d: the pipe is full, and nobody reads from it", *l.f.StatusFD)
+		case e != 0 && e != unix.EINTR:
+			return fmt.Errorf("--status-fd=%d: write: %w", *l.f.StatusFD, e)
+		}
+	}
 }

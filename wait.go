@@ -66,11 +66,6 @@ func (l *launch) wait() error {
 		{Fd: int32(l.reports), Events: unix.POLLIN},
 		{Fd: int32(l.pidfd), Events: unix.POLLIN},
 	}
-	if !early {
-		if err := l.sayStarted(); err != nil {
-			return err
-		}
-	}
 	if len(l.signals.put) > 0 { // they arrived while the launcher was waiting for a helper
 		l.passSignals()
 	}
