@@ -84,8 +84,9 @@ func (c *config) setEphemeral(f *runFlags) error {
 	return nil
 }
 
-// listMounts lists what is mounted below the root directory, but for what is covered, and what
-// is below another of them.
+// listMounts lists what is mounted below the root directory, except what is covered or below
+// another of them. Without root everything counts, because a mount that is covered, or that the
+// user cannot reach, keeps the kernel from making an overlay of a directory above it all the same.
 func (y *layout) listMounts() error {
 	all, err := ownMounts()
 	if err != nil {
@@ -97,11 +98,17 @@ func (y *layout) listMounts() error {
 		if !is || rel == "" || y.root.host && indexByte(rel, '/') < 0 { // an entry is an overlay, whatever is mounted there
 			continue
 		}
-		if found, e := lookup(y.fd, rel, &st); e != 0 || !found {
+		found, e := lookup(y.fd, rel, &st)
+		if e == 0 && !found || e != 0 && !y.userOverlay {
 			continue // out of sight, below another mount
 		}
 		target := text("/", rel)
-		if top, _, _ := cut(rel, "/"); !y.covered(text("/", top)) && !beneath(y.private, target) && y.mountAbove(target) == "" {
+		top, _, _ := cut(rel, "/")
+		isCovered := y.covered(text("/", top)) || beneath(y.private, target)
+		if y.userOverlay {
+			isCovered = y.root.host && y.covered(text("/", top)) // there is no overlay of that entry
+		}
+		if !isCovered && y.mountAbove(target) == "" {
 			y.mounts = add(y.mounts, lowerMount{target: target, dir: isDir(&st)})
 		}
 	}
@@ -126,11 +133,11 @@ func (y *layout) mountAbove(p string) string {
 
 // planEphemeral finds out what the root will consist of.
 func (y *layout) planEphemeral(c *config) error {
+	rootless := c.rootless.on
+	y.userOverlay = rootless
 	if err := y.listMounts(); err != nil {
 		return err
 	}
-	rootless := c.rootless.on
-	y.userOverlay = rootless
 	if y.assembled = y.root.host; y.assembled {
 		if err := y.listRoot(); err != nil {
 			return err

@@ -176,6 +176,7 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	for p := filepath.Dir(dir); p != "/tmp"; p = filepath.Dir(p) {
 		os.Chmod(p, 0o755)
 	}
+	mkdir(t, dir+"/proc")
 	noLeaks(t, dir)
 	as := becomeUser(t, "single")
 	with := func(script string) []string {
@@ -183,6 +184,17 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	}
 	r := job{before: with("mount -t tmpfs t " + dir + "/etc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
 	refused(t, r, "something is mounted on "+dir+"/etc", "without root")
+	// Also where the container mounts its own, and where the user cannot go.
+	r = job{before: with("mount -t proc p " + dir + "/proc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
+	refused(t, r, "something is mounted on "+dir+"/proc", "without root")
+	r = job{before: with("mount -t tmpfs t /var/tmp"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
+	if r.out != "no\nx\n" || !strings.Contains(r.err, "/var is read-only all the same: something is mounted on /var/tmp") {
+		t.Error(r)
+	}
+	closed := "mount -t tmpfs t /opt; mkdir -m 700 /opt/closed; mkdir /opt/closed/in; mount -t tmpfs u /opt/closed/in"
+	if r = (job{before: with(closed), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "ls /opt; echo x >/opt/x || echo no"}}).run(t); r.out != "closed\nno\n" {
+		t.Errorf("a mount in a closed directory: %v", r)
+	}
 	r = job{before: with("mount -t tmpfs t /var/local"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
 	if r.out != "no\nx\n" {
 		t.Error(r)
