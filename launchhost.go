@@ -59,6 +59,9 @@ func (l *launch) hostDo(s *step) error {
 
 // chapterDo makes a step of the host's for which a chapter has a function of its own.
 func (l *launch) chapterDo(s *step) error {
+	if s.kind == opensPipe { // eight cases would be a table of jumps
+		return l.openPipe(s)
+	}
 	switch s.kind {
 	case makesLeaf:
 		return l.makeLeaf()
@@ -66,8 +69,6 @@ func (l *launch) chapterDo(s *step) error {
 		return l.makeGroup()
 	case makesPoint:
 		return l.ledger.makePoint(l.y, s.file, s.dir)
-	case opensPipe:
-		return l.openPipe(s)
 	case makesIdmap:
 		return l.makeIdmap(s)
 	case spawns:

@@ -31,13 +31,14 @@ var upward = map[string][]string{
 	"mountverify.go":    {"launch.go"},
 	"stdinfiles.go":     {"launch.go"},
 	"mountidmap.go":     {"launch.go"},
-	"stdpipes.go":       {"launch.go"},
+	"stdpipes.go":       {"launch.go", "launchhost.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.
 	"seccompstep.go": {"seccomplog.go"},
 	// In a machine's PID 1 some things are done in another way; a run may be recorded, and ends with words.
-	"launch.go": {"machine.go", "machinesetup.go", "main.go", "recordcmd.go"},
-	"wait.go":   {"machine.go"},
+	"launch.go":   {"machine.go", "machinesetup.go", "main.go", "recordcmd.go"},
+	"wait.go":     {"machine.go"},
+	"statusfd.go": {"machine.go"},
 	// --step shows what `tincan plan` tolerates.
 	"stepper.go": {"planprint.go"},
 }
