@@ -57,7 +57,7 @@ func readRegular(name string, most int) (string, error) {
 	if st.Size > int64(most) {
 		return "", fmt.Errorf("%d bytes: more than %d are not read", st.Size, most)
 	}
-	b, e := readAll(fd)
+	b, e := readMost(fd, most)
 	if e != 0 {
 		return "", &os.PathError{Op: "read", Path: name, Err: e}
 	}

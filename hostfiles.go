@@ -9,6 +9,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"syscall"
 	"unsafe"
@@ -44,11 +45,18 @@ func readFile(file string) (string, syscall.Errno) {
 
 // readAll reads from a descriptor to the end. Files of procfs do not tell their size, and
 // give a page at a time.
-func readAll(f int) (string, syscall.Errno) {
+func readAll(f int) (string, syscall.Errno) { return readMost(f, math.MaxInt-1) }
+
+// readMost is readAll for at most so many bytes. With more, even if they come while it reads, the
+// error is EFBIG.
+func readMost(f, most int) (string, syscall.Errno) {
 	b := space(4096)
 	have := 0
 	for {
-		n, e := sysRead(f, b[have:])
+		n, e := sysRead(f, b[have:min(len(b), most+1)])
+		if e == 0 && have+n > most {
+			e = unix.EFBIG
+		}
 		if e != 0 {
 			return "", e
 		}

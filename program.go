@@ -24,11 +24,27 @@ import (
 const mostInterpreters = 5
 
 // openInside opens a file as the container would see it: in the root directory, or below an -a.
-// It never waits.
-func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
-	if flags&unix.O_PATH == 0 {
-		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
+// It never waits, and reads nothing but regular files: to open a device can have effects.
+func (c *config) openInside(file string, flags int) (int, syscall.Errno) {
+	fd, e := c.placeInside(file)
+	if e != 0 || flags&unix.O_PATH != 0 {
+		return fd, e
 	}
+	var st unix.Stat_t
+	if e = sysFstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		e = unix.EACCES
+	}
+	opened := -1
+	if e == 0 {
+		opened, e = sysOpen(text("/proc/self/fd/", decimal(fd)), flags|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	}
+	sysClose(fd)
+	return opened, e
+}
+
+// placeInside is openInside with O_PATH.
+func (c *config) placeInside(file string) (int, syscall.Errno) {
+	const flags = unix.O_PATH
 	const within = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
 	name := file
 	if !hasPrefix(file, "/") {
@@ -45,9 +61,9 @@ func (c *config) openInside(file string, flags uint64) (int, syscall.Errno) {
 			return -1, unix.ENOENT
 		}
 		if rest == "" {
-			return sysOpen(a.source, int(flags), 0)
+			return sysOpenat2(unix.AT_FDCWD, a.source, flags, unix.RESOLVE_NO_SYMLINKS)
 		}
-		dir, e := sysOpen(a.source, unix.O_PATH, 0)
+		dir, e := sysOpenat2(unix.AT_FDCWD, a.source, unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
 		if e != 0 {
 			return -1, e
 		}

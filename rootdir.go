@@ -291,11 +291,18 @@ func (y *layout) listRoot() error {
 	return nil
 }
 
-// sortStrings sorts a short list, by insertion.
+// sortStrings sorts a list by Shell's method: without memory, and with Knuth's steps never slower
+// than n to the power of 1.5, whoever has chosen the names.
 func sortStrings(v []string) {
-	for i := 1; i < len(v); i++ {
-		for j := i; j > 0 && v[j] < v[j-1]; j-- {
-			v[j], v[j-1] = v[j-1], v[j]
+	step := 1
+	for step < len(v)/3 {
+		step = 3*step + 1
+	}
+	for ; step > 0; step /= 3 {
+		for i := step; i < len(v); i++ {
+			for j := i; j >= step && v[j] < v[j-step]; j -= step {
+				v[j], v[j-step] = v[j-step], v[j]
+			}
 		}
 	}
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What grows while it is read has an end all the same.
+func TestReadMost(t *testing.T) {
+	for n, want := range map[int]error{0: nil, 4999: nil, 5000: nil, 5001: unix.EFBIG, 100000: unix.EFBIG} {
+		file := filepath.Join(t.TempDir(), "file")
+		os.WriteFile(file, make([]byte, n), 0o600)
+		fd, _ := sysOpen(file, unix.O_RDONLY, 0)
+		s, e := readMost(fd, 5000)
+		if at, _ := sysLseek(fd, 0, 1); want != nil && (e != want || at > 5001) || want == nil && (e != 0 || len(s) != n) {
+			t.Errorf("%d: %d bytes, %v, read %d", n, len(s), e, at)
+		}
+		sysClose(fd)
+	}
+}
+
+func TestSortStrings(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 10, 100, 100000} {
+		var v []string
+		for i := range n {
+			v = append(v, fmt.Sprintf("%06d", n-i))
+		}
+		start := time.Now()
+		if sortStrings(v); !slices.IsSorted(v) || time.Since(start) > 2*time.Second {
+			t.Errorf("%d: sorted %v after %v", n, slices.IsSorted(v), time.Since(start))
+		}
+	}
+}
+
+// The launcher opens only regular files for reading, and no symlink that has replaced an added
+// path.
+func TestOpenInsideRegular(t *testing.T) {
+	dir := t.TempDir()
+	dir, _ = filepath.EvalSymlinks(dir)
+	os.WriteFile(dir+"/file", nil, 0o600)
+	os.Symlink("file", dir+"/link")
+	unix.Mkfifo(dir+"/fifo", 0o600)
+	for name, want := range map[string]error{"file": nil, "link": unix.ELOOP, "fifo": unix.EACCES, ".": unix.EACCES} {
+		c := &config{workdir: "/", adds: []addedPath{{mountPoint: mountPoint{target: "/x"}, source: dir + "/" + name}}}
+		fd, e := c.openInside("/x", unix.O_RDONLY)
+		if want == nil && e != 0 || want != nil && e != want {
+			t.Errorf("%s: %v", name, e)
+		}
+		if e == 0 {
+			sysClose(fd)
+		}
+	}
+}
