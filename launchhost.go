@@ -42,6 +42,8 @@ func (l *launch) hostDo(s *step) error {
 		}
 	case clones:
 		return l.clone(s)
+	case opensPipe:
+		return l.openPipe(s)
 	case answersChild:
 		if !early {
 			if err := l.sayStarted(); err != nil {
