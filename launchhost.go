@@ -42,8 +42,6 @@ func (l *launch) hostDo(s *step) error {
 		}
 	case clones:
 		return l.clone(s)
-	case opensPipe:
-		return l.openPipe(s)
 	case answersChild:
 		if !early {
 			if err := l.sayStarted(); err != nil {

@@ -182,6 +182,14 @@ var setIDCalls = [...]struct {
 	{"open", 2, 1}, {"openat", 3, 2}, {"openat2", -1, -1}, {"io_uring_setup", -1, -1},
 }
 
+// setIDModes are modes that a filter may judge differently: the kernel takes no notice of a file's
+// type, nor of what is above the lowest 16 bits. openFlags are the same for a file that is made.
+var (
+	setIDModes = [...]uint64{unix.S_ISUID | 0o755, unix.S_ISGID | 0o755, unix.S_ISUID | unix.S_ISGID | 0o755, unix.S_ISUID | 0o111,
+		unix.S_IFREG | unix.S_ISUID | 0o755, unix.S_IFREG | unix.S_ISGID | 0o755, 1<<16 | unix.S_ISUID | 0o755, 1<<32 | unix.S_ISUID | 0o755}
+	openFlags = [...]uint64{unix.O_CREAT | unix.O_RDWR, unix.O_CREAT | unix.O_WRONLY, unix.O_CREAT, unix.O_CREAT | unix.O_WRONLY | unix.O_TRUNC, unix.O_TMPFILE | unix.O_RDWR}
+)
+
 // checkSetID makes sure that what a command can do as root, or as a user of the system's, in a
 // directory of theirs is less than to be them: no program that runs as them, for anybody.
 func (c *config) checkSetID(f *runFlags) error {
@@ -236,13 +244,13 @@ func setIDCall(program []unix.SockFilter) string {
 			if !known {
 				continue
 			}
-			for _, mode := range [...]uint64{unix.S_ISUID | 0o755, unix.S_ISGID | 0o755} {
+			for i := range len(setIDModes) * len(openFlags) {
 				s := sysCall{nr: nr, arch: a.audit}
 				if c.mode >= 0 {
-					s.args[c.mode] = mode
+					s.args[c.mode] = setIDModes[i%len(setIDModes)]
 				}
 				if c.flags >= 0 {
-					s.args[c.flags] = unix.O_CREAT | unix.O_RDWR
+					s.args[c.flags] = openFlags[i/len(setIDModes)]
 				}
 				if v, _, err := runFilter(program, &s); err != nil || v.permits() {
 					return c.name

@@ -57,3 +57,18 @@ func TestOpenInsideRegular(t *testing.T) {
 		}
 	}
 }
+
+// A filter that refuses the usual way to write a set-id mode, and lets another through.
+func TestSetIDCallModes(t *testing.T) {
+	for mode, want := range map[uint32]bool{unix.S_ISUID | 0o755: true, unix.S_IFREG | unix.S_ISUID | 0o755: true, 1<<16 | unix.S_ISUID | 0o755: true, 0o755: false} {
+		program := []unix.SockFilter{
+			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 24}, // args[1], its low half
+			{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: mode, Jt: 0, Jf: 1},
+			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | 1},
+		}
+		if got := setIDCall(program); (got != "") != want {
+			t.Errorf("%#o: %q", mode, got)
+		}
+	}
+}
