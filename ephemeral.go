@@ -76,6 +76,11 @@ func (c *config) setEphemeral(f *runFlags) error {
 		}
 	}
 	if st.Uid == 0 {
+		if dir := unsteady(c.root.dir, 0); dir != "" {
+			return fault(func() error {
+				return fmt.Errorf("--ephemeral: %s belongs to root, so the command may read all that is in it, and somebody else could put another directory of root's in its place, because they can change %s: chown root %[2]s and chmod go-w %[2]s, move the tree, or chown -R it to %d:%d", c.root.dir, dir, c.hostUID, c.hostGID)
+			})
+		}
 		c.root.owner, c.root.idmap = c.maps, c.idmapFor(c.maps, c.gidMaps)
 		return nil
 	}

@@ -65,6 +65,7 @@
 //	stdpipes.go        10: pipes that are standard input or output
 //	hostsockets.go     10: sockets and FIFOs of the host's tree
 //	mountidmap.go      16: idmapped mounts
+//	mountsetid.go      16: set-id programs in a directory of root's
 //	mountadd.go        16: added paths
 //	ephemeral.go       10: a root that is gone at the end
 //	mountpoints.go     10, 16: mount points that are made and removed

@@ -29,6 +29,7 @@ type addedPath struct {
 	here     bool // --here
 	idmap    int  // the number of the user namespace it is mounted with, from 1 (mountidmap.go); then also:
 	owner    []idMap
+	group    uint32 // on the disk
 	system   bool   // root or a user of the system's is the owner
 	tmpfs    bool   // --tmpfs; then also:
 	size     string // bytes, or empty for the kernel's default: half the memory

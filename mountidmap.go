@@ -45,6 +45,7 @@ func (c *config) mapOwner(a *addedPath, st *unix.Stat_t) error {
 		})
 	}
 	a.owner = list(idMap{uid, uint32(c.hostUID), 1})
+	a.group = gid
 	a.system = uid < firstUser || gid < firstUser
 	a.idmap = c.idmapFor(a.owner, list(idMap{gid, uint32(c.hostGID), 1}))
 	return nil
@@ -203,18 +204,21 @@ func (c *config) checkSetID(f *runFlags) error {
 				return fmt.Errorf("%s: %s belongs to %s, and with CAP_SETFCAP the command could make programs there that have capabilities on the host; add it read-only, or drop that capability", a.text, a.source, a.ownerText())
 			})
 		}
-		if f.Seccomp == "default" {
-			continue // it refuses them all, as a test says
-		}
-		return fault(func() error {
+		err := fault(func() error {
 			call := ""
+			if f.Seccomp == "default" {
+				return a.checkPrograms() // this filter refuses the calls, as a test says
+			}
 			if c.program == nil {
 				call = "chmod"
 			} else if call = setIDCall(c.program); call == "" {
-				return nil
+				return a.checkPrograms()
 			}
 			return fmt.Errorf("%s: %s belongs to %s, and under --seccomp=%s the command could make programs there that run as them for anybody (%s, a set-user-ID mode); use --seccomp=default, add it read-only, or give the command a directory of another user's", a.text, a.source, a.ownerText(), f.Seccomp, call)
 		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
