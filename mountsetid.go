@@ -28,11 +28,6 @@ const mostEntries = 100_000
 // unsteady returns a directory in the path in which somebody other than root, the owner and the
 // user of sudo(8) could exchange the next part of the path, or "".
 func unsteady(p string, owner uint32) string {
-	sudo, _ := getenv("SUDO_UID")
-	caller, ok := number(sudo)
-	trusted := func(st *unix.Stat_t) bool {
-		return st.Uid == 0 || st.Uid == owner || ok && uint64(st.Uid) == caller
-	}
 	var dir, entry unix.Stat_t
 	if sysLstat("/", &dir) != 0 {
 		return "/"
@@ -41,12 +36,20 @@ func unsteady(p string, owner uint32) string {
 		if i < len(p) && p[i] != '/' {
 			continue
 		}
-		if sysLstat(p[:i], &entry) != 0 || !trusted(&dir) || dir.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 && (dir.Mode&unix.S_ISVTX == 0 || !trusted(&entry)) {
+		if sysLstat(p[:i], &entry) != 0 || !trusted(&dir, owner) || dir.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 && (dir.Mode&unix.S_ISVTX == 0 || !trusted(&entry, owner)) {
 			return parentDir(p[:i])
 		}
 		dir = entry
 	}
 	return ""
+}
+
+// trusted reports whether a file belongs to root, to the owner, or to the user of sudo(8), who is
+// the caller.
+func trusted(st *unix.Stat_t, owner uint32) bool {
+	sudo, _ := getenv("SUDO_UID")
+	caller, ok := number(sudo)
+	return st.Uid == 0 || st.Uid == owner || ok && uint64(st.Uid) == caller
 }
 
 // setIDSearch looks for programs that run as somebody else than who starts them.

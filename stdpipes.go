@@ -119,7 +119,7 @@ func (l *launch) openPipe(s *step) error {
 		sysFlock(p.fd, unix.LOCK_UN)
 	}
 	if e != 0 {
-		return l.stepError(s, e)
+		return failedCall("fchmod", text("standard ", standardNames[p.fd]), octalText(st.Mode&0o777), e)
 	}
 	return nil
 }
