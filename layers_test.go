@@ -31,7 +31,7 @@ var upward = map[string][]string{
 	"mountverify.go":    {"launch.go"},
 	"stdinfiles.go":     {"launch.go"},
 	"mountidmap.go":     {"launch.go"},
-	"stdpipes.go":       {"launch.go", "launchhost.go"},
+	"stdpipes.go":       {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
 	// --seccomp-log changes the policy before it is compiled.
 	"seccompstep.go": {"seccomplog.go"},
