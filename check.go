@@ -2,9 +2,9 @@
 //
 // namespaces(7), cgroups(7), capabilities(7), seccomp(2).
 //
-// Each line is one thing that a container needs; the last is a container: every
-// step of a plan is made but the command's, whose file does not exist, and all of
-// it is taken down again.
+// Each line is about one thing that a container needs. The last line is a container: every step
+// of a plan is made except the command's, whose file does not exist, and everything is removed
+// again.
 
 package main
 
@@ -30,14 +30,15 @@ type finding struct {
 	state string // "ok", "missing" or "note"
 	what  string
 	text  string
-	help  string // how to get it
+	help  string // how to get what is missing
 }
 
-// print writes the report. The error is a status without words if something is missing.
+// print writes the report. If something is missing, it returns an error with an exit status and
+// without a message.
 func (checkCmd) print(w io.Writer) error {
 	all := checkKernel()
 	if err := checkProc(); err != nil {
-		all = append(all, finding{"missing", "/proc", oneLine(err), ""}, finding{"note", "the rest", "not looked at: nearly all of it is read in /proc", ""})
+		all = append(all, finding{"missing", "/proc", oneLine(err), ""}, finding{"note", "the rest", "not checked: nearly all of it is read in /proc", ""})
 	} else {
 		all = checkRest(all)
 	}
@@ -58,7 +59,7 @@ func (checkCmd) print(w io.Writer) error {
 	return failed
 }
 
-// checkRest adds what takes a /proc to look at.
+// checkRest adds the checks that need /proc.
 func checkRest(all []finding) []finding {
 	for _, look := range []func() []finding{checkUser, checkNamespaces, checkSeccomp, checkAppArmor, checkGroup, checkDev, checkOverlay} {
 		all = append(all, look()...)
@@ -69,7 +70,7 @@ func checkRest(all []finding) []finding {
 	return append(all, checkTrial()...)
 }
 
-// oneLine is an error with its hints.
+// oneLine returns an error and its hints as one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func checkKernel() []finding {
@@ -98,14 +99,14 @@ func checkNamespaces() []finding {
 func checkSeccomp() []finding {
 	b, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_avail")
 	if err != nil {
-		return []finding{{"missing", "seccomp", "this kernel has no filters: " + err.Error(), "a kernel with CONFIG_SECCOMP_FILTER, or --seccomp=none"}}
+		return []finding{{"missing", "seccomp", "this kernel has no seccomp filters: " + err.Error(), "a kernel with CONFIG_SECCOMP_FILTER, or --seccomp=none"}}
 	}
 	return []finding{{"ok", "seccomp", "actions " + strings.TrimSpace(string(b)), ""}}
 }
 
 func checkAppArmor() []finding {
 	if _, err := findAppArmor(); err != nil {
-		return []finding{{"note", "apparmor", "--apparmor is not to be had: " + err.Error(), ""}}
+		return []finding{{"note", "apparmor", "--apparmor is unavailable: " + err.Error(), ""}}
 	}
 	return []finding{{"ok", "apparmor", "profiles can be entered with --apparmor", ""}}
 }
@@ -120,13 +121,13 @@ func checkDev() []finding {
 // checkOverlay looks for overlayfs, which a kernel may load when it is first mounted.
 func checkOverlay() []finding {
 	if b, _ := os.ReadFile("/proc/filesystems"); !strings.Contains(string(b), "\toverlay\n") {
-		return []finding{{"note", "overlayfs", "not loaded: --ephemeral needs it (modprobe overlay)", ""}}
+		return []finding{{"note", "overlayfs", "not loaded, but --ephemeral needs it (modprobe overlay)", ""}}
 	}
 	return []finding{{"ok", "overlayfs", "the root can be written for one run with --ephemeral", ""}}
 }
 
-// checkTrial makes a container whose command does not exist: if that is all that
-// fails, everything works.
+// checkTrial makes a container whose command does not exist. If nothing else fails, everything
+// works.
 func checkTrial() []finding {
 	const nothing = "/proc/self/tincan-check"
 	f := &runFlags{Net: "none", Init: true, Seccomp: "default", Workdir: "/", Args: []string{nothing}}

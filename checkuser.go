@@ -1,4 +1,4 @@
-// `tincan check`, continued: who asks, and what they may have.
+// `tincan check`, continued: what the user who runs it may do.
 //
 // capabilities(7), user_namespaces(7), subuid(5), cgroups(7).
 
@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// neededCaps are what the launcher uses of root's power, by number.
+// neededCaps lists the capabilities that the launcher uses as root.
 var neededCaps = []struct {
 	n   int
 	why string
@@ -35,13 +35,13 @@ func checkUser() []finding {
 	effective := ownCaps()
 	for _, c := range neededCaps {
 		if !effective.has(c.n) {
-			out = append(out, finding{"missing", "capabilities", capName(c.n) + " has been taken away; it is for " + c.why, "not inside a container, or with --cap-add there (docker run --privileged)"})
+			out = append(out, finding{"missing", "capabilities", capName(c.n) + " is missing; tincan needs it for " + c.why, "run tincan outside of a container, or give that container the capability with --cap-add (docker run --privileged)"})
 		}
 	}
 	return out
 }
 
-// checkRootless is for everybody else.
+// checkRootless checks for users who are not root.
 func checkRootless(w caller) []finding {
 	who := fmt.Sprintf("this is user %d, not root: the container is made in a user namespace", w.uid)
 	if w.uid == 0 {
@@ -61,10 +61,10 @@ func checkRootless(w caller) []finding {
 	default:
 		out = append(out, finding{"ok", "ids", fmt.Sprintf("%d is 0 inside, and then %s", w.uid, grantsText(g.uids)), ""})
 	}
-	return append(out, finding{"note", "files", fmt.Sprintf("to the host's files the command is user %d, unless --map leaves that id out", w.uid), ""})
+	return append(out, finding{"note", "files", fmt.Sprintf("the command has the rights of user %d for the host's files, unless --map leaves that id out", w.uid), ""})
 }
 
-// checkUserns looks for what forbids user namespaces here.
+// checkUserns looks for reasons why this host forbids user namespaces.
 func checkUserns() []finding {
 	var out []finding
 	for _, o := range obstacles() {
@@ -75,7 +75,7 @@ func checkUserns() []finding {
 	return out
 }
 
-// defaultGroup is the resource group that a run without flags has.
+// defaultGroup returns the resource group of a run without flags.
 func defaultGroup() (*config, error) {
 	c := &config{hostname: "tincan-check"}
 	if w := whoIs(); !w.root {
@@ -89,7 +89,7 @@ func hasGroup() bool {
 	return err == nil && !c.group.none
 }
 
-// checkGroup looks for the resource group. Without one a user's run goes on.
+// checkGroup checks the resource group. A user's run does not fail without one.
 func checkGroup() []finding {
 	c, err := defaultGroup()
 	if err != nil {
@@ -105,11 +105,12 @@ func checkGroup() []finding {
 	return out
 }
 
-// lackingGroup is the line for a user without one: why, and how to get it.
+// lackingGroup returns the line for a user without a group: why there is none, and how to get
+// one.
 func lackingGroup(lacks error) finding {
 	what, how, _ := strings.Cut(lacks.Error(), "; ")
 	if strings.HasPrefix(how, "to get ") || strings.HasPrefix(how, "to have ") { // check says that itself
 		_, how, _ = strings.Cut(how, ": ")
 	}
-	return finding{"note", "resource group", "none: a limit that is asked for is an error, and instead of the default limits there are those of setrlimit(2): 1GiB of data for each process, 64 processes; " + what, how}
+	return finding{"note", "resource group", "none: a limit flag is an error, and the default limits are replaced by those of setrlimit(2): 1GiB of data for each process, and 64 processes; " + what, how}
 }

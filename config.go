@@ -1,20 +1,19 @@
 // Chapters 1 to 6: from the command line to a container that can be planned.
 //
-// Everything the user said is checked here, before anything is made. An error says which
-// flag, which value, and what would be right. Each chapter reads its own flags: setIDs is
-// in idmaps.go, setRoot in rootdir.go, and so on. What they find out is never changed
-// afterwards; where everything stands in the file system is found out next (layout, in
-// rootdir.go).
+// Everything that the user wrote is checked here, before anything is made. An error says which
+// flag is wrong, its value, and what would be right. Each chapter reads its own flags: setIDs is
+// in idmaps.go, setRoot is in rootdir.go, and so on. Their results are never changed afterwards.
+// The next decision is where everything is in the file system (layout, in rootdir.go).
 //
-// Differs from the tutorial: `-a /etc` and a blank command are errors and not panics; -c
-// understands quotes; paths may hold colons; the kernel's version is compared number by
-// number (there, 4.10 was older than 4.8).
+// Differs from the tutorial: `-a /etc` and a blank command are errors, not panics; -c
+// understands quotes; paths may contain colons; the kernel's version is compared number by
+// number (for the tutorial, 4.10 was older than 4.8).
 
 package main
 
 import "golang.org/x/sys/unix"
 
-// config is a container to be: what the user asked for, made definite.
+// config describes a container: what the user asked for, checked and completed.
 type config struct {
 	// What it sees.
 	root      root
@@ -23,9 +22,9 @@ type config struct {
 	adds      []addedPath
 	idmaps    []idmapping
 	inputs    []inputFile
-	pipes     []stdPipe    // of the descriptors 0, 1 and 2: those that the command may open again
+	pipes     []stdPipe    // those of the descriptors 0, 1 and 2 that the command may open again
 	console   string       // the terminal's path, if there is one
-	private   []privateDir // empty directories of its own, once the layout is known
+	private   []privateDir // empty directories of its own, known when the layout is known
 
 	// What runs.
 	argv     []string
@@ -33,34 +32,34 @@ type config struct {
 	workdir  string
 	hostname string
 	net      string // "none" or "host"
-	ports    bool   // the network's settings can be written
+	ports    bool   // the settings of the network can be written
 	init     bool
-	passFDs  []int   // in order
+	passFDs  []int   // in ascending order
 	mask     *uint64 // the caller's signal mask, filled in at the clone
 
 	// What it may do.
 	uid, gid         int // inside
 	hostUID, hostGID int
 	maps, gidMaps    []idMap
-	ids              idRange // --map=auto: what is to be this container's alone
+	ids              idRange // for --map=auto: the range that only this container may use
 	rootless         rootless
 	keep             capSet
 	lastCap          int
 	apparmor         appArmor
 	program          []unix.SockFilter // the filter, or nil
-	policy           *policy           // what it was compiled from; nil if that was beforehand
-	guarded          bool              // with the terminal's filter before it (seccompterminal.go)
+	policy           *policy           // the policy that program was compiled from; nil if it was compiled beforehand
+	guarded          bool              // the terminal's filter comes before it (seccompterminal.go)
 	recording        *recording        // tincan record's own filter, or nil
 	warnings         []string          // about the profile
-	remarks          []string          // said before the command runs
+	remarks          []string          // printed before the command runs
 
 	// How much it may use.
 	group   group
 	rlimits []rlimit
 }
 
-// newConfig turns flags into a config. It makes nothing, and is the same for `run` and
-// `plan`.
+// newConfig makes a config of the flags. It changes nothing on the host, and `run` and `plan`
+// both use it.
 func newConfig(f *runFlags) (*config, error) {
 	c := keep(config{mask: keep(uint64(0)), init: f.Init, readOnly: f.Ro, console: consolePath()})
 	c.setNet(f)
@@ -119,7 +118,7 @@ func newConfig(f *runFlags) (*config, error) {
 	return c, nil
 }
 
-// close closes what the config has opened, for a run that comes to nothing.
+// close closes what the config has opened, if the run does not take place.
 func (c *config) close() {
 	if c.root.fd != 0 {
 		sysClose(c.root.fd)

@@ -23,10 +23,10 @@ func TestKernelVersions(t *testing.T) {
 		"4.18.0-553.el8":  "lacks clone3 and pidfds (5.3), CLONE_CLEAR_SIGHAND (5.5)",
 		"3.10.0-1160.el7": "needs Linux 5.14 or newer",
 		"2.6.32":          "needs Linux 5.14 or newer",
-		"":                "which is no version",
-		"linux":           "which is no version",
-		"six.one":         "which is no version",
-		"6":               "which is no version",
+		"":                "which is not a version number",
+		"linux":           "which is not a version number",
+		"six.one":         "which is not a version number",
+		"6":               "which is not a version number",
 		"-6.1":            "needs Linux",
 	} {
 		refuses(t, in, supportedRelease(in), why)

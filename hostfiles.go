@@ -1,8 +1,9 @@
-// Files and paths of the host, in either mode.
+// Files and paths of the host, in both modes.
 //
 // open(2), getdents64(2), path_resolution(7), proc(5).
 //
-// Differs from the tutorial: it uses the standard library, which needs the runtime.
+// Differs from the tutorial: the tutorial uses the standard library, which in Go needs the
+// runtime.
 
 package main
 
@@ -18,7 +19,7 @@ import (
 )
 
 // writeFile writes text to an existing file in a single write(2), as files of cgroupfs and
-// procfs want it.
+// procfs require.
 func writeFile(file, text string) syscall.Errno {
 	f, e := sysOpen(file, unix.O_WRONLY, 0)
 	if e != 0 {
@@ -43,12 +44,12 @@ func readFile(file string) (string, syscall.Errno) {
 	return text, e
 }
 
-// readAll reads from a descriptor to the end. Files of procfs do not tell their size, and
-// give a page at a time.
+// readAll reads from a descriptor to the end. Files of procfs do not report their size, and
+// return one page at a time.
 func readAll(f int) (string, syscall.Errno) { return readMost(f, math.MaxInt-1) }
 
-// readMost is readAll for at most so many bytes. With more, even if they come while it reads, the
-// error is EFBIG.
+// readMost is readAll with a limit. If there are more than most bytes, even if they are added
+// while it reads, the error is EFBIG.
 func readMost(f, most int) (string, syscall.Errno) {
 	b := space(4096)
 	have := 0
@@ -71,13 +72,13 @@ func readMost(f, most int) (string, syscall.Errno) {
 	}
 }
 
-// nextLine returns the first line of text, without its end, and what is behind it.
+// nextLine returns the first line of text, without the line break, and the text after it.
 func nextLine(text string) (line, rest string) {
 	line, rest, _ = cut(text, "\n")
 	return line, rest
 }
 
-// names lists a directory, but for . and ...
+// names returns the names in a directory, except . and ..
 func names(dir string) ([]string, syscall.Errno) {
 	f, e := sysOpen(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if e != 0 {
@@ -101,17 +102,17 @@ func names(dir string) ([]string, syscall.Errno) {
 	}
 }
 
-// dirEntry reads the first entry of what getdents64(2) has returned: its name, the position
-// behind it in the directory, and its length in b.
+// dirEntry reads the first entry of a result of getdents64(2): its name, the position after it
+// in the directory, and its length in b.
 func dirEntry(b []byte) (name string, position, length int) {
-	// struct linux_dirent64: ino, off, reclen, type, name.
+	// The fields of struct linux_dirent64: ino, off, reclen, type, name.
 	const off, reclen, nameAt = 8, 16, 19
 	position = int(*(*uint64)(unsafe.Pointer(&b[off])))
 	length = int(*(*uint16)(unsafe.Pointer(&b[reclen])))
 	return gostring(unsafe.Pointer(&b[nameAt])), position, length
 }
 
-// exists reports whether there is a file of that name, be it a dangling symlink.
+// exists reports whether there is a file with this name. A dangling symlink counts too.
 func exists(file string) bool {
 	var st unix.Stat_t
 	return sysLstat(file, &st) == 0
@@ -119,8 +120,8 @@ func exists(file string) bool {
 
 func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 
-// realPath returns the absolute name of a file, without symlinks: what the kernel calls
-// it, once it is open.
+// realPath returns the absolute name of a file without symlinks, as the kernel names it when it
+// is open.
 func realPath(p string) (string, syscall.Errno) {
 	f, name, e := openReal(p)
 	if e == 0 {
@@ -129,8 +130,8 @@ func realPath(p string) (string, syscall.Errno) {
 	return name, e
 }
 
-// openReal opens a file, O_PATH, and returns what realPath does as well: so that what is looked
-// at next is the file of that name, whatever somebody makes of the name meanwhile.
+// openReal opens a file with O_PATH, and also returns what realPath returns. Later checks use
+// the descriptor, so another user cannot replace the file meanwhile.
 func openReal(p string) (fd int, name string, e syscall.Errno) {
 	if fd, e = sysOpen(p, unix.O_PATH, 0); e != 0 {
 		return -1, "", e
@@ -146,12 +147,12 @@ func openReal(p string) (fd int, name string, e syscall.Errno) {
 func pathOf(fd int) (string, syscall.Errno) {
 	name, e := sysReadlink(text("/proc/self/fd/", decimal(fd)))
 	if e == 0 && !hasPrefix(name, "/") {
-		return "", unix.ENOENT // "(unreachable)": below another root directory
+		return "", unix.ENOENT // "(unreachable)": the file is outside of the root directory
 	}
 	return name, e
 }
 
-// cleanPath is path.Clean for an absolute path.
+// cleanPath does what path.Clean does, for an absolute path.
 func cleanPath(p string) string {
 	b := space(len(p) + 2)
 	n := 0
@@ -178,7 +179,7 @@ func cleanPath(p string) string {
 	return unsafe.String(&b[0], n)
 }
 
-// parentDir is path.Dir of a clean absolute path.
+// parentDir does what path.Dir does, for a clean absolute path.
 func parentDir(p string) string {
 	if i := lastIndexByte(p, '/'); i > 0 {
 		return p[:i]
@@ -186,10 +187,11 @@ func parentDir(p string) string {
 	return "/"
 }
 
-// baseName is path.Base of a clean absolute path.
+// baseName does what path.Base does, for a clean absolute path.
 func baseName(p string) string { return p[lastIndexByte(p, '/')+1:] }
 
-// below returns the rest of p below dir, and whether it is there. Both are clean.
+// below returns the part of p after dir, and whether p is dir or is below it. Both paths are
+// clean.
 func below(p, dir string) (rest string, ok bool) {
 	if p == dir {
 		return "", true
@@ -203,7 +205,7 @@ func below(p, dir string) (rest string, ok bool) {
 	return p, false
 }
 
-// plural is "1 var", "2 vars", "2 processes".
+// plural returns "1 var", "2 vars" or "2 processes".
 func plural(n int, word string) string {
 	switch {
 	case n == 1:
@@ -214,9 +216,9 @@ func plural(n int, word string) string {
 	return text(decimal(n), " ", word, "s")
 }
 
-// checkProc makes sure that /proc is the kernel's: the maps of ids are written there, and
-// a directory of somebody's would take them without a word. In another PID namespace's, a
-// process's number is some other process's.
+// checkProc returns an error if /proc is not the kernel's. The maps of ids are written there,
+// and an ordinary directory would accept them silently. In the /proc of another PID namespace,
+// the number of a process would mean another process.
 func checkProc() error {
 	var st unix.Statfs_t
 	if e := sysStatfs("/proc", &st); e != 0 {
@@ -229,7 +231,7 @@ func checkProc() error {
 	}
 	if self, e := sysReadlink("/proc/self"); e != 0 || self != decimal(sysGetpid()) {
 		return fault(func() error {
-			return fmt.Errorf("/proc is that of another PID namespace, where this process is %q and not %d: mount -t proc proc /proc (unshare --mount-proc, bwrap --proc /proc)", self, os.Getpid())
+			return fmt.Errorf("/proc belongs to another PID namespace, in which this process is %q instead of %d: mount -t proc proc /proc (unshare --mount-proc, bwrap --proc /proc)", self, os.Getpid())
 		})
 	}
 	return nil
@@ -239,8 +241,8 @@ func hintNoProc(syscall.Errno) string {
 	return "tincan reads and writes /proc: mount -t proc proc /proc"
 }
 
-// passCredentials has the sender's process id come with each message, as the host sees
-// it: the container does not know its own (unix(7), SO_PASSCRED).
+// passCredentials makes each message carry the sender's process id as the host sees it, because
+// the container does not know that number (unix(7), SO_PASSCRED).
 func passCredentials(socket int) error {
 	if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return &callError{call: "setsockopt(SOL_SOCKET, SO_PASSCRED, [1])", err: err}
@@ -248,10 +250,11 @@ func passCredentials(socket int) error {
 	return nil
 }
 
-// message is what receive reads: how many bytes, from whom, and with which descriptor.
+// message is the result of receive: the number of bytes, the sender, and the descriptor that
+// came with it.
 type message struct{ n, pid, fd int }
 
-// receive reads a message; n is 0 at the end, fd -1 for none.
+// receive reads a message. n is 0 at the end, and fd is -1 if there is no descriptor.
 func receive(socket int, b []byte) (message, error) {
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(4))
 	m := message{fd: -1}

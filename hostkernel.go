@@ -1,6 +1,6 @@
 // Chapter 6: is this kernel new enough?
 //
-// Differs from the tutorial: it read "5.10" as the decimal number 5.1.
+// Differs from the tutorial: the tutorial read "5.10" as the decimal number 5.1.
 
 package main
 
@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needs lists what is used that not every kernel has, with the version that brought it.
+// needs lists features that tincan uses and old kernels lack, with the version that introduced
+// them.
 var needs = [...]struct {
 	major, minor int
 	what         string
@@ -26,7 +27,7 @@ var needs = [...]struct {
 	{5, 14, "cgroup.kill"},
 }
 
-// supported returns nil on Linux 5.14 and newer.
+// supported returns an error if the kernel is older than Linux 5.14.
 func supported() error {
 	release, err := kernelRelease()
 	if err != nil {
@@ -35,7 +36,7 @@ func supported() error {
 	return supportedRelease(release)
 }
 
-// kernelRelease is the release of uname(2), such as 6.1.0-13-amd64.
+// kernelRelease returns the release of uname(2), such as 6.1.0-13-amd64.
 func kernelRelease() (string, error) {
 	u := one[unix.Utsname]()
 	if e := sysUname(u); e != 0 {
@@ -47,7 +48,7 @@ func kernelRelease() (string, error) {
 func supportedRelease(release string) error {
 	v, valid := kernelVersion(release)
 	if !valid {
-		return fault(func() error { return fmt.Errorf("the kernel calls itself %q, which is no version", release) })
+		return fault(func() error { return fmt.Errorf("the kernel's release is %q, which is not a version number", release) })
 	}
 	var missing []string
 	for i := range needs {

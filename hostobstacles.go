@@ -1,12 +1,12 @@
-// Chapter 11 without root: hosts that forbid it, and what helps.
+// Chapter 11 without root: hosts that forbid user namespaces, and what to do about it.
 //
 // user_namespaces(7), clone(2) EPERM, ENOSPC, EUSERS; Documentation/admin-guide/sysctl/user.rst;
 // apparmor.d(5) userns; proc(5).
 //
-// The kernel says EPERM for a dozen reasons. Which of them it is stands in files that
-// anybody may read, so the error and `tincan check` look there, and say what to do.
+// The kernel returns EPERM for a dozen reasons. Files that every user may read show which reason
+// it is. The error and `tincan check` read these files, and say what to do.
 //
-// Differs from the tutorial: it is for root only.
+// Differs from the tutorial: the tutorial's program works for root only.
 
 package main
 
@@ -21,30 +21,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostRoot is another directory in tests: a host with other settings.
+// hostRoot is the host's root directory. Tests use a directory that looks like a host with other
+// settings.
 var hostRoot = "/"
 
-// hostText is the text of a file of the host, without the end of its line; "" if it
+// hostText returns the text of a file of the host, without the last line break, or "" if it
 // cannot be read.
 func hostText(file string) string {
 	b, _ := os.ReadFile(filepath.Join(hostRoot, file))
 	return strings.TrimSpace(string(b))
 }
 
-// obstacle is what a host may have against user namespaces.
+// obstacle is a reason why a host refuses user namespaces.
 type obstacle struct {
 	there  func() bool
 	cause  string
 	remedy string
-	sure   bool // nothing works while it is there
-	all    bool // for root, too
+	sure   bool // nothing works while it exists
+	all    bool // it applies to root too
 }
 
 func setting(file, value string) func() bool {
 	return func() bool { return hostText(file) == value }
 }
 
-// obstacles lists them, the most telling first.
+// obstacles returns the reasons, the most specific first.
 func obstacles() []obstacle {
 	self, err := os.Executable()
 	if err != nil {
@@ -62,7 +63,7 @@ func obstacles() []obstacle {
 		}, "kernel.apparmor_restrict_unprivileged_userns is 1: AppArmor allows user namespaces only to programs with a profile that says so",
 			"as root, write this to /etc/apparmor.d/tincan, and then: apparmor_parser -r /etc/apparmor.d/tincan\n" + userProfile(self), true, false},
 		{func() bool { return strings.Contains(hostText("proc/self/status"), "\nSeccomp:\t2") },
-			"a system call filter is around tincan, as in a container", "docker run --security-opt seccomp=unconfined (podman likewise), or a profile that allows clone3 and unshare", false, false},
+			"tincan runs under a seccomp filter, as in a container", "docker run --security-opt seccomp=unconfined (podman likewise), or a profile that allows clone3 and unshare", false, false},
 		{chrooted, inChroot, notByChroot, false, false},
 		{func() bool {
 			return strings.Contains(hostText("proc/self/status"), "\nUid:\t65534\t") && hostText("proc/self/uid_map") != fullMap
@@ -71,11 +72,12 @@ func obstacles() []obstacle {
 	}
 }
 
-// fullMap is what the machine's own user namespace shows as its uid_map.
+// fullMap is the uid_map of the machine's own user namespace.
 const fullMap = "0          0 4294967295"
 
-// userProfile allows user namespaces to the program, and takes nothing away. A name with
-// blanks must be in quotes there, and what is a pattern otherwise have a backslash.
+// userProfile returns an AppArmor profile that allows user namespaces to the program, and
+// forbids nothing. In it, a name with blanks must be quoted, and characters of patterns need a
+// backslash.
 func userProfile(program string) string {
 	for _, c := range `\*?[]{}^"` {
 		program = strings.ReplaceAll(program, string(c), `\`+string(c))
@@ -84,14 +86,14 @@ func userProfile(program string) string {
 }
 
 const (
-	inChroot    = "tincan runs in a chroot, where the kernel makes no user namespaces"
-	notByChroot = "enter the directory with tincan -m, or unshare --mount and pivot_root, and not with chroot"
+	inChroot    = "tincan runs in a chroot, where the kernel refuses to make user namespaces"
+	notByChroot = "enter the directory with tincan -m, or with unshare --mount and pivot_root, instead of chroot"
 
-	otherReasons = "what tincan looks for is not the reason: it may be a chroot to a mount point (" + notByChroot + "), or a security module"
+	otherReasons = "tincan found none of the reasons that it knows; it may be a chroot to a mount point (" + notByChroot + "), or a security module"
 )
 
-// chrooted tells whether the root directory is not that of the mount namespace: nothing is
-// mounted there, or, as far as root may look, it is another than that of PID 1.
+// chrooted reports whether the root directory is not that of the mount namespace: nothing is
+// mounted there or, if the process may see that, it is not PID 1's root.
 func chrooted() bool {
 	if m := hostText("proc/self/mountinfo"); m != "" && !rootMount(m) {
 		return true
@@ -101,7 +103,7 @@ func chrooted() bool {
 	return err == nil && e == nil && !os.SameFile(own, first)
 }
 
-// rootMount tells whether something is mounted at `/`, as is in every root but chroot's.
+// rootMount reports whether something is mounted at `/`, which is so except in a chroot.
 func rootMount(mountinfo string) bool {
 	for line := range strings.SplitSeq(mountinfo, "\n") {
 		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
@@ -111,7 +113,7 @@ func rootMount(mountinfo string) bool {
 	return false
 }
 
-// forbidden gives what stands in the way of user namespaces here, as hints.
+// forbidden explains, in the form of hints, why this host forbids user namespaces.
 func forbidden() string {
 	var out []string
 	for _, o := range obstacles() {
@@ -122,14 +124,14 @@ func forbidden() string {
 	return strings.Join(out, "\n")
 }
 
-// explained adds the host's reasons to an error of a user's container. EPERM has many.
+// explained adds the host's reasons to the error of a user's container. EPERM has many reasons.
 func (r *rootless) explained(err error) error {
 	why := forbidden()
 	switch errno := errnoOf(err); {
 	case errno == unix.EAGAIN || errno == unix.EBUSY || why == "" && errno != unix.EPERM && errno != unix.EINVAL:
 		return err
 	case why == "":
-		why = "this host lets no ordinary user make a user namespace, or take power over what it owns; " + otherReasons
+		why = "this host does not allow ordinary users to make a user namespace, or to use capabilities in it; " + otherReasons
 	}
 	var he *callError
 	if errors.As(err, &he) {
@@ -139,8 +141,8 @@ func (r *rootless) explained(err error) error {
 	return fmt.Errorf("%w\n%s", err, why)
 }
 
-// hintProc and hintSys explain why the kernel refuses a new /proc or /sys: in a user
-// namespace it gives no more to see than is to be seen already.
+// hintProc and hintSys explain why the kernel refuses a new /proc or /sys. In a user namespace,
+// it refuses a mount that would show more than is visible already.
 func hintProc(e syscall.Errno) string { return hintCovered(e, "/proc") }
 func hintSys(e syscall.Errno) string  { return hintCovered(e, "/sys") }
 
@@ -148,15 +150,15 @@ func hintCovered(e syscall.Errno, dir string) string {
 	if e != unix.EPERM {
 		return ""
 	}
-	text := "the host's " + dir + " is not to be seen as a whole"
+	text := "the host's " + dir + " is not completely visible"
 	if parts := covered(hostText("proc/self/mountinfo"), dir); len(parts) > 0 {
 		text = "parts of the host's " + dir + " are covered (" + strings.Join(parts, ", ") + ")"
 	}
-	return text + ", as inside another container, and in a user namespace the kernel then mounts no other one; " +
+	return text + ", as is usual inside another container, and then the kernel refuses to mount a new one in a user namespace; " +
 		"run the outer container with docker run --security-opt systempaths=unconfined (podman: --security-opt unmask=ALL, Kubernetes: procMount: Unmasked)"
 }
 
-// covered lists what is mounted below dir, but for the places that are made for it.
+// covered lists what is mounted below dir, except at the places that are made for mounts.
 func covered(mountinfo, dir string) []string {
 	var out []string
 	for line := range strings.SplitSeq(mountinfo, "\n") {
@@ -176,8 +178,8 @@ func covered(mountinfo, dir string) []string {
 	return out
 }
 
-// nested adds to an error that what is around tincan is tincan: what the hints say of Docker's
-// containers does not help there.
+// nested adds to an error that tincan runs inside a container of tincan. The hints about
+// Docker's containers do not help there.
 //
 //tincan:runtime
 func nested(err error) error {
@@ -188,9 +190,9 @@ func nested(err error) error {
 	switch errnoOf(err) {
 	case unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EROFS:
 	default:
-		if !strings.Contains(err.Error(), "as inside another container") {
+		if !strings.Contains(err.Error(), "as is usual inside another container") {
 			return err
 		}
 	}
-	return fmt.Errorf("%w\nthis is a container of tincan's, which cannot hold another, whatever its flags: its filter refuses the calls, and what it covers of /proc and /sys the kernel shows nobody; start both from outside", err)
+	return fmt.Errorf("%w\ntincan runs inside a container of tincan, and no flags make that possible: the outer container's filter refuses the calls, and it covers parts of /proc and /sys; start both containers from outside", err)
 }

@@ -57,7 +57,7 @@ func TestForbiddenHosts(t *testing.T) {
 		{"Ubuntu without attr", map[string]string{restrict: "1\n"}, "AppArmor"},
 		{"Ubuntu with the profile", map[string]string{restrict: "1\n", "proc/self/attr/current": "tincan (unconfined)\n"}, ""},
 		{"Ubuntu, switched off", map[string]string{restrict: "0\n", "proc/self/attr/current": "unconfined\n"}, ""},
-		{"Docker", map[string]string{"proc/self/status": "Uid:\t0\t0\t0\t0\nSeccomp:\t2\n"}, "a system call filter is around tincan|seccomp=unconfined"},
+		{"Docker", map[string]string{"proc/self/status": "Uid:\t0\t0\t0\t0\nSeccomp:\t2\n"}, "tincan runs under a seccomp filter|seccomp=unconfined"},
 		{"chroot", map[string]string{"proc/self/mountinfo": "22 26 0:21 / /proc rw - proc proc rw\n"}, "chroot|tincan -m"},
 		{"chroot to a mount point", map[string]string{"proc/self/mountinfo": "27 26 0:22 /srv / rw - ext4 /dev/vda rw\n", "proc/1/root/etc/x": ""}, "chroot|tincan -m"},
 		{"two at once", map[string]string{"proc/sys/user/max_user_namespaces": "0", restrict: "1"}, "max_user_namespaces|AppArmor"},
@@ -128,7 +128,7 @@ func TestForbiddenInErrors(t *testing.T) {
 		}
 	}
 	hostWith(t, nil)
-	if got := r.explained(unix.EPERM); !strings.Contains(got.Error(), "no ordinary user") {
+	if got := r.explained(unix.EPERM); !strings.Contains(got.Error(), "does not allow ordinary users") {
 		t.Errorf("%v", got)
 	}
 	if got := r.explained(unix.ENOENT); got != unix.ENOENT {

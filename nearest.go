@@ -1,12 +1,13 @@
-// Words that were perhaps meant: the nearest of a list.
+// Suggestions for misspelled words: the nearest word of a list.
 //
-// Differs from the tutorial: it leaves the reader to guess.
+// Differs from the tutorial: the tutorial does not make suggestions.
 
 package main
 
 import "strings"
 
-// nearest returns the word that differs from s by one or two letters, or begins with it; or "".
+// nearest returns the word that differs from s by one or two letters, or that begins with s; or
+// "".
 func nearest(s string, words []string) string {
 	best, most := "", 3
 	for _, w := range words {
@@ -22,8 +23,8 @@ func nearest(s string, words []string) string {
 	return best
 }
 
-// distance is how many letters must be inserted, deleted, changed or swapped with the next to
-// make b of a (Damerau and Levenshtein's).
+// distance returns how many letters must be inserted, deleted, changed or swapped with the next
+// one to turn a into b (Damerau and Levenshtein).
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

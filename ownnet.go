@@ -1,13 +1,14 @@
-// Chapters 8 and 10: a network of its own: who may use which ports and send pings, and what its
-// name is.
+// Chapters 8 and 10: a network of its own: which ports users may open, who may send pings, and
+// the name of the host.
 //
-// Documentation/networking/ip-sysctl.rst (ip_unprivileged_port_start, ping_group_range), hosts(5).
+// Documentation/networking/ip-sysctl.rst (ip_unprivileged_port_start, ping_group_range),
+// hosts(5).
 //
-// Nothing leaves the container's own network, so ports below 1024 mean nothing there: as
-// Docker does, every user inside may have them, and send echo requests. The container's own
-// hostname is found by way of a file of its own on /etc/hosts, where the tree has such a file.
+// Nothing leaves the container's own network, so ports below 1024 need no protection there. As
+// with Docker, every user inside may open them, and may send echo requests. To find the
+// container's own hostname, the container gets its own /etc/hosts, if the tree has such a file.
 //
-// Differs from the tutorial: it has no network.
+// Differs from the tutorial: the tutorial's container has no network.
 
 package main
 
@@ -20,7 +21,8 @@ import (
 // setNet reads --net.
 func (c *config) setNet(f *runFlags) {
 	c.net = f.Net
-	// Around a container that has another's read-only /proc/sys, these stay as they are.
+	// If another container around this one has made /proc/sys read-only, these settings stay as
+	// they are.
 	var st unix.Statfs_t
 	c.ports = c.net == "none" && sysStatfs("/proc/sys", &st) == 0 && st.Flags&unix.ST_RDONLY == 0
 }
@@ -30,22 +32,22 @@ const (
 	pingFile = "/proc/sys/net/ipv4/ping_group_range"
 )
 
-// ports are written by the child, whose network it is: the host's /proc shows each process the
-// settings of its own.
+// ports returns the steps with which the child sets up its own network: the host's /proc shows
+// each process the settings of the process's own network.
 func ports(c *config) []*step {
 	if !c.ports {
 		return nil
 	}
 	return list(
-		openWrite(portFile).because("the settings of the new network, which the host's /proc shows this process"),
-		writeBytes(kept(), "0").because("any user may have ports below 1024: of this network they are nobody else's"),
-		openWrite(pingFile).because("the descriptors are closed with all the others, before the command"),
-		writeBytes(kept(), c.pingGroups()).because("any group may send echo requests, as ping(8) does without a capability"),
+		openWrite(portFile).because("the host's /proc shows this process the settings of its new network"),
+		writeBytes(kept(), "0").because("any user may open ports below 1024: no one else uses this network"),
+		openWrite(pingFile).because("its descriptor is closed with all others before the command starts"),
+		writeBytes(kept(), c.pingGroups()).because("any group may send echo requests, as ping(8) without capabilities does"),
 	)
 }
 
-// pingGroups is the widest range of groups that the kernel takes here: both ends must be ids of
-// the user namespace in which they are written.
+// pingGroups returns the widest range of groups that the kernel accepts here: both ends must be
+// ids of the user namespace in which they are written.
 func (c *config) pingGroups() string {
 	if !c.rootless.on {
 		return text("0 ", decimal(math.MaxInt32))
@@ -58,15 +60,15 @@ func (c *config) pingGroups() string {
 	return text(decimal(c.gid), " ", decimal(c.gid))
 }
 
-// openWrite opens a file to write to it, and keeps the descriptor.
+// openWrite opens a file for writing, and keeps the descriptor.
 func openWrite(file string) *step {
 	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), no, no, no).keeping()
 }
 
 const hostsFile = "/etc/hosts"
 
-// findHosts decides whether the container has a file of its own on /etc/hosts: where there is a
-// regular file, and no flag says what is to be there.
+// findHosts decides whether the container gets its own /etc/hosts. It does if there is a regular
+// file, and no flag says what is to be there.
 func (y *layout) findHosts(c *config) {
 	for i := range c.adds {
 		if _, is := below(hostsFile, c.adds[i].target); is {
@@ -84,7 +86,8 @@ func (y *layout) findHosts(c *config) {
 	sysClose(fd)
 }
 
-// hostsText is what the file says. With the host's network, the tree's own names stay.
+// hostsText returns the text of the file. With the host's network, the names in the tree's own
+// file are kept.
 func (c *config) hostsText(place int, size int64) string {
 	line := text("127.0.0.1\t", c.hostname, "\n")
 	if c.net == "none" {
@@ -109,23 +112,23 @@ func (c *config) hostsText(place int, size int64) string {
 	return text(now, line)
 }
 
-// hosts puts the file in its place. It is made in the container's /dev before that is at its own
-// place, and has no name there once it is mounted.
+// hosts puts the file in its place. The file is made in the container's /dev before /dev is at
+// its own place, and its name there is removed when it is mounted.
 func hosts(y *layout) []*step {
 	if y.hosts == "" {
 		return nil
 	}
 	made := text(workshop, "/hosts")
-	moved := moveMount(hostsFile).because("over the tree's own, which stays as it is")
+	moved := moveMount(hostsFile).because("covers the tree's own file, which is not changed")
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: hostsFile})
 	return list(
 		call("openat", unix.SYS_OPENAT, atCwd(), cstring(made), name(unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC"), mode(0o644), no, no).keeping().
-			because("a file that says that the container's hostname is its own address"),
-		writeBytes(kept(), y.hosts).because("the descriptor is closed with all the others, before the command"),
+			because("a file in which the container's hostname has its own address"),
+		writeBytes(kept(), y.hosts).because("its descriptor is closed with all others before the command starts"),
 		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(made), name(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC"), no, no, no).keeping().hinted(hintMountCalls).
-			because("a mount of it, attached nowhere"),
+			because("a mount of the file, not attached anywhere"),
 		moved,
-		call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(made), num(0), no, no, no).because("it has no other name than /etc/hosts"),
+		call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(made), num(0), no, no, no).because("removes its name in /dev, so that its only name is /etc/hosts"),
 	)
 }

@@ -2,17 +2,18 @@
 //
 // resolv.conf(5), symlink(7).
 //
-// On most hosts /etc/resolv.conf is a symlink into /run, which is the container's own and empty
-// on the host's tree. The file that the link ends at is added at the first place on the way that is
-// not seen, read-only, so that names can be looked up.
+// On most hosts /etc/resolv.conf is a symlink into /run, which is empty in a container on the
+// host's tree. The file that the link leads to is added, read-only, at the first name on the way
+// that the container does not see, so that names can be looked up.
 //
-// Differs from the tutorial: it has no container on the host's network.
+// Differs from the tutorial: the tutorial has no container on the host's network.
 
 package main
 
 import "golang.org/x/sys/unix"
 
-// addResolver adds the file, unless something is added there already. It reports whether it has.
+// addResolver adds the file, unless the user has added something there. It reports whether it
+// has added the file.
 func (c *config) addResolver(private []privateDir) bool {
 	const file = "/etc/resolv.conf"
 	target := hiddenLink(file, private)
@@ -30,8 +31,8 @@ func (c *config) addResolver(private []privateDir) bool {
 	return true
 }
 
-// hiddenLink returns the first name on the way of a file's symlinks that is in a private directory,
-// or "" if the way ends before.
+// hiddenLink follows a file's symlinks, and returns the first name that is in a private
+// directory, or "" if there is none.
 func hiddenLink(file string, private []privateDir) string {
 	for range mostLinks {
 		dir, e := realPath(parentDir(file))

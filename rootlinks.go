@@ -1,13 +1,14 @@
-// Chapter 16: symlinks on the way to an added path's place.
+// Chapter 16: symlinks in the destination of an added path.
 //
 // path_resolution(7), readlinkat(2), openat2(2) RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS.
 //
-// `-a token:/var/run/secrets/token` means what it says also where /var/run is a symlink to
-// /run. The links are followed here, as the container would follow them: an absolute one begins
-// at the container's root, and `..` ends there. What comes out is a path without links, and the
-// child opens that, and no link (mount.go): if somebody puts one there meanwhile, the run fails.
+// `-a token:/var/run/secrets/token` works even if /var/run is a symlink to /run. The symlinks
+// are followed here as the container would follow them: an absolute one begins at the
+// container's root, and `..` cannot leave it. The result is a path without symlinks. The child
+// opens this path and does not follow symlinks (mount.go): if someone puts one there in the
+// meantime, the run fails.
 //
-// Differs from the tutorial: it follows them on the host, as root.
+// Differs from the tutorial: the tutorial follows them on the host, as root.
 
 package main
 
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkError is that a symlink is on the way to a mount point.
+// linkError says that the path to a mount point contains a symlink.
 type linkError struct{}
 
 func (*linkError) Error() string { return "a symlink is on the way" }
@@ -28,12 +29,12 @@ var onTheWay = &linkError{}
 // mostLinks is how many symlinks the kernel follows (path_resolution(7)).
 const mostLinks = 40
 
-// placeAll finds the places of all that is added. before is what is mounted before it.
+// placeAll decides where all added paths are. before lists what is mounted before them.
 func (y *layout) placeAll(c *config, before []mounted) error {
 	missing := len(y.missing)
 	linked, err := y.placeAdds(c.adds, before)
 	for tries := 0; err == nil && linked >= 0; tries++ {
-		if tries == mostLinks { // paths that come to lie in each other's way
+		if tries == mostLinks { // the paths lead to each other
 			return fault(func() error {
 				return fmt.Errorf("%s: in the container this place leads through too many symlinks", c.adds[linked].text)
 			})
@@ -50,8 +51,8 @@ func (y *layout) placeAll(c *config, before []mounted) error {
 	return err
 }
 
-// placeAdds finds the places of the added paths. It returns the number of one that has a symlink
-// on the way, or -1. before is what is mounted before them.
+// placeAdds decides where the added paths are. It returns the index of one that has a symlink in
+// its path, or -1. before lists what is mounted before them.
 func (y *layout) placeAdds(adds []addedPath, before []mounted) (int, error) {
 	y.adds = grow([]addedPath(nil), len(adds))
 	for i, a := range adds {
@@ -64,7 +65,7 @@ func (y *layout) placeAdds(adds []addedPath, before []mounted) (int, error) {
 		for j := range y.adds {
 			if b := &y.adds[j]; a.target == b.target {
 				return -1, fault(func() error {
-					return fmt.Errorf("%s and %s: both go to %s, and one would hide the other: leave one out", b.text, a.text, a.target)
+					return fmt.Errorf("%s and %s: both are mounted at %s, so one would hide the other: leave one of them out", b.text, a.text, a.target)
 				})
 			}
 		}
@@ -74,7 +75,7 @@ func (y *layout) placeAdds(adds []addedPath, before []mounted) (int, error) {
 	return -1, nil
 }
 
-// followLinks replaces the target of an added path by the path without links, and returns the
+// followLinks replaces the target of an added path by the path without symlinks, and returns the
 // paths in their new order.
 func (y *layout) followLinks(adds []addedPath, linked int, before []mounted) ([]addedPath, error) {
 	a := &adds[linked]
@@ -114,7 +115,7 @@ func (y *layout) withoutLinks(p string, before []mounted) (string, syscall.Errno
 		at := text(withoutEnd(done, "/"), "/", name)
 		link, e := y.linkAt(at, before)
 		switch {
-		case e == unix.EINVAL || e == unix.ENOENT || e == unix.ENOTDIR: // no symlink, or nothing yet
+		case e == unix.EINVAL || e == unix.ENOENT || e == unix.ENOTDIR: // not a symlink, or it does not exist yet
 			done = at
 			continue
 		case e != 0:
@@ -131,8 +132,8 @@ func (y *layout) withoutLinks(p string, before []mounted) (string, syscall.Errno
 	return done, 0
 }
 
-// linkAt reads the symlink at a path of the container that leads through none: in what is mounted
-// there, the last first, or in the root directory.
+// linkAt reads a symlink at a path of the container that contains no other symlink. It looks in
+// what is mounted there, the last mount first, or in the root directory.
 func (y *layout) linkAt(p string, before []mounted) (string, syscall.Errno) {
 	dir, rel, opened := y.fd, p[1:], -1
 	for i := len(before) - 1; i >= 0; i-- {

@@ -1,8 +1,9 @@
 //go:build sabotage
 
-// Only in builds with the tag `sabotage`, which the tests make: a step of the plan fails.
+// A build with the tag `sabotage`, which the tests make, can make a step of the plan fail.
 //
-// TINCAN_TEST_SABOTAGE=N makes step N (from 0) fail, whoever makes it, in either mode.
+// TINCAN_TEST_SABOTAGE=N makes step N (counted from 0) fail, in both modes, whichever process
+// makes it.
 
 package main
 
@@ -12,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noSuchCall is a number that no architecture has a call for.
+// noSuchCall is a number that is not a system call on any architecture.
 const noSuchCall = 0x3fff
 
 func sabotage(p plan) {
@@ -28,8 +29,8 @@ func sabotage(p plan) {
 	}
 }
 
-// leaveProcOut has the mount of /proc not made, although its call succeeds: what a symlink
-// put in place of /proc would look like from outside.
+// leaveProcOut prevents the mount of /proc, although its call succeeds. From outside this looks
+// like a symlink in the place of /proc.
 func leaveProcOut(p plan) {
 	for _, s := range p {
 		if s.kind == makesMount && s.args[2].p != nil && gostring(s.args[1].p) == "/proc" && gostring(s.args[2].p) == "proc" {
@@ -38,7 +39,7 @@ func leaveProcOut(p plan) {
 	}
 }
 
-// sabotaged returns the errno of a step of the host's that is to fail.
+// sabotaged returns the errno for a step of the launcher that must fail.
 func sabotaged(s *step) syscall.Errno {
 	if s.nr == noSuchCall {
 		return unix.ENOSYS

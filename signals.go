@@ -1,13 +1,13 @@
-// The launcher's signals: one descriptor for poll(2), and one place that reads them.
+// The launcher's signals: one descriptor for poll(2), and one place that reads it.
 //
 // signal(7), signalfd(2), sigaction(2), credentials(7).
 //
-// Before the runtime there is one thread: the signals are blocked, and read from a
-// signalfd. With the runtime there are several, and os/signal writes a byte for each
-// signal to a pipe.
+// Before the runtime starts there is one thread: the signals are blocked, and read from a
+// signalfd. With the runtime there are several threads, and os/signal makes a goroutine write a
+// byte to a pipe for each signal.
 //
-// Differs from the tutorial: there a signal ends the launcher, and the command and its
-// group stay behind.
+// Differs from the tutorial: there, a signal ends the launcher, and the command and its group
+// stay.
 
 package main
 
@@ -22,50 +22,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passed are the signals that the launcher passes on: those that people and programs send
-// to a running command. Of the others, the usual default action is the launcher's end, and
-// with it the container's.
+// passed lists the signals that the launcher passes on: those that people and programs send to a
+// running command. The other signals usually end the launcher by their default action, and the
+// container with it.
 var passed = [...]struct {
 	signal syscall.Signal
 	why    string
 }{
 	{unix.SIGTERM, "kill(1), timeout(1), systemd"},
-	{unix.SIGINT, "Ctrl-C where the terminal is not the command's own"},
-	{unix.SIGHUP, "the terminal is gone; daemons read their configuration again"},
+	{unix.SIGINT, "Ctrl-C, if the command does not have the terminal"},
+	{unix.SIGHUP, "the terminal was closed; daemons read their configuration again"},
 	{unix.SIGQUIT, "Ctrl-\\"},
 	{unix.SIGTSTP, "Ctrl-Z"},
 	{unix.SIGCONT, "the shell's fg and bg"},
-	{unix.SIGUSR1, "whatever the command says"},
-	{unix.SIGUSR2, "whatever the command says"},
-	{unix.SIGWINCH, "the terminal has another size"},
-	{unix.SIGALRM, "whatever the command says"},
-	{unix.SIGPWR, "lxc and machines: the power goes"},
-	{unix.SIGCHLD, "not passed on: without an init it says that the command was stopped"},
+	{unix.SIGUSR1, "the command decides what it means"},
+	{unix.SIGUSR2, "the command decides what it means"},
+	{unix.SIGWINCH, "the size of the terminal has changed"},
+	{unix.SIGALRM, "the command decides what it means"},
+	{unix.SIGPWR, "lxc and machines: the power fails"},
+	{unix.SIGCHLD, "not passed on: without an init it reports that the command was stopped"},
 }
 
-// signalSource is where the launcher's signals come from. The zero value has none.
+// signalSource is where the launcher reads its signals. The zero value has no signals.
 type signalSource struct {
-	fd   int              // to be polled; 0 before start
+	fd   int              // the descriptor for poll(2); 0 before start
 	mask uint64           // the signal mask before start, in early mode
-	put  []syscall.Signal // put back, for the next to ask
+	put  []syscall.Signal // signals that were put back, and are returned first
 }
 
-// earlySignals are those that a run before the runtime had read when it gave up.
+// earlySignals are the signals that a run before the runtime had read when it gave up.
 var earlySignals []syscall.Signal
 
-// start comes before anything is made, so that a signal cannot end the launcher in between
-// and leave something behind. What the caller ignores (nohup(1)) stays ignored.
+// start is called before anything is made, so that a signal cannot end the launcher halfway and
+// leave something behind. Signals that the caller ignores (nohup(1)) stay ignored.
 func (s *signalSource) start() error {
 	if !early {
 		return s.startWithRuntime()
 	}
-	// A caller may ignore SIGCHLD, and then nobody can wait for a child (wait(2)).
+	// If the caller ignores SIGCHLD, the launcher could not wait for a child (wait(2)).
 	setAction(unix.SIGCHLD, sigaction{})
 	var set uint64
 	for i := range passed {
 		set |= bit(passed[i].signal)
 	}
-	// A write to a pipe that nobody reads any more is an error and not the launcher's end.
+	// A write to a pipe that no process reads must be an error, and not end the launcher.
 	s.mask = sysSigmask(unix.SIG_BLOCK, set|bit(unix.SIGPIPE))
 	fd, e := sysSignalfd(set)
 	if e != 0 {
@@ -99,8 +99,8 @@ func forward(caught <-chan os.Signal, to int) {
 	}
 }
 
-// callers is the signal mask that the caller has given to the launcher, whose own mask is
-// known: before the runtime, signals are blocked for the signalfd.
+// callers returns the signal mask with which the caller started the launcher. own is the
+// launcher's present mask: before the runtime, signals are blocked for the signalfd.
 func (s *signalSource) callers(own uint64) uint64 {
 	if early && s.fd != 0 {
 		return s.mask
@@ -108,7 +108,7 @@ func (s *signalSource) callers(own uint64) uint64 {
 	return own
 }
 
-// stop undoes start, for begin to return: the runtime makes its own arrangements.
+// stop undoes start before begin returns, because the runtime sets up its own signal handling.
 func (s *signalSource) stop() {
 	if early && s.fd != 0 {
 		earlySignals = s.put
@@ -118,7 +118,7 @@ func (s *signalSource) stop() {
 	}
 }
 
-// next returns the next signal that has come, and false if there is none.
+// next returns the next signal that has arrived, or false if there is none.
 func (s *signalSource) next() (syscall.Signal, bool) {
 	if n := len(s.put); n > 0 {
 		sig := s.put[0]
@@ -133,7 +133,8 @@ func (s *signalSource) next() (syscall.Signal, bool) {
 		if n, e := sysRead(s.fd, b); e != 0 || n != len(b) {
 			return 0, false
 		}
-		// "Blocked signals are never ignored" (kernel/signal.c): so that is seen to here.
+		// "Blocked signals are never ignored" (kernel/signal.c), so ignored signals are skipped
+		// here.
 		sig := syscall.Signal((*unix.SignalfdSiginfo)(unsafe.Pointer(&b[0])).Signo)
 		if getAction(sig).handler != sigIgn {
 			return sig, true
@@ -144,7 +145,7 @@ func (s *signalSource) next() (syscall.Signal, bool) {
 	return syscall.Signal(b[0]), e == 0 && n == 1
 }
 
-// later puts a signal back.
+// later puts a signal back, so that next returns it again.
 func (s *signalSource) later(sig syscall.Signal) { s.put = add(s.put, sig) }
 
 func bit(s syscall.Signal) uint64 { return 1 << (uint(s) - 1) }
@@ -162,7 +163,7 @@ type sigaction struct {
 	rest           [2]uint64 // restorer and mask; on riscv64 the mask comes first
 }
 
-// setAction is rt_sigaction(2). It returns the action until then.
+// setAction is rt_sigaction(2). It returns the previous action.
 func setAction(s syscall.Signal, action sigaction) (old sigaction) {
 	rawCall(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
 	return old
@@ -176,9 +177,9 @@ func getAction(s syscall.Signal) (action sigaction) {
 // ignore ignores a signal from now on.
 func ignore(s syscall.Signal) { setAction(s, sigaction{handler: sigIgn}) }
 
-// stopSelf stops the launcher, or its whole process group, by SIGTSTP's default action. It
-// is not SIGSTOP, because the kernel does not stop an orphaned process group, which no
-// shell would ever continue, by SIGTSTP (setpgid(2)).
+// stopSelf stops the launcher, or its whole process group, by the default action of SIGTSTP. It
+// does not use SIGSTOP: with SIGTSTP the kernel does not stop an orphaned process group, which
+// no shell would continue (setpgid(2)).
 func stopSelf(group bool) {
 	old := setAction(unix.SIGTSTP, sigaction{})
 	if group {
@@ -186,7 +187,7 @@ func stopSelf(group bool) {
 	} else {
 		sysKillThread(unix.SIGTSTP)
 	}
-	mask := sysSigmask(unix.SIG_UNBLOCK, bit(unix.SIGTSTP)) // the process stops here
+	mask := sysSigmask(unix.SIG_UNBLOCK, bit(unix.SIGTSTP)) // here the process stops
 	if group && !early {
 		waitUntilTaken(unix.SIGTSTP)
 	}
@@ -194,8 +195,8 @@ func stopSelf(group bool) {
 	setAction(unix.SIGTSTP, old)
 }
 
-// waitUntilTaken waits until one of the threads, whichever, has taken the signal: it must
-// find the default action.
+// waitUntilTaken waits until one of the threads has taken the signal, which must happen while
+// the default action is set.
 //
 //tincan:runtime
 func waitUntilTaken(s syscall.Signal) {
@@ -210,11 +211,11 @@ func sysKillThread(s syscall.Signal) {
 	rawCall(unix.SYS_TGKILL, uintptr(sysGetpid()), tid, uintptr(s), 0, 0, 0)
 }
 
-// catchAll is for a machine's PID 1, which no signal may end: every one is caught, and
-// those that are not passed on are dropped. Three of them Go leaves alone, and they must not
-// have their default action: the kernel may take them for fatal while the main thread has
-// them blocked (kernel/signal.c, complete_signal). They get the handler of the others. To
-// ignore them would be passed on to the command.
+// catchAll is for a machine's PID 1, which no signal may end: it catches all signals, and those
+// that are not passed on are dropped. Go does not handle three of them, and these must not have
+// their default action: the kernel may treat them as fatal while the main thread blocks them
+// (kernel/signal.c, complete_signal). They get the same handler as the others. Ignoring them is
+// not possible, because the command would inherit that.
 func (s *signalSource) catchAll() error {
 	p, e := sysPipe(unix.O_NONBLOCK)
 	if e != 0 {
@@ -246,7 +247,8 @@ func isPassed(s syscall.Signal) bool {
 	return false
 }
 
-// signalName is the signal's name, such as SIGTERM, also of those that have none.
+// signalName returns the name of a signal, such as SIGTERM, or a name with its number if it has
+// none.
 func signalName(s syscall.Signal) string {
 	if n := unix.SignalName(s); n != "" {
 		return n
@@ -257,8 +259,8 @@ func signalName(s syscall.Signal) string {
 	return "signal " + decimal(int(s))
 }
 
-// pendingToAny reports whether a signal to the launcher's process has yet to be taken by
-// one of its threads: ShdPnd of proc_pid_status(5).
+// pendingToAny reports whether a signal to the launcher's process is still pending, that is, not
+// yet taken by a thread: ShdPnd of proc_pid_status(5).
 func pendingToAny(s syscall.Signal) bool {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {

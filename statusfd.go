@@ -1,15 +1,15 @@
-// --status-fd: what happens to the container, for a program that watches it.
+// --status-fd: reports the start and the end of the container to a program that watches it.
 //
-// Two lines of JSON. The first is written once the container is made and its command is about
-// to be executed, the second at the end; if nothing was started there is neither.
+// It writes two lines of JSON: the first when the container has been made and its command is
+// about to be executed, the second at the end. If nothing was started, neither line is written.
 //
 //	{"event":"started","pid":4711,"group":"/sys/fs/cgroup/red-book-77"}
 //	{"event":"ended","status":137,"signal":"SIGKILL","timed_out":false}
 //
-// pid is the container's first process as the host sees it; group is null with --no-cgroup, and
-// on version 1 that of the controller memory. The descriptor is the launcher's alone.
+// pid is the container's first process as the host sees it. group is null with --no-cgroup; on
+// version 1 it is the group of the memory controller. Only the launcher has the descriptor.
 //
-// Differs from the tutorial: nobody can watch.
+// Differs from the tutorial: other programs cannot watch the tutorial's container.
 
 package main
 
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// statusLine is a line, and what is not of its event is left out.
+// statusLine is a line. Fields that do not belong to its event are omitted.
 type statusLine struct {
 	Event    string  `json:"event"`
 	Pid      *int    `json:"pid,omitempty"`
@@ -30,7 +30,7 @@ type statusLine struct {
 	TimedOut *bool   `json:"timed_out,omitempty"`
 }
 
-// checkStatusFD reads --status-fd. The descriptor is kept from the processes that are started.
+// checkStatusFD reads --status-fd. The processes that are started do not inherit the descriptor.
 //
 //tincan:runtime
 func (l *launch) checkStatusFD() error {
@@ -52,8 +52,9 @@ func (l *launch) checkStatusFD() error {
 	return nil
 }
 
-// sayStarted writes the first line, while the child waits to be told to go on. A watcher that is
-// gone, or does not read, is an error, and nothing has run: the run was to be watched.
+// sayStarted writes the first line, while the child waits to be told to go on. If the watching
+// program has ended, or does not read, this is an error and the command is not run, because the
+// user asked for the run to be watched.
 //
 //tincan:runtime
 func (l *launch) sayStarted() error {
@@ -73,7 +74,7 @@ func (l *launch) sayStarted() error {
 	return err
 }
 
-// sayEnded writes the second line, if there was a first.
+// sayEnded writes the second line, if the first has been written.
 //
 //tincan:runtime
 func (l *launch) sayEnded(status int) {

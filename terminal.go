@@ -1,18 +1,19 @@
-// The terminal: who is in the foreground.
+// The terminal: which process group is in the foreground.
 //
 // tcsetpgrp(3), credentials(7) on process groups and sessions, termios(3).
 //
-// The command has a process group of its own. If standard input is the terminal and the
-// launcher in its foreground, the command's group becomes the foreground, so that Ctrl-C and
-// Ctrl-Z are the command's; at the end, and whenever the command is stopped, the launcher
-// takes the terminal back and the caller's shell finds it as it was. In a pipeline the
-// neighbours may want the terminal (`tincan -- ls | less`), so there the command gets it only
-// if it asks for it, by being stopped with SIGTTIN or SIGTTOU.
+// The command has a process group of its own. If standard input is the terminal and the launcher
+// is in the foreground, the command's group becomes the foreground group, so that Ctrl-C and
+// Ctrl-Z reach the command. At the end, and whenever the command is stopped, the launcher takes
+// the terminal back, and the caller's shell finds it as it was. In a pipeline, other programs
+// may need the terminal (`tincan -- ls | less`), so there the command gets it only when it asks
+// for it, by being stopped with SIGTTIN or SIGTTOU.
 //
-// In the background, or when none of its three descriptors is the terminal, nothing of it is
-// handed over: the command has a session of its own, without a terminal, or it could make
-// itself the foreground and read what is typed at the caller's shell (CVE-2017-5226). What of
-// its descriptors is the terminal can only be written there, and standard input is /dev/null.
+// In the background, or if none of its three descriptors is the terminal, the command gets no
+// access to the terminal: it has a session of its own without a terminal. Otherwise it could
+// make itself the foreground group and read what is typed at the caller's shell (CVE-2017-5226).
+// Those of its descriptors that are the terminal can then only be written, and standard input is
+// /dev/null.
 
 package main
 
@@ -22,19 +23,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// jobControl is nil without a controlling terminal; its methods then do nothing.
+// jobControl is nil if there is no controlling terminal; its methods then do nothing.
 type jobControl struct {
 	fd       int
 	own      int // the launcher's process group
 	handOver bool
 	lent     bool
 	apart    bool
-	outs     [3]int // apart: descriptors that replace the terminal as 0, 1 and 2; 0 is none
+	outs     [3]int // for apart: descriptors that replace the terminal as 0, 1 and 2; 0 means none
 	command  int    // the command's process group as the host sees it, once known
 	state    *unix.Termios
 }
 
-// newJobControl looks at the terminal, if there is one.
+// newJobControl examines the terminal, if there is one.
 func newJobControl() *jobControl {
 	fd, e := sysOpen("/dev/tty", unix.O_RDWR, 0)
 	if e != 0 {
@@ -54,7 +55,7 @@ func newJobControl() *jobControl {
 	return t
 }
 
-// withdraw opens what the command gets in place of descriptors that are the terminal.
+// withdraw opens what the command gets instead of descriptors that are the terminal.
 func (t *jobControl) withdraw() {
 	for i := range t.outs {
 		if !isTerminal(i) {
@@ -63,16 +64,16 @@ func (t *jobControl) withdraw() {
 		file, flags := text("/proc/self/fd/", decimal(i)), unix.O_WRONLY|unix.O_NOCTTY
 		if i == 0 {
 			file, flags = "/dev/null", unix.O_RDONLY
-			remark("in the background, so standard input is /dev/null: the terminal is the shell's")
+			remark("tincan runs in the background, so standard input is /dev/null: the shell is using the terminal")
 		}
-		if fd, e := sysOpen(file, flags, 0); e == 0 { // or it was another user's, who has handed it over
+		if fd, e := sysOpen(file, flags, 0); e == 0 { // it fails if the terminal belongs to another user
 			t.outs[i] = fd
 		}
 	}
 }
 
-// stop stops a command that the terminal does not reach: in a session of its own Ctrl-Z's
-// signal has no effect (setpgid(2), "orphaned process group"), so it is SIGSTOP.
+// stop stops a command that the terminal does not reach. In a session of its own, the signal of
+// Ctrl-Z has no effect (setpgid(2), "orphaned process group"), so it sends SIGSTOP.
 func (t *jobControl) stop(first int, init bool) bool {
 	if t == nil || !t.apart {
 		return false
@@ -104,15 +105,15 @@ func (t *jobControl) foreground() int {
 }
 
 func (t *jobControl) setForeground(group int) bool {
-	ignore(unix.SIGTTOU) // or a background process that sets the foreground is stopped
+	ignore(unix.SIGTTOU) // otherwise a background process that sets the foreground group is stopped
 	id := int32(group)
 	_, e := sysIoctl(t.fd, unix.TIOCSPGRP, unsafe.Pointer(&id))
 	return e == 0
 }
 
-// takeBack makes the launcher's group the foreground again, with the terminal's settings
-// as they were. If the foreground is a third group's, as after the shell's `bg`, it stays
-// that.
+// takeBack makes the launcher's group the foreground group again, and restores the terminal's
+// settings. If a third group is in the foreground, as after the shell's `bg`, it changes
+// nothing.
 func (t *jobControl) takeBack() {
 	if t == nil || !t.lent {
 		return
@@ -122,7 +123,7 @@ func (t *jobControl) takeBack() {
 		t.command = now
 		t.setForeground(t.own)
 	}
-	// What a command can leave behind on it: exclusive use, stopped output (ioctl_tty(2)), modes.
+	// What a command can leave behind: exclusive use, stopped output (ioctl_tty(2)), modes.
 	sysIoctl(t.fd, unix.TIOCNXCL, nil)
 	rawCall(unix.SYS_IOCTL, uintptr(t.fd), unix.TCXONC, unix.TCOON, 0, 0, 0)
 	if t.state != nil {
@@ -130,7 +131,7 @@ func (t *jobControl) takeBack() {
 	}
 }
 
-// lend makes the command's group the foreground, if the launcher's is it. first is the
+// lend makes the command's group the foreground group, if the launcher's group is. first is the
 // container's first process.
 func (t *jobControl) lend(first int, init bool) bool {
 	if t == nil || t.apart {
@@ -139,7 +140,7 @@ func (t *jobControl) lend(first int, init bool) bool {
 	switch t.foreground() {
 	case t.own:
 	case t.command:
-		return t.lent // already: it was stopped before it had the terminal
+		return t.lent // the command was stopped before it had the terminal
 	default:
 		return false
 	}
@@ -152,16 +153,16 @@ func (t *jobControl) lend(first int, init bool) bool {
 	return t.lent
 }
 
-// continued is for the shell's `fg` or `bg`. With `fg` the launcher is in the foreground,
-// and the terminal is the command's again if it had it before.
+// continued is called after the shell's `fg` or `bg`. With `fg` the launcher is in the
+// foreground, and the command gets the terminal again if it had it before.
 func (t *jobControl) continued(first int, init bool) {
 	if t != nil && (t.handOver || t.command != 0) {
 		t.lend(first, init)
 	}
 }
 
-// commandPid finds the command: the child of the init that is PID 2 inside. It is looked
-// for when it is wanted, which is seldom.
+// commandPid finds the command: the child of the init that is PID 2 inside. It searches only
+// when the number is needed, which is seldom.
 func commandPid(first int, init bool) int {
 	if !init {
 		return first
@@ -186,7 +187,7 @@ func commandPid(first int, init bool) int {
 	return 0
 }
 
-// isChildTwo reports whether the process is a child of parent, and PID 2 in its namespace
+// isChildTwo reports whether the process is a child of parent and is PID 2 in its namespace
 // (NSpid of proc_pid_status(5)).
 func isChildTwo(pid, parent string) bool {
 	status, _ := readFile(text("/proc/", pid, "/status"))

@@ -2,10 +2,11 @@
 //
 // passwd(5), group(5), openat2(2) RESOLVE_IN_ROOT.
 //
-// The files are the root directory's own, and may be anybody's: they are opened below its
-// descriptor, no link in there leads out, and only a regular file is read.
+// The files are those of the root directory, and any user may have written them. They are opened
+// below the root directory's descriptor, so no link can lead out of it, and only a regular file
+// is read.
 //
-// Differs from the tutorial: it has numbers only.
+// Differs from the tutorial: the tutorial accepts only numbers.
 
 package main
 
@@ -51,7 +52,7 @@ func (c *config) userNamed(s string, gid *int) error {
 	case user == "" || both && group == "" || strings.Contains(group, ":"):
 		return wrong(errors.New("not N, NAME, NAME:GROUP or N:GROUP"))
 	case both && gid != nil:
-		return wrong(fmt.Errorf("there is a group in it, and --gid=%d as well: give one of them", *gid))
+		return wrong(fmt.Errorf("it contains a group, but --gid=%d is also given: give only one of them", *gid))
 	}
 	var valid bool
 	if c.uid, valid = idNumber(user); valid {
@@ -77,7 +78,7 @@ func (c *config) userNamed(s string, gid *int) error {
 	return nil
 }
 
-// idsOf looks a name up in passwd or group: the numbers of its line's third and fourth field.
+// idsOf looks a name up in passwd or group. It returns the third and fourth field of the line.
 func (c *config) idsOf(file, what, name string) (ids [2]int, err error) {
 	if strings.Trim(name, "0123456789-+") == "" {
 		return ids, fmt.Errorf("%s is neither a %s's number, 0 to 4294967294, nor a name", name, what)
@@ -118,7 +119,7 @@ func (c *config) idsOf(file, what, name string) (ids [2]int, err error) {
 	return ids, fmt.Errorf("there is no %s %s in the container's /etc/%s%s", what, name, file, said)
 }
 
-// readInside reads a file of the root directory, of at most a MiB.
+// readInside reads a file of the root directory, of at most 1 MiB.
 func (c *config) readInside(file string) (string, error) {
 	dir, err := c.root.open()
 	if err != nil {

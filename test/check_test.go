@@ -27,11 +27,11 @@ func TestCheckWithoutProc(t *testing.T) {
 	}{
 		{inMountNS(t, "umount -l /proc"), "/proc is not the kernel's file system of processes: mount -t proc proc /proc"},
 		{inMountNS(t, "mount -t tmpfs t /proc"), "/proc is not the kernel's file system of processes: mount -t proc proc /proc"},
-		{[]string{"unshare", "--pid", "--fork"}, "/proc is that of another PID namespace"},
+		{[]string{"unshare", "--pid", "--fork"}, "/proc belongs to another PID namespace"},
 	} {
 		r := job{before: c.before, args: []string{"check"}}.run(t)
 		lines := strings.Split(r.out, "\n")
-		if r.status != 125 || r.err != "" || len(lines) != 4 || !strings.HasPrefix(lines[1], "missing  /proc            "+c.says) || !strings.HasPrefix(lines[2], "note     the rest         not looked at") {
+		if r.status != 125 || r.err != "" || len(lines) != 4 || !strings.HasPrefix(lines[1], "missing  /proc            "+c.says) || !strings.HasPrefix(lines[2], "note     the rest         not checked") {
 			t.Errorf("%q: %v", c.before, r)
 		}
 		refused(t, job{before: c.before, args: []string{"--", "echo", "ran"}}.run(t), c.says)

@@ -50,7 +50,7 @@ func TestUserDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := demo(t, append(u.before, probeBin, "deny", "clone3", "--", "/usr/bin/env", "PATH="+u.home, "/bin/sh", "-c", `exec /bin/sh "$@"`))
-	if r.status != 1 || !strings.Contains(r.out, "a system call filter is around tincan") || strings.Contains(r.out, "OUTSIDE") {
+	if r.status != 1 || !strings.Contains(r.out, "tincan runs under a seccomp filter") || strings.Contains(r.out, "OUTSIDE") {
 		t.Error(r)
 	}
 }

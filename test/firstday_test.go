@@ -43,7 +43,7 @@ var firstDays = []firstDay{
 
 	// 5: the modes of tmpfs, and two things in one place.
 	{"modes", `tincan --tmpfs=/tmp:1M --tmpfs=/var/tmp --tmpfs=/dev/shm --tmpfs=/srv --tmpfs=/tmp/new -- stat -c %a /tmp /var/tmp /dev/shm /tmp/new`, 0, "1777\n1777\n1777\n755", "", false},
-	{"two in one place", `tincan -a /etc:/tmp/x --tmpfs=/tmp/x/ -- true`, 125, "", "-a /etc:/tmp/x and --tmpfs=/tmp/x/: both go to /tmp/x", false},
+	{"two in one place", `tincan -a /etc:/tmp/x --tmpfs=/tmp/x/ -- true`, 125, "", "-a /etc:/tmp/x and --tmpfs=/tmp/x/: both are mounted at /tmp/x", false},
 
 	// 6: its own network.
 	{"port 80", `tincan -- python3 -c 'import socket; socket.socket().bind(("127.0.0.1", 80)); print("bound")'`, 0, "bound", "", false},
@@ -75,7 +75,7 @@ var firstDays = []firstDay{
 	{"a full disk: version", `tincan version >/dev/full`, 125, "", "no space left", false},
 	{"standard output is closed", `tincan -- sh -c 'echo hello' >&-`, 1, "", "I/O error", false},
 	{"standard input is closed", `tincan -- cat <&-`, 1, "", "Bad file descriptor", false},
-	{"tincan in tincan", `tincan -a "$T:/tincan" -- /tincan --no-cgroup -- true`, 125, "", "a container of tincan's, which cannot hold another", false},
+	{"tincan in tincan", `tincan -a "$T:/tincan" -- /tincan --no-cgroup -- true`, 125, "", "tincan runs inside a container of tincan", false},
 	{"a wrong flag in tincan in tincan", `tincan -a "$T:/tincan" -- /tincan --memory=x -- true`, 125, "", "--memory=x", false},
 
 	// 9: words.

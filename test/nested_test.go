@@ -24,7 +24,7 @@ func TestUserNested(t *testing.T) {
 		{"unshare -Urmpf --mount-proc", ""},
 		{"unshare -Ur --map-auto", ""},
 		{"unshare -U", "user 65534 is not mapped in the user namespace around tincan"},
-		{"unshare -Urmpf", "/proc is that of another PID namespace"},
+		{"unshare -Urmpf", "/proc belongs to another PID namespace"},
 	} {
 		v := u
 		v.before = append(slices.Clone(u.before), strings.Fields(c.before)...)

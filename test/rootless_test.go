@@ -249,7 +249,7 @@ func TestUserForbidden(t *testing.T) {
 	}
 	v := u
 	v.before = append(slices.Clone(u.before), probeBin, "deny", "clone3", "--")
-	refused(t, v.run(t, "--", "echo", "ran"), "clone3(", "a system call filter is around tincan", "seccomp=unconfined")
+	refused(t, v.run(t, "--", "echo", "ran"), "clone3(", "tincan runs under a seccomp filter", "seccomp=unconfined")
 }
 
 // Without a group the limits are those of a process; a limit that was asked for is an

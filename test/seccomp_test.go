@@ -119,7 +119,7 @@ func TestSeccompAround(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	r := tincan(t, "-m", dir, "-a", tincanBin+":/tincan:ro", "--", "/tincan", "--no-cgroup", "--", "true")
-	refused(t, r, "clone3(", "ENOSYS", "a system call filter is around tincan")
+	refused(t, r, "clone3(", "ENOSYS", "tincan runs under a seccomp filter")
 }
 
 // A filter that is compiled already is taken as it is: Docker's profile refuses what it does
