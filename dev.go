@@ -45,14 +45,14 @@ var devLinks = [...]struct{ link, target string }{
 // ttyGroup is the group of terminals, which is 5 in every distribution.
 const ttyGroup = 5
 
-// workshop is where /dev, and the directory of groups, are put together before they are moved to
-// their places: on the host's side, which nobody but root can change. Anything that is made at its
-// place in the root directory, by its name, could be made elsewhere: whoever owns the root
-// directory can put a symlink in the place of /dev meanwhile, and as long as the host's tree is
-// mounted on `/`, a symlink to `..` leads there.
+// workshop is the directory in which /dev and the directory of groups are put together before
+// they are moved to their places. It is in the host's tree, which only root can change. A file
+// that is made at its final place, by its name, could be made elsewhere: the owner of the root
+// directory could put a symlink in the place of /dev at that moment, and while the host's tree
+// is mounted on `/`, a symlink to `..` leads into it.
 const workshop = "../proc"
 
-// movedTo moves what was mounted on the workshop to its place in the container.
+// movedTo returns the steps that move the mount on the workshop to its place in the container.
 func movedTo(target string, attr uint64, why string) []*step {
 	moved := moveMount("")
 	moved.kind = makesMount
@@ -70,7 +70,7 @@ func inWorkshop(name string) string { return text(workshop, "/", name) }
 
 func devices(c *config, y *layout) []*step {
 	steps := list(mount("tmpfs", workshop, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
-		because("a /dev with the devices that programs need, and none of the machine's hardware: put together on the host's side"))
+		because("a /dev with the devices that programs need, and none of the machine's hardware; it is put together in the host's tree"))
 	for i := range deviceTable {
 		d := &deviceTable[i]
 		if c.rootless.who.devices {

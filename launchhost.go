@@ -1,9 +1,9 @@
 // Carrying the plan out, continued: the steps of the host's.
 //
-// They are data, as the child's are: a write is a file and a text. What a chapter has a
-// function of its own for stands with the chapter.
+// These steps are data, as the child's are: a write is the name of a file and a text. If a
+// chapter has a function of its own for a step, the function is in the chapter's file.
 //
-// Differs from the tutorial: there, the launcher's part is code between the calls.
+// Differs from the tutorial: in the tutorial, the launcher's part is code between the calls.
 
 package main
 
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostDo makes a step of the host's.
+// hostDo makes a step of the launcher.
 func (l *launch) hostDo(s *step) error {
 	if s.kind != spawns && len(l.helpers) > 0 {
 		if err := l.endHelpers(); err != nil {
@@ -57,9 +57,9 @@ func (l *launch) hostDo(s *step) error {
 	return nil
 }
 
-// chapterDo makes a step of the host's for which a chapter has a function of its own.
+// chapterDo makes a step of the launcher for which a chapter has a function of its own.
 func (l *launch) chapterDo(s *step) error {
-	if s.kind == opensPipe { // eight cases would be a table of jumps
+	if s.kind == opensPipe { // a switch with eight cases would become a jump table
 		return l.openPipe(s)
 	}
 	switch s.kind {
@@ -78,10 +78,10 @@ func (l *launch) chapterDo(s *step) error {
 	case watches:
 		return l.watch(s)
 	}
-	return nil // shown in the plan, and done by the step before it
+	return nil // shown in the plan, but done by the step before it
 }
 
-// beforeHost logs a step of the host's, or asks for a key. It needs the runtime.
+// beforeHost logs a step of the launcher, or asks for a key. It needs the runtime.
 //
 //tincan:runtime
 func (l *launch) beforeHost(s *step) error {
@@ -94,7 +94,7 @@ func (l *launch) beforeHost(s *step) error {
 	return nil
 }
 
-// fileOf is the file that a step of the host's writes.
+// fileOf returns the file that a step of the launcher writes.
 func (l *launch) fileOf(s *step) string {
 	switch s.where {
 	case anywhere:
@@ -105,7 +105,7 @@ func (l *launch) fileOf(s *step) string {
 	return l.c.group.pathOf(s, l.groupName)
 }
 
-// stepError is the error for a step of the plan that has failed.
+// stepError returns the error for a step of the plan that has failed.
 func (l *launch) stepError(s *step, e syscall.Errno) *callError {
 	return keep(callError{step: s, index: int(s.index) + 1, total: len(l.plan), err: e})
 }

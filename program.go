@@ -24,7 +24,7 @@ import (
 const mostInterpreters = 5
 
 // openInside opens a file as the container would see it: in the root directory, or below an -a.
-// It never waits, and reads nothing but regular files: to open a device can have effects.
+// It never waits, and opens only regular files, because opening a device can have effects.
 func (c *config) openInside(file string, flags int) (int, syscall.Errno) {
 	fd, e := c.placeInside(file)
 	if e != 0 || flags&unix.O_PATH != 0 {

@@ -291,8 +291,8 @@ func (y *layout) listRoot() error {
 	return nil
 }
 
-// sortStrings sorts a list by Shell's method: without memory, and with Knuth's steps never slower
-// than n to the power of 1.5, whoever has chosen the names.
+// sortStrings sorts a list by Shell's method. It needs no memory, and with Knuth's sequence of
+// gaps its time grows at most as n to the power of 1.5, whatever the names are.
 func sortStrings(v []string) {
 	step := 1
 	for step < len(v)/3 {

@@ -98,9 +98,9 @@ func (l *launch) sayEnded(status int) {
 	}
 }
 
-// sayStatus writes a line once there is room for it. It waits for at most so many nanoseconds, or
-// with 0, which is for the end only, until a signal comes that ends programs: a watcher that does
-// not read must not switch off --timeout.
+// sayStatus writes a line when the descriptor can take it. It waits for at most wait nanoseconds.
+// For the line at the end, wait is 0, and it waits until a signal arrives that ends programs. So a
+// watching program that does not read cannot switch off --timeout.
 func (l *launch) sayStatus(line statusLine, wait int64) error {
 	b, err := json.Marshal(line)
 	if err != nil {

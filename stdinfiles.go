@@ -106,7 +106,7 @@ func reopenInputs(files []inputFile) []*step {
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no).because("gives the copy a known number, for its name below"),
 			closeFD(keptTree()),
 			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, "O_RDONLY|O_NONBLOCK|O_CLOEXEC"), no, no, no).keeping().
-				because("the file on that mount"),
+				because("opens the file on the read-only mount"),
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no),
 			closeFD(keptTree()),
 			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("sets the caller's position"),
@@ -115,8 +115,9 @@ func reopenInputs(files []inputFile) []*step {
 	return steps
 }
 
-// verifyInputs makes sure that the files that the child has opened again are those that the caller
-// has given: somebody may have exchanged the names meanwhile. The child waits.
+// verifyInputs returns an error if a file that the child has opened again is not the one that
+// the caller has given: another user may have exchanged the names. The child waits during the
+// check.
 func (l *launch) verifyInputs() error {
 	for i := range l.c.inputs {
 		f := &l.c.inputs[i]
@@ -127,7 +128,7 @@ func (l *launch) verifyInputs() error {
 		}
 		if st.Dev != f.dev || st.Ino != f.ino {
 			return fault(func() error {
-				return fmt.Errorf("standard %s was opened again by its name, %s, and is another file: somebody exchanged the two meanwhile; nothing was run", standardNames[f.fd], quote(f.name))
+				return fmt.Errorf("standard %s was opened again by its name, %s, but this name now belongs to another file; nothing was run", standardNames[f.fd], quote(f.name))
 			})
 		}
 	}

@@ -1,15 +1,15 @@
-// Chapter 10: pipes that the command has as standard input, output or error.
+// Chapter 10: pipes that are the command's standard input, output or error.
 //
 // pipe(7), proc_pid_fd(5), fchmod(2), flock(2).
 //
-// A pipe without a name belongs to whoever has made it, with mode 0600, so the container's user
+// A pipe without a name belongs to the user who made it, with mode 0600, so the container's user
 // could not open it again as /dev/stdout. The launcher adds the permission to do that. But both
-// ends of a pipe have one mode: in `tincan A | tincan B`, A could then read what others write
-// for B, and B could write. So a pipe of which one container has the reading end and another
-// the writing end is opened again by neither. The mode itself records who has which end, in two
-// bits that mean nothing for a pipe, so the order of the starts does not matter.
+// ends of a pipe have the same mode: in `tincan A | tincan B`, A could then read what other
+// programs write for B, and B could write. So if one container has the reading end of a pipe and
+// another has the writing end, neither may open it again. The mode itself records who has which
+// end, in two bits that have no meaning for a pipe, so the order of the starts does not matter.
 //
-// Differs from the tutorial: there, the command is root, or the caller.
+// Differs from the tutorial: in the tutorial, the command is root, or the caller.
 
 package main
 
@@ -26,7 +26,8 @@ type stdPipe struct {
 	ino   uint64
 }
 
-// The marks, and what others may do with the pipe. Nobody executes a pipe.
+// The marks, and what other users may do with the pipe. The marks use the execute bits, which
+// have no effect on a pipe.
 const (
 	markReader  = unix.S_IXGRP
 	markWriter  = unix.S_IXOTH
@@ -34,7 +35,7 @@ const (
 	othersWrite = unix.S_IWUSR | unix.S_IWGRP | unix.S_IWOTH
 )
 
-// pipeMode returns the mode of a pipe when a container gets the marked ends.
+// pipeMode returns the new mode of a pipe when a container gets the marked ends.
 func pipeMode(now, marks uint32) uint32 {
 	now = now&0o777 | marks
 	switch now & (markReader | markWriter) {
@@ -46,8 +47,8 @@ func pipeMode(now, marks uint32) uint32 {
 	return now&^(unix.S_IRWXG|unix.S_IRWXO) | markReader | markWriter
 }
 
-// setPipe notes a pipe that is to be opened again. Only those without a name are changed: nobody
-// else finds one.
+// setPipe records a pipe that the command must be able to open again. Only pipes without a name
+// are changed: no other process can find one.
 func (c *config) setPipe(fd int, st *unix.Stat_t) {
 	who := &c.rootless.who
 	if int(st.Uid) == c.hostUID || !who.root && int(st.Uid) != who.uid {
@@ -66,7 +67,7 @@ func (c *config) setPipe(fd int, st *unix.Stat_t) {
 		p.marks |= markWriter
 	}
 	for i := range c.pipes {
-		if c.pipes[i].ino == p.ino { // it has one mode for all descriptors
+		if c.pipes[i].ino == p.ino { // a pipe has one mode for all descriptors
 			c.pipes[i].marks |= p.marks
 			return
 		}
@@ -74,7 +75,7 @@ func (c *config) setPipe(fd int, st *unix.Stat_t) {
 	c.pipes = add(c.pipes, p)
 }
 
-// openPipes are the host's steps that let the command open its pipes again.
+// openPipes returns the launcher's steps that allow the command to open its pipes again.
 func openPipes(pipes []stdPipe) []*step {
 	var steps []*step
 	for i := range pipes {
@@ -83,20 +84,20 @@ func openPipes(pipes []stdPipe) []*step {
 			what = "the user's permission to write"
 		}
 		s := hostStep(opensPipe, "fchmod", num(uintptr(pipes[i].fd)), shown(what, showText)).
-			because("a pipe without a name: the command's user may open it once more in the same direction, as /dev/stdout or /dev/stdin, unless another container has its other end")
+			because("a pipe without a name: allows the command's user to open it again in the same direction, as /dev/stdout or /dev/stdin, unless another container has its other end")
 		s.attr = uint64(i)
 		steps = add(steps, s)
 	}
 	return steps
 }
 
-// lockTries is how often, at intervals of a millisecond, the launcher tries to be alone with a
-// pipe. Another launcher needs a few microseconds. A command that has the pipe may lock it for
-// as long as it wants, and then nobody may open the pipe again.
+// lockTries is how often the launcher tries to lock a pipe, at intervals of a millisecond.
+// Another launcher holds the lock for a few microseconds. A command that has the pipe may keep
+// it locked for as long as it wants; then no container may open the pipe again.
 const lockTries = 50
 
-// openPipe changes the mode of a pipe. The lock keeps two launchers from reading the mode at the
-// same time and each writing it without the other's mark.
+// openPipe changes the mode of a pipe. The lock prevents two launchers from reading the mode at
+// the same time and each writing it without the other's mark.
 func (l *launch) openPipe(s *step) error {
 	p := &l.c.pipes[s.attr]
 	marks, locked := p.marks, syscall.Errno(0)
