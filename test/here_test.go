@@ -158,7 +158,7 @@ func TestIdmap(t *testing.T) {
 	if uid, gid, _ := ownerOf(t, other+"/b"); uid != 4325 || gid != 4320 {
 		t.Errorf("%d:%d", uid, gid)
 	}
-	r := tincan(t, "-a", "/proc:/srv:idmap", "--", "true")
+	r := tincan(t, "-a", "/proc:/srv:ro:idmap", "--", "true")
 	refused(t, r, "MOUNT_ATTR_IDMAP", "EINVAL", "/proc: its file system cannot", "--map=0:0:1")
 	for _, words := range []string{"idmap:idmap", "ro:rw", "idmapped", "idmap:ro:x"} {
 		refused(t, tincan(t, "-a", dir+":/data:"+words, "--", "true"), "only ro (or rw) and idmap")
