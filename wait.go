@@ -304,7 +304,7 @@ func (l *launch) conclude() {
 	for _, line := range l.end.group.notes(&l.c.group) {
 		remark(line)
 	}
-	if l.end.exitStatus() == 128+int(unix.SIGSYS) && l.c.program != nil {
+	if int(l.end.status)&0x7f == int(unix.SIGSYS) && l.c.program != nil { // wait(2): the signal that ended it
 		if l.c.is32Bit() {
 			remark("the seccomp filter killed a 32-bit program, because it kills programs of other architectures: use a 64-bit program or --seccomp=none")
 		} else {
