@@ -103,10 +103,10 @@ func (e *callError) advice() string {
 	switch {
 	case e.hint != "":
 		return e.hint
-	case e.why != nil:
-		return e.why(errno)
 	case errno == unix.EMFILE:
 		return "the caller's limit of open files (ulimit -n) is too low for tincan itself, which takes 32"
+	case e.why != nil:
+		return e.why(errno)
 	case e.step != nil:
 		return e.step.advice(errno)
 	}

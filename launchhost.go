@@ -43,7 +43,7 @@ func (l *launch) hostDo(s *step) error {
 	case clones:
 		return l.clone(s)
 	case answersChild:
-		if !early {
+		if !early && l.lastAnswer(s) {
 			if err := l.sayStarted(); err != nil {
 				return err
 			}
@@ -79,6 +79,19 @@ func (l *launch) chapterDo(s *step) error {
 		return l.watch(s)
 	}
 	return nil // shown in the plan, but done by the step before it
+}
+
+// lastAnswer reports whether the child goes on to the command after this step: without root it is
+// told to go on before, when it has its ids.
+//
+//tincan:runtime
+func (l *launch) lastAnswer(s *step) bool {
+	for _, later := range l.plan[s.index+1:] {
+		if later.kind == answersChild {
+			return false
+		}
+	}
+	return true
 }
 
 // beforeHost logs a step of the launcher, or asks for a key. It needs the runtime.

@@ -288,8 +288,12 @@ func TestRecordPrograms(t *testing.T) {
 	if r := tincan(t, append(line, "--", "sh", "-c", "(cd /tmp; exec /probe sockets)")...); r.status != 0 || !strings.Contains(r.err[strings.Index(r.err, "/probe: "):], " 3  socket\n") {
 		t.Errorf("%v", r)
 	}
+	limit := "--pids=200"
+	if !hasGroup() {
+		limit = "--rlimit=nproc=200"
+	}
 	for range 5 {
-		r := tincan(t, append([]string{"record", "--report", "--pids=200", "-m", dir}, probe("threads", "/bin/busybox", "mkdir", "/tmp/d")...)...)
+		r := tincan(t, append([]string{"record", "--report", limit, "-m", dir}, probe("threads", "/bin/busybox", "mkdir", "/tmp/d")...)...)
 		_, first, _ := strings.Cut(r.err, "/bin/busybox: ")
 		busybox, second, _ := strings.Cut(first, "/probe: ")
 		programs := " 2 programs\n"

@@ -74,7 +74,11 @@ func TestRecordSocketcall(t *testing.T) {
 	if r.status&(inet|byCall) != inet|byCall {
 		t.Skipf("this machine has no 32-bit calls: %v", r)
 	}
-	for _, filter := range []string{"default", "setid"} {
+	filters := []string{"default", "setid"}
+	if asUser != "" { // whose own id is inside: setid is refused
+		filters = filters[:1]
+	}
+	for _, filter := range filters {
 		if r := tincan(t, "record", "--seccomp="+filter, "-o", file, "-m", dir, "--", "32"); r.status != inet|absent {
 			t.Errorf("%s: %v", filter, r)
 		}
