@@ -97,7 +97,7 @@ func (m *machine) setUp() (ok bool) {
 		}
 	}
 	for _, l := range devLinks {
-		duty(symlink(l.target, l.link).or(unix.EEXIST))
+		duty(symlink(l.target, text("/dev/", l.link)).or(unix.EEXIST))
 	}
 	// In an emulated machine, the first write to cgroup.subtree_control and the loopback
 	// interface each take the kernel 100 milliseconds or more, mostly waiting. They wait at the
