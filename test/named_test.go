@@ -20,7 +20,7 @@ var byName = []struct{ call, why string }{
 
 // insideByName are those of the container's process that name a place in the root after the
 // pivot. mountverify.go looks afterwards at where they went, and nothing runs if one went astray.
-var insideByName = regexp.MustCompile(`^(mount\((NULL|"(tmpfs|proc|sysfs|cgroup|cgroup2|devpts|mqueue|/dev/null|\.\./(dev|sys/fs/cgroup)/[a-z/._]+|/proc/[a-z-]+)"), "/(tmp|dev|sys|proc)|mount\(NULL, "/"|mkdirat\(AT_FDCWD, "/(dev|sys)/|mknodat\(AT_FDCWD, "/(dev|sys)/|symlinkat\("[^"]*", AT_FDCWD, "(\.\./proc|/dev|/sys)/|mount_setattr\(AT_FDCWD, "/(dev|proc|sys)|pivot_root\("\."|chdir\("/"\)|umount2\("\.\."|execve\()`)
+var insideByName = regexp.MustCompile(`^(mount\((NULL|"(tmpfs|proc|sysfs|cgroup|cgroup2|devpts|mqueue|/dev/null|\.\./(dev|sys/fs/cgroup)/[a-z/._]+|/proc/[a-z-]+)"), "/(tmp|dev|sys|proc)|mount\(NULL, "/"|mkdirat\(AT_FDCWD, "/(dev|sys)/|mknodat\(AT_FDCWD, "/(dev|sys)/|symlinkat\("[^"]*", AT_FDCWD, "(\.\./proc|/dev|/sys)/|mount_setattr\(AT_FDCWD, "/(dev|proc|sys)|open_tree\(AT_FDCWD, "\.\./proc|pivot_root\("\."|chdir\("/"\)|umount2\("\.\."|execve\()`)
 
 // What a run does under strace(1): no path of a tree that others may change is resolved by
 // name, but for those above.
