@@ -1,4 +1,5 @@
-// Chapter 8: the loop, which is a raw clone3, then the calls of the plan in order, then the command.
+// Chapter 8: the loop, which is a raw clone3, then the calls of the plan in order, then the
+// command.
 //
 // clone3(2), signal-safety(7), Go's own syscall/exec_linux.go (forkAndExecInChild1).
 //

@@ -1,7 +1,8 @@
 package main
 
 // Chapter 13: the compiler, from a policy to the kernel's classic BPF.
-// man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and net/core/filter.c (bpf_check_classic).
+// man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and
+// net/core/filter.c (bpf_check_classic).
 //
 // The policy becomes a graph of tests that ends in verdicts. The architecture is tested first,
 // then the number by a tree of ranges (compiletree.go), then the arguments, for the few calls

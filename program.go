@@ -1,6 +1,7 @@
 // Chapter 15: the program's file and its interpreters, before it is executed.
 //
-// execve(2) "Interpreter scripts", elf(5) PT_INTERP, openat2(2) RESOLVE_NO_MAGICLINKS, proc_pid_exe(5).
+// execve(2) "Interpreter scripts", elf(5) PT_INTERP, openat2(2) RESOLVE_NO_MAGICLINKS,
+// proc_pid_exe(5).
 //
 // Until execve, the command's process is tincan, so /proc/self/exe leads to tincan's own file on
 // the host. If the command has this name, or is a symlink to it in a foreign root directory, or

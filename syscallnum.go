@@ -1,7 +1,8 @@
 package main
 
 // Chapter 13: names and numbers of system calls, for every ABI that a filter may have to judge.
-// man 2 syscall (the table of architectures), man 2 seccomp ("The arch field is not unique for all calling conventions").
+// man 2 syscall (the table of architectures), man 2 seccomp ("The arch field is not unique for
+// all calling conventions").
 //
 // A kernel runs programs of more than one ABI: an amd64 kernel also runs programs of i386 (int
 // 0x80) and x32, and an arm64 kernel those of arm. Each ABI has its own numbers, so a program

@@ -174,6 +174,9 @@ func TestFirstDay(t *testing.T) {
 			if f.root {
 				notForUsers(t, "what only root can have, or another error")
 			}
+			if os.Getenv("TINCAN_TEST_PLAIN") != "" && strings.Contains(f.line, "ulimit -v") {
+				t.Skip("Go's runtime, with which the plain program begins, reserves more addresses")
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			c := exec.CommandContext(ctx, "sh", "-c", firstShell+f.line)
