@@ -37,7 +37,7 @@ const (
 	changes       = "/proc"
 	lowerDir      = changes + "/lower"
 	upperDir      = changes + "/upper"
-	workDir       = changes + "/work"
+	workDir       = changes + "/workdir"
 	ephemeralRoot = changes + "/root"
 )
 
