@@ -97,6 +97,8 @@ func (e *callError) text() string {
 	return e.call + "(" + quote(e.path) + ", " + e.args + ")"
 }
 
+const tooFewFiles = "the caller's limit of open files (ulimit -n) is too low for tincan itself, which takes 32"
+
 // advice returns the hint line, or "" if there is none.
 func (e *callError) advice() string {
 	errno := errnoOf(e.err)
@@ -104,7 +106,7 @@ func (e *callError) advice() string {
 	case e.hint != "":
 		return e.hint
 	case errno == unix.EMFILE:
-		return "the caller's limit of open files (ulimit -n) is too low for tincan itself, which takes 32"
+		return tooFewFiles
 	case e.why != nil:
 		return e.why(errno)
 	case e.step != nil:

@@ -39,6 +39,8 @@ type ledger struct {
 	dir    int    // the directory of the notes, or -1 if none can be used
 	path   string // the name of that directory
 
+	tooMany bool // a directory could not be opened for want of a descriptor
+
 	note     int // this run's own note, or 0
 	noteName string
 	groups   []string
@@ -101,6 +103,10 @@ func (l *ledger) open() {
 	if home, _ := getenv("HOME"); hasPrefix(home, "/") && l.who.uid != 0 && l.tryDir(text(home, "/.tincan")) {
 		return
 	}
+	if l.tooMany {
+		remark("no descriptor was left for tincan's notes, so what this run makes stays if tincan is killed: raise the limit of open files (ulimit -n)")
+		return
+	}
 	remark("no directory was found for tincan's notes, so what this run makes stays if tincan is killed: mount a tmpfs on /run or, if you are not root, set XDG_RUNTIME_DIR to a directory of your own")
 }
 
@@ -123,6 +129,7 @@ func (l *ledger) tryDir(dir string) bool {
 		}
 	}
 	if e != 0 {
+		l.tooMany = l.tooMany || e == unix.EMFILE
 		return false
 	}
 	var st unix.Stat_t

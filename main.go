@@ -162,6 +162,7 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
+	openPoll()
 	if startedEarly != nil { // the command has run, and there is something to say
 		startedEarly.say()
 		os.Exit(startedEarly.end.exitStatus())

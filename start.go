@@ -23,6 +23,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +72,7 @@ func begin(stack *[1 << 20]uintptr) {
 		}
 	}
 	checkAddressSpace(status)
+	checkOpenFiles(status)
 	early = false
 }
 
@@ -88,6 +90,56 @@ func checkAddressSpace(status int) {
 	note(text("the limit of address space (ulimit -v) is ", unsigned(limit.Cur>>10), " KiB, and for what is to be done or said here Go's runtime takes ",
 		unsigned(runtimeSpace>>10), ": raise it; for the command alone there is --rlimit=as=SIZE"))
 	sysExit(status)
+}
+
+// checkOpenFiles ends the process with an error message if the runtime could not open files
+// (ulimit -n). It takes two descriptors for epoll when it opens its first file, and ends with a
+// stack trace if they cannot be had. So main has it open a pipe first (openPoll).
+//
+//tincan:both
+func checkOpenFiles(status int) {
+	if !fewOpenFiles() {
+		return
+	}
+	var free [4]int // a pipe's and epoll's
+	var e syscall.Errno
+	n := 0
+	for n < len(free) && e == 0 {
+		if free[n], e = sysFcntl(0, unix.F_DUPFD_CLOEXEC, 0); e == unix.EBADF { // the caller has closed it
+			free[n], e = sysOpen("/", unix.O_PATH, 0)
+		}
+		if e == 0 {
+			n++
+		}
+	}
+	for i := range n {
+		sysClose(free[i])
+	}
+	if e == unix.EMFILE || e == unix.EINVAL { // EINVAL: the limit is 0
+		note(text("fcntl(F_DUPFD_CLOEXEC) = EMFILE (too many open files)"))
+		note(text("  ", tooFewFiles))
+		sysExit(status)
+	}
+}
+
+// fewOpenFiles reports whether the limit of open files is so low that it has to be looked at.
+//
+//tincan:both
+func fewOpenFiles() bool {
+	var limit unix.Rlimit
+	return sysGetrlimit(unix.RLIMIT_NOFILE, &limit) == 0 && limit.Cur < 64
+}
+
+// openPoll has the runtime open its two descriptors for epoll, while there are some.
+func openPoll() {
+	if !fewOpenFiles() {
+		return
+	}
+	checkOpenFiles(statusFailed) // once more, for a program that was built without the entry
+	if r, w, err := os.Pipe(); err == nil {
+		r.Close()
+		w.Close()
+	}
 }
 
 // giveBack gives back the pages of the program itself (madvise(2), MADV_DONTNEED). A launcher

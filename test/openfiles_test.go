@@ -1,0 +1,54 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestOpenFiles runs tincan with each low limit of open files (setrlimit(2), RLIMIT_NOFILE). It
+// does what it was asked for, or says that the limit is too low; Go's runtime alone would end
+// with a stack trace where it cannot open its descriptors.
+func TestOpenFiles(t *testing.T) {
+	noLeaks(t)
+	group := ""
+	if !hasGroup() {
+		group = "--no-cgroup"
+	}
+	out := t.TempDir()
+	for _, args := range []string{
+		"-q " + group + " -- true",
+		"--debug " + group + " -- true",
+		"--net=host --no-cgroup -- nonesuch",
+		"--memory=x -- true",
+		"--stats=" + out + "/stats " + group + " -- true",
+		"record --no-cgroup -o " + out + "/p.json -- true",
+		"plan --no-cgroup -- true",
+		"seccomp show default",
+		"initramfs -o " + out + "/image",
+		"check",
+		"--help",
+	} {
+		ended := map[int]int{}
+		step := 1
+		if testing.Short() {
+			step = 5
+		}
+		for limit := 0; limit <= 30; limit += step {
+			line := fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, limit)
+			r := job{before: []string{"sh", "-c", line}, args: strings.Fields(args)}.run(t)
+			ended[r.status]++
+			tooFew := r.status == 125 && strings.Contains(r.out+r.err, "ulimit -n")
+			if r.status == 125 && !tooFew && strings.Contains(r.err, "--memory=x") || r.status == 127 && strings.Contains(r.err, "nonesuch") {
+				continue
+			}
+			if !tooFew && r.status != 0 || strings.Contains(r.err, "goroutine ") {
+				t.Errorf("ulimit -n %d; tincan %s\n%v", limit, args, r)
+			}
+		}
+		t.Logf("%s: statuses %v", args, ended)
+		if len(ended) < 2 && !strings.Contains(args, "=x") {
+			t.Errorf("%s: %v: no limit was too low, or each was", args, ended)
+		}
+	}
+}
