@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -44,6 +45,12 @@ var saboteurs = sync.OnceValues(func() ([2]string, error) {
 })
 
 func TestMain(m *testing.M) {
+	// What the caller of the tests ignores (nohup) would be ignored by the launcher too.
+	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT} { // Go catches the others from the start
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	status := m.Run()
 	if saboteursUsed.Load() {
 		if s, err := saboteurs(); err == nil {
