@@ -46,7 +46,7 @@ var saboteurs = sync.OnceValues(func() ([2]string, error) {
 
 func TestMain(m *testing.M) {
 	// What the caller of the tests ignores (nohup) would be ignored by the launcher too.
-	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT} { // Go catches the others from the start
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go catches the others from the start
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
