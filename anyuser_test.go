@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// needSource are the tests that build the program, or read its source.
+// needSource is a pattern for the tests that build the program or read its source.
 const needSource = "Loop|Start|Layers|ReadingOrder|Binary|Size|Dependencies|Emulation|SecurityTable|TutorialNames|SourceNamesItsStep|TestDefaultFilterIsCompiled|TestImageHasTincan|TestVersion|Docs|ManPage|Completions|Dist|Install"
 
-// TestAnyUser: the tests that need no root say the same to a user who is not.
+// TestAnyUser runs the tests of this directory that need no root as an ordinary user.
 func TestAnyUser(t *testing.T) {
 	if os.Getuid() != 0 {
-		missing(t, "not root: it makes itself another user")
+		missing(t, "not root: this test changes to another user")
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
@@ -33,9 +33,9 @@ func TestAnyUser(t *testing.T) {
 	}
 	c := exec.Command(filepath.Join(dir, "tests"), "-test.v", "-test.short", "-test.skip="+needSource)
 	c.Dir, c.SysProcAttr = dir, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	c.Env = append(os.Environ(), "HOME=/", "TMPDIR=/tmp", "MUST_WORK=") // what needs root is skipped
+	c.Env = append(os.Environ(), "HOME=/", "TMPDIR=/tmp", "MUST_WORK=") // tests that need root may skip
 	out, err := c.CombinedOutput()
 	if n := strings.Count(string(out), "\n--- PASS"); err != nil || n < 40 {
-		t.Errorf("%v, %d tests passed\n%s", err, n, out)
+		t.Errorf("as user 65534: %v, %d tests passed, want at least 40\n%s", err, n, out)
 	}
 }

@@ -1,4 +1,4 @@
-// What the binary is: static, stripped, and small.
+// The binary: static, stripped, small, and with few dependencies.
 package main
 
 import (
@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// maxSize of the binary: 5 MiB.
+// maxSize is the size that the binary may have: 5 MiB.
 const maxSize = 5 << 20
 
-// releaseFlags are the Makefile's, for a binary as it is installed.
+// releaseFlags are the flags with which the Makefile builds the binary that is installed.
 var releaseFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-s -w -funcalign=1 -E main.entry -X main.version=test"}
 
-// buildFor builds the program and gives the binary's name. (go's own cache makes a
-// second time cheap.)
+// buildFor builds the program and returns the binary's name. Go's build cache makes a second build
+// of the same program cheap.
 func buildFor(t *testing.T, env []string, flags ...string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "tincan")
@@ -30,8 +30,8 @@ func buildFor(t *testing.T, env []string, flags ...string) string {
 	return bin
 }
 
-// missing skips the test, or fails it where MUST_WORK says that nothing may be
-// missing: in CI a test that is silently left out would be a test less.
+// missing skips the test because something is missing on this machine. With MUST_WORK=1, which CI
+// sets, it fails the test instead, so that CI leaves no test out unnoticed.
 func missing(t testing.TB, format string, a ...any) {
 	t.Helper()
 	if os.Getenv("MUST_WORK") == "1" {
@@ -40,7 +40,7 @@ func missing(t testing.TB, format string, a ...any) {
 	t.Skipf("skipped: "+format, a...)
 }
 
-// TestBinary looks at the binary of every architecture we build for.
+// TestBinary checks the binary of every supported architecture.
 func TestBinary(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
@@ -78,14 +78,14 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-// TestBinaryAsOthersSeeIt asks the tools that a user would ask.
+// TestBinaryAsOthersSeeIt checks what file(1) and ldd(1) say about the binary.
 func TestBinaryAsOthersSeeIt(t *testing.T) {
 	bin := buildFor(t, []string{"GOARCH=" + runtime.GOARCH}, releaseFlags...)
 	ask := func(tool string, want ...string) {
 		t.Run(tool, func(t *testing.T) {
 			p, err := exec.LookPath(tool)
 			if err != nil {
-				missing(t, "%s(1) is not here", tool)
+				missing(t, "%s(1) is not installed", tool)
 			}
 			cmd := exec.Command(p, bin)
 			cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -101,7 +101,7 @@ func TestBinaryAsOthersSeeIt(t *testing.T) {
 	ask("ldd", "not a dynamic executable")
 }
 
-// TestVersion: the Makefile gives the version with -X, which says nothing if the
+// TestVersion checks that the Makefile's -X sets the version. The linker does not complain if the
 // variable has another name.
 func TestVersion(t *testing.T) {
 	bin := buildFor(t, []string{"GOARCH=" + runtime.GOARCH}, releaseFlags...)
@@ -111,8 +111,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestDependencies: what the binary is made of. Each module has its reason in the
-// README, and a new one is a decision.
+// TestDependencies checks which modules the binary consists of. The README has a reason for each
+// of them; whoever adds one has to add a reason.
 func TestDependencies(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
 	if err != nil {
@@ -127,10 +127,10 @@ func TestDependencies(t *testing.T) {
 	for _, m := range strings.Fields(string(out)) {
 		if !allowed[m] {
 			t.Errorf("the binary depends on %s", m)
-			allowed[m] = true // once
+			allowed[m] = true // report it once
 		}
 	}
-	// Of two modules only one package each is wanted.
+	// Of golang.org/x, two packages are allowed.
 	out, err = exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestDependencies(t *testing.T) {
 			t.Errorf("the binary depends on %s", p)
 		}
 		if p == "net" || p == "net/http" || p == "crypto/tls" {
-			t.Errorf("the binary depends on %s: it has no business with the network", p)
+			t.Errorf("the binary depends on %s: tincan does not need the network", p)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// What is said to a user without a resource group, on hosts made of files.
+// What tincan says to a user who has no resource group. The tests use directories that look like
+// hosts.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestForbiddenGroupHints checks which way to a resource group is suggested in which situation.
 func TestForbiddenGroupHints(t *testing.T) {
 	const booted, mine, ours = "run/systemd/system/x", "run/user/1000/systemd/private", "run/user/1001/systemd/private"
 	joe := caller{uid: 1000, gid: 1000}
@@ -17,8 +19,8 @@ func TestForbiddenGroupHints(t *testing.T) {
 		who     caller
 		files   []string
 		runtime string // XDG_RUNTIME_DIR
-		says    string // parts separated by |
-		not     string
+		says    string // what it must say, separated by |
+		not     string // what it must not say
 	}{
 		{"logged in", joe, []string{booted, mine}, "/run/user/1000", "systemd-run --user --scope -p Delegate=yes tincan ...", "XDG_RUNTIME_DIR|loginctl"},
 		{"cron", joe, []string{booted, mine}, "", "XDG_RUNTIME_DIR=/run/user/1000 systemd-run --user --scope -p Delegate=yes tincan ...", "loginctl"},
@@ -50,8 +52,11 @@ func TestForbiddenGroupHints(t *testing.T) {
 	}
 }
 
-// Controllers that the user has not got: what was asked for is an error that does not
-// blame the kernel, and what is only a default is left out with a word.
+// TestForbiddenControllers checks the case of a group without all controllers. If the user asked
+// for
+// a limit that needs a missing controller, the error must not blame the kernel. If the limit is
+// only
+// a default, it is left out with a note.
 func TestForbiddenControllers(t *testing.T) {
 	for _, c := range []struct {
 		controllers []string
@@ -70,7 +75,7 @@ func TestForbiddenControllers(t *testing.T) {
 		switch {
 		case err == nil && c.says == "":
 			if len(g.absent) != c.absent {
-				t.Errorf("%q: %q", c.controllers, g.absent)
+				t.Errorf("%q: these are left out: %q; want %d", c.controllers, g.absent, c.absent)
 			}
 		case err == nil || c.says == "" || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Delegate=") || strings.Contains(err.Error(), "scheduler"):
 			t.Errorf("%q: %v", c.controllers, err)
@@ -78,7 +83,7 @@ func TestForbiddenControllers(t *testing.T) {
 	}
 }
 
-// What check adds, it does not say twice.
+// TestForbiddenGroupInCheck checks that `tincan check` says what to do once, and not twice.
 func TestForbiddenGroupInCheck(t *testing.T) {
 	for lacks, want := range map[string]string{
 		"/g is root's; to get a group: systemd-run x; y":                        "systemd-run x; y",

@@ -1,6 +1,7 @@
 package main
 
-// The compiler against the evaluator: random policies, random calls near the policies' own numbers and constants.
+// The filter compiler, compared with the policy's own evaluator: random policies, and random calls
+// whose numbers and arguments are close to those in the policy.
 
 import (
 	"encoding/binary"
@@ -12,16 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A drawer draws calls from the neighbourhood of a policy's numbers and constants, where filters go wrong.
+// drawer draws random calls close to a policy's numbers and constants, where filters go wrong.
 type drawer struct {
 	r      *rand.Rand
 	archs  []uint32
 	nrs    []uint32
 	values []uint64
-	call   map[[2]uint32]*[6][]uint64 // values by arch and number: what the rules of that call compare with
+	call   map[[2]uint32]*[6][]uint64 // by architecture and number: the values that the call's rules compare with
 	keys   [][2]uint32
 }
 
+// newDrawer returns a drawer for a policy. The same seed gives the same calls.
 func newDrawer(p *policy, seed uint64) *drawer {
 	d := &drawer{r: rand.New(rand.NewPCG(seed, 1)), call: map[[2]uint32]*[6][]uint64{}}
 	d.archs = []uint32{unix.AUDIT_ARCH_PPC64LE, 0, noMask}
@@ -53,12 +55,13 @@ func newDrawer(p *policy, seed uint64) *drawer {
 	return d
 }
 
+// next draws a call.
 func (d *drawer) next(c *sysCall) {
 	r := d.r.Uint64()
 	c.arch = d.archs[uint32(r)%uint32(len(d.archs))]
 	c.nr = d.nrs[uint32(r>>32)%uint32(len(d.nrs))]
 	var near *[6][]uint64
-	if len(d.keys) > 0 && r&0x30000000000 != 0 { // most calls: one whose arguments matter
+	if len(d.keys) > 0 && r&0x30000000000 != 0 { // mostly a call whose arguments matter
 		key := d.keys[uint32(r>>42)%uint32(len(d.keys))]
 		c.arch, c.nr = key[0], key[1]
 		near = d.call[key]
@@ -76,7 +79,7 @@ func (d *drawer) next(c *sysCall) {
 		case 1:
 			v += r>>58 - 32
 		case 2:
-			v ^= r >> 32 << 32 // the upper half anything
+			v ^= r >> 32 << 32 // any upper half
 		case 3:
 			v = v&^0xffffffff | r>>32
 		case 4:
@@ -86,7 +89,7 @@ func (d *drawer) next(c *sysCall) {
 	}
 }
 
-// differ compares a filter with the policy over n calls and gives the first difference.
+// differ compares a filter with its policy over n calls, and returns the first difference.
 func differ(p *policy, prog []unix.SockFilter, n int, seed uint64) error {
 	d := newDrawer(p, seed)
 	var c sysCall
@@ -104,7 +107,9 @@ func differ(p *policy, prog []unix.SockFilter, n int, seed uint64) error {
 	return nil
 }
 
-// randomPolicy has many calls with few constants, so that rules overlap, contradict and repeat each other.
+// randomPolicy returns a policy of many calls and few constants, so that its rules overlap,
+// contradict
+// and repeat each other.
 func randomPolicy(r *rand.Rand) *policy {
 	p := &policy{name: "random"}
 	verdicts := []verdict{allow, killProcess, refuse(1), refuse(38), unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRAP}
@@ -124,7 +129,7 @@ func randomPolicy(r *rand.Rand) *policy {
 		}
 		for range 1 + r.IntN(60) {
 			nr := r.Uint32N(480) + a.abi.bit
-			if r.IntN(4) == 0 { // single bits with one verdict, which become one test, before the others
+			if r.IntN(4) == 0 { // rules on single bits with the same verdict, which the compiler joins to one test
 				then, bit := pick(), r.IntN(30)
 				for i := range 2 {
 					c := cond{op: opMaskedEQ, mask: 1 << (bit + i), value: 1 << (bit + i), cut: a.abi.narrow || r.IntN(2) == 0}
@@ -162,6 +167,7 @@ func randomPolicy(r *rand.Rand) *policy {
 	return p
 }
 
+// TestRandomPolicies compares the filters of random policies with the policies.
 func TestRandomPolicies(t *testing.T) {
 	policies := 600
 	if testing.Short() {
@@ -184,7 +190,9 @@ func TestRandomPolicies(t *testing.T) {
 	t.Logf("%d policies, the longest filter %d instructions", policies, longest)
 }
 
-// The interpreter against the one of golang.org/x/net/bpf, which reads words big-endian.
+// TestInterpreter compares our interpreter of filters with that of golang.org/x/net/bpf, which
+// reads
+// words in big-endian order.
 func TestInterpreter(t *testing.T) {
 	for seed := range 40 {
 		p := randomPolicy(rand.New(rand.NewPCG(uint64(seed), 3)))

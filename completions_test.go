@@ -1,4 +1,5 @@
-// Completions for bash, zsh and fish, from the flags in the source (manpage_test.go, TestDocs).
+// The completions for bash, zsh and fish, made from the flags in the source. TestDocs in
+// manpage_test.go compares them with the files.
 package main
 
 import (
@@ -10,12 +11,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// shellValue is how a shell completes a value.
+// shellValue describes how a shell completes a value.
 type shellValue struct {
 	words []string
-	files bool // also a file's name
-	dirs  bool // also a directory's
-	env   bool // also the name of a variable
+	files bool // also names of files
+	dirs  bool // also names of directories
+	env   bool // also names of variables
 }
 
 var maxRow = regexp.MustCompile(`\bmax\b`)
@@ -60,7 +61,7 @@ func shellValueOf(f *kong.Flag) (v shellValue) {
 	return v
 }
 
-// profileValue is the PROFILE of tincan seccomp's commands.
+// profileValue returns how the PROFILE of the commands of tincan seccomp is completed.
 func (m *cliModel) profileValue() shellValue {
 	i := slices.IndexFunc(m.run, func(f *kong.Flag) bool { return f.Name == "seccomp" })
 	return shellValueOf(m.run[i])
@@ -72,7 +73,7 @@ func hasValue(f *kong.Flag) bool {
 	return !f.IsBool() && !optional
 }
 
-// spellings are a flag's names, with their dashes.
+// spellings returns a flag's names, with their dashes.
 func spellings(f *kong.Flag) []string {
 	var out []string
 	if f.Short != 0 {
@@ -85,7 +86,7 @@ func spellings(f *kong.Flag) []string {
 	return out
 }
 
-// flagsOf are all flags of a command.
+// flagsOf returns all flags of a command.
 func (m *cliModel) flagsOf(c commandModel) []*kong.Flag {
 	out := slices.Clone(c.own)
 	if c.run {
@@ -97,13 +98,13 @@ func (m *cliModel) flagsOf(c commandModel) []*kong.Flag {
 	return append(out, m.all...)
 }
 
-// passes reports whether a command of the container stands behind the command's flags.
+// passes reports whether the command of a container follows the command's flags.
 func (c commandModel) passes() bool { return c.run }
 
-// firstWords are the words that can follow tincan.
+// firstWords returns the words that can follow tincan.
 func (m *cliModel) firstWords() []string { return commandNames[:] }
 
-// seccompWords are the commands of tincan seccomp.
+// seccompWords returns the commands of tincan seccomp.
 func (m *cliModel) seccompWords() (out []string) {
 	for _, c := range m.commands {
 		if parent, name, two := strings.Cut(c.path, " "); two && parent == "seccomp" {
@@ -175,7 +176,7 @@ func (m *cliModel) bash() map[string]string {
 	}
 }
 
-// patterns is a case of bash for a flag of some commands.
+// patterns returns the pattern of a case in bash that matches a flag of some commands.
 func patterns(commands []string, f *kong.Flag) string {
 	var out []string
 	for _, c := range commands {
@@ -186,7 +187,7 @@ func patterns(commands []string, f *kong.Flag) string {
 	return strings.Join(out, " | ")
 }
 
-// shortHelp is the beginning of a flag's help.
+// shortHelp returns the first part of a flag's help.
 func shortHelp(help string) string {
 	for _, end := range []string{". ", ": ", "; ", " ("} {
 		if before, _, is := strings.Cut(help, end); is && len(before) > 8 {

@@ -1,4 +1,4 @@
-// Flags together: what they become, and what is refused with which words.
+// Flags in combination: the configuration that they give, and the errors of those that are refused.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// TestKernelVersions checks which kernels are accepted, and what the error says about the others.
 func TestKernelVersions(t *testing.T) {
 	for _, ok := range []string{"5.14", "5.14.0", "5.14-rc1", "5.14.0-162.el9.x86_64", "5.15.0-91-generic", "6.0", "6.1.0-18-amd64", "6.18.44-fc", "10.0.0"} {
 		if err := supportedRelease(ok); err != nil {
@@ -38,20 +39,21 @@ func TestKernelVersions(t *testing.T) {
 	}
 }
 
-// forRoot has tincan take its caller for root, whoever it is.
+// forRoot makes tincan treat the caller as root, whoever the caller is.
 func forRoot(t *testing.T) {
 	was := asCaller
 	t.Cleanup(func() { asCaller = was })
 	asCaller = &caller{root: true}
 }
 
-// flagsFor gives flags as the command line has them when nothing is said.
+// flagsFor returns the flags of a command line without flags, after a change.
 func flagsFor(change func(*runFlags)) *runFlags {
 	f := &runFlags{Init: true, Net: "none", Seccomp: "default", Workdir: "/", NoCgroup: true, Args: []string{"true"}}
 	change(f)
 	return f
 }
 
+// TestEnvironment checks the command's environment.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("SECRET", "s")
@@ -87,9 +89,9 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestRefusedFlags: what newConfig refuses beyond the values above.
+// TestRefusedFlags checks the flags that newConfig refuses.
 func TestRefusedFlags(t *testing.T) {
-	forRoot(t) // a user has another map
+	forRoot(t) // other users have another map
 	for _, c := range []struct {
 		why    string
 		change func(*runFlags)
@@ -133,7 +135,7 @@ func TestRefusedFlags(t *testing.T) {
 	}
 }
 
-// TestCapabilityFlags: --cap-add wins, whatever the order.
+// TestCapabilityFlags checks that --cap-add wins over --cap-drop, whatever their order.
 func TestCapabilityFlags(t *testing.T) {
 	c, err := newConfig(flagsFor(func(f *runFlags) { f.CapDrop, f.CapAdd = []string{"ALL"}, []string{"chown", "SYS_NICE"} }))
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
-// What the filter costs: its size, and the instructions that a call executes, over programs that the weights do not know.
+// What the filter costs: its size, and the number of instructions that a call executes in it,
+// measured with programs that were not used to choose the weights.
 
 import (
 	"os"
@@ -13,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heldOut is the mix of calls of testdata/heldout.txt.
+// heldOut returns the calls of testdata/heldout.txt, each with its share of all calls.
 func heldOut(t testing.TB) map[string]float64 {
 	t.Helper()
 	data, err := os.ReadFile("testdata/heldout.txt")
@@ -37,7 +38,7 @@ func heldOut(t testing.TB) map[string]float64 {
 	return mix
 }
 
-// meanCost is the mean number of instructions of a mix of amd64 calls.
+// meanCost returns the mean number of instructions that a mix of amd64 calls executes.
 func meanCost(t testing.TB, prog []unix.SockFilter, mix map[string]float64) (mean float64) {
 	t.Helper()
 	for name, part := range mix {
@@ -54,6 +55,9 @@ func meanCost(t testing.TB, prog []unix.SockFilter, mix map[string]float64) (mea
 	return mean
 }
 
+// TestCost limits the size and the mean cost of the filter of Docker's profile, and compares it
+// with
+// libseccomp's.
 func TestCost(t *testing.T) {
 	file := profileFile("moby-default.json")
 	mix := heldOut(t)
@@ -89,17 +93,17 @@ func TestCost(t *testing.T) {
 		t.Logf("libseccomp, optimize=%d: %d instructions, %.2f executed on average, compiled in %d microseconds, attached in %v",
 			level, len(theirs), cost, us, attach(t, theirs))
 		if len(theirs) < 2*len(prog) || cost < 1.5*mean {
-			t.Errorf("libseccomp's filter is not that much larger and slower")
+			t.Errorf("libseccomp's filter is less than 2 times as large, or less than 1.5 times as slow, as ours")
 		}
 	}
 }
 
-// attach is the median time that the kernel takes over a filter.
+// attach returns the median time that the kernel needs to attach a filter.
 func attach(t testing.TB, prog []unix.SockFilter) time.Duration {
 	t.Helper()
 	var times []time.Duration
 	rounds := 21
-	if testing.Short() { // make check: with -race each is a second, and the time says nothing
+	if testing.Short() { // make check: with -race each takes a second, and the time is meaningless
 		rounds = 1
 	}
 	for range rounds {
@@ -117,7 +121,9 @@ func attach(t testing.TB, prog []unix.SockFilter) time.Duration {
 	return times[len(times)/2]
 }
 
-// The calls that the kernel's cache takes are those that the policy allows whatever the arguments: no other, and none less.
+// TestConstantAllow checks which calls the kernel's cache of allowed calls can hold: exactly those
+// that
+// the policy allows with any arguments.
 func TestConstantAllow(t *testing.T) {
 	for _, spec := range []string{"default", "tutorial", profileFile("moby-default.json"), profileFile("podman-seccomp.json")} {
 		p, _, err := seccompPolicyFor(&abis[0], spec, dockerCaps, false)
@@ -142,7 +148,7 @@ func TestConstantAllow(t *testing.T) {
 			}
 		}
 		if free < 300 {
-			t.Errorf("%s: only %d calls are free", spec, free)
+			t.Errorf("%s: the kernel can cache only %d calls", spec, free)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// The defects of the published code that need the inside of the program: see
-// test/defects_test.go for the others.
+// Tests of those defects of the published code that need access to the program's internals. The
+// others are in test/defects_test.go.
 package main
 
 import (
@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// If the parent failed first the child hung, and read the end of the socket as "go
-// on". Here each step of the launcher's after the clone fails in turn.
+// In the published code, if the parent failed first, the child hung, or read the end of the socket
+// as
+// "go on". This test makes each step of the launcher after the clone fail in turn.
 func TestDefect13ParentFailsFirst(t *testing.T) {
 	dir := sabotageTree(t)
 	args := []string{"-m", dir, "--", "/bin/sh", "-c", "echo ran"}
@@ -38,13 +39,14 @@ func TestDefect13ParentFailsFirst(t *testing.T) {
 			}
 		}
 		if tried < 3 {
-			t.Errorf("only %d steps of the launcher's after the clone", tried)
+			t.Errorf("only %d of the launcher's steps come after the clone", tried)
 		}
 	}
 }
 
-// The version was read as a decimal number: 5.9 was newer than 5.14. (The defect's other
-// half, that it was for x86_64 only: TestBinary builds it for three.)
+// The published code read the version as a decimal number, in which 5.9 is newer than 5.14. (The
+// other
+// half of this defect was that it ran on x86_64 only; TestBinary builds for three architectures.)
 func TestDefect16KernelVersion(t *testing.T) {
 	for release, ok := range map[string]bool{
 		"4.8.0": false, "4.10": false, "4.19.0-26-amd64": false, "5.1": false, "5.2.0": false, "5.9.16": false, "5.13.19": false,
@@ -59,6 +61,6 @@ func TestDefect16KernelVersion(t *testing.T) {
 		}
 	}
 	if err := supportedRelease("nonesuch"); err == nil {
-		t.Error("a release that is no version")
+		t.Error("a release that is not a version number is accepted")
 	}
 }

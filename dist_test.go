@@ -1,4 +1,5 @@
-// What is installed, and what a release is made of: the same bytes wherever and whenever it is made.
+// The files of an installation and of a release. A release has the same bytes wherever and whenever
+// it is built.
 package main
 
 import (
@@ -21,14 +22,14 @@ import (
 	"time"
 )
 
-// installed are the files of make install, below PREFIX.
+// installed lists the files of make install below PREFIX, with their modes.
 var installed = map[string]fs.FileMode{
 	"bin/tincan": 0o755, "share/man/man1/tincan.1": 0o644,
 	"share/bash-completion/completions/tincan": 0o644, "share/zsh/site-functions/_tincan": 0o644, "share/fish/vendor_completions.d/tincan.fish": 0o644,
 	"share/doc/tincan/LICENSE": 0o644, "share/doc/tincan/README.md": 0o644, "share/doc/tincan/SECURITY.md": 0o644,
 }
 
-// sourceTree is a copy of the source in the directory; the files' times are those given.
+// sourceTree copies the source to a directory. All files of the copy get the given time.
 func sourceTree(t *testing.T, dir string, times time.Time) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
@@ -88,8 +89,10 @@ func filesBelow(t *testing.T, dir string) map[string]fs.FileMode {
 	return out
 }
 
-// TestInstall: make install puts everything in its place, also where a name has a blank and the
-// umask is tight; man finds the page; make uninstall removes what was installed, and that alone.
+// TestInstall checks that make install puts every file in its place, even if a name has a blank and
+// the
+// umask is strict, that man(1) finds the page, and that make uninstall removes exactly what was
+// installed.
 func TestInstall(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "src")
 	sourceTree(t, src, time.Now())
@@ -100,12 +103,12 @@ func TestInstall(t *testing.T) {
 		t.Errorf("installed: %v\nwant %v", got, installed)
 	}
 	if fi, err := os.Stat(filepath.Join(dest, "usr/share/man/man1")); err != nil || fi.Mode().Perm() != 0o755 {
-		t.Errorf("%v, %v: nobody else can look into the directory", fi.Mode(), err)
+		t.Errorf("share/man/man1 has mode %v, %v: other users cannot look into it", fi.Mode(), err)
 	}
 	if got := runIn(t, src, nil, filepath.Join(dest, "usr/bin/tincan"), "--version"); got != "tincan test\n" {
-		t.Errorf("%q", got)
+		t.Errorf("--version prints %q", got)
 	}
-	// Root often has no Go in its PATH: after make, make install does not need it.
+	// Root's PATH often lacks Go. After make, make install does not need Go.
 	runIn(t, src, nil, append(line, "GO=false")...)
 	if man, err := exec.LookPath("man"); err == nil {
 		runIn(t, src, []string{"MANPATH=" + filepath.Join(dest, "usr/share/man")}, man, "-w", "tincan")
@@ -116,15 +119,17 @@ func TestInstall(t *testing.T) {
 	}
 	uninstall := append([]string{"make", "uninstall"}, line[2:]...)
 	runIn(t, src, nil, uninstall...)
-	runIn(t, src, nil, uninstall...) // again: there is nothing to do
+	runIn(t, src, nil, uninstall...) // again, with nothing to do
 	if got := slices.Collect(maps.Keys(filesBelow(t, dest))); !slices.Equal(got, []string{"usr/share/doc/mine"}) {
-		t.Errorf("make uninstall leaves %v", got)
+		t.Errorf("make uninstall leaves %v, want only the file that it did not install", got)
 	}
 }
 
-// TestDist makes a release twice: in directories of other names, with and without git, with
-// other times of the files, another umask, time zone, locale and settings of Go, and the second time,
-// unless in short, with an empty build cache.
+// TestDist builds a release twice, and compares the bytes. The second time, the directory's name,
+// the
+// times of the files, git, the umask, the time zone, the locale and Go's settings are different,
+// and with
+// TINCAN_TEST_DIST=full the build cache is empty.
 func TestDist(t *testing.T) {
 	const version = "1.2.3-test"
 	first, second := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "some other", "place")
@@ -135,7 +140,7 @@ func TestDist(t *testing.T) {
 	runIn(t, second, nil, "git", "add", ".")
 	runIn(t, second, nil, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x")
 	env := []string{"TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "GOARM64=v8.1", "GOFLAGS=-buildvcs=true", "PREFIX=/opt", "BINDIR=/opt/b", "DESTDIR=/nonesuch", "SOURCE_DATE_EPOCH=5"}
-	if os.Getenv("TINCAN_TEST_DIST") == "full" { // a minute longer, with an empty cache: before a release
+	if os.Getenv("TINCAN_TEST_DIST") == "full" { // for use before a release: it takes a minute longer
 		env = append(env, "GOCACHE="+t.TempDir())
 	}
 	runIn(t, second, env, "sh", "-c", `umask 077; "$@"`, "sh", "make", "dist", "VERSION="+version)
@@ -157,7 +162,7 @@ func TestDist(t *testing.T) {
 		}
 		two, err := os.ReadFile(filepath.Join(second, "dist", name))
 		if err != nil || !bytes.Equal(one, two) {
-			t.Errorf("%s: not the same bytes when it is made again (%v)", name, err)
+			t.Errorf("%s: the second build has other bytes (%v)", name, err)
 		}
 		if name != "SHA256SUMS" {
 			sums += fmt.Sprintf("%x  %s\n", sha256.Sum256(one), name)
@@ -171,18 +176,18 @@ func TestDist(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(first, "dist", "SHA256SUMS")); err != nil || string(got) != sums {
 		t.Errorf("SHA256SUMS: %v\n%s\nwant\n%s", err, got, sums)
 	}
-	// What is not committed is not a commit's version.
+	// A tree with changes that are not committed has no version.
 	if err := os.WriteFile(filepath.Join(second, "new.go"), []byte("package main\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.Command("make", "dist")
 	c.Dir = second
 	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "not committed") {
-		t.Errorf("make dist with a new file: %v\n%s", err, out)
+		t.Errorf("make dist with a file that is not committed: %v\n%s", err, out)
 	}
 }
 
-// checkArchive looks into the archive of a release.
+// checkArchive checks an archive of a release.
 func checkArchive(t *testing.T, name string, archive []byte) {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(archive))
@@ -190,7 +195,7 @@ func checkArchive(t *testing.T, name string, archive []byte) {
 		t.Fatal(err)
 	}
 	if z.Name != "" || !z.ModTime.IsZero() {
-		t.Errorf("%s: gzip's header has %q, %v", name, z.Name, z.ModTime)
+		t.Errorf("%s: the gzip header has the name %q and the time %v, want none", name, z.Name, z.ModTime)
 	}
 	date, err := time.Parse(time.DateOnly, makefileValue(t, "DATE"))
 	if err != nil {
@@ -221,7 +226,7 @@ func checkArchive(t *testing.T, name string, archive []byte) {
 		checkProgram(t, name, content)
 	}
 	if !slices.IsSorted(order) {
-		t.Errorf("%s: not sorted: %q", name, order)
+		t.Errorf("%s: the files are not sorted: %q", name, order)
 	}
 	want := maps.Clone(installed)
 	for _, module := range []string{"github.com/alecthomas/kong", "golang.org/x/net", "golang.org/x/sys"} {
@@ -232,7 +237,7 @@ func checkArchive(t *testing.T, name string, archive []byte) {
 	}
 }
 
-// checkProgram looks at the program of a release.
+// checkProgram checks the program in an archive of a release.
 func checkProgram(t *testing.T, name string, content []byte) {
 	t.Helper()
 	arch := name[strings.LastIndex(name, "-")+1:]
@@ -242,7 +247,7 @@ func checkProgram(t *testing.T, name string, content []byte) {
 	}
 	want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV}[arch]
 	if f.Machine != want {
-		t.Errorf("%s: for %v", name, f.Machine)
+		t.Errorf("%s: the program is for %v", name, f.Machine)
 	}
 	if arch != runtime.GOARCH {
 		return

@@ -1,4 +1,4 @@
-// The entry of other architectures, under qemu's emulation of a processor.
+// The entry point on other architectures, under qemu's user-mode emulation.
 package main
 
 import (
@@ -10,12 +10,13 @@ import (
 	"testing"
 )
 
-// emulators of qemu-user, by Go's names of architectures.
+// emulators are the programs of qemu-user, by Go's names of the architectures.
 var emulators = map[string]string{"amd64": "qemu-x86_64", "arm64": "qemu-aarch64", "riscv64": "qemu-riscv64"}
 
-// A run starts before the runtime on each architecture. The emulator has no clone3: there the
-// run is undone, the runtime starts, makes it again and says why. So the descriptor of the
-// init's title, of which a run makes one, is made twice.
+// TestEntryUnderEmulation checks that a run starts before Go's runtime on each architecture. The
+// emulator has no clone3: the run is undone, the runtime starts, makes the run again, and reports
+// the
+// error. Each run makes one memfd, for the init's title, so two are made.
 func TestEntryUnderEmulation(t *testing.T) {
 	root := t.TempDir()
 	for _, d := range []string{"", "proc", "sys", "dev", "tmp"} { // the emulator has no openat2 to look for more
@@ -28,7 +29,7 @@ func TestEntryUnderEmulation(t *testing.T) {
 		}
 		t.Run(arch, func(t *testing.T) {
 			if _, err := exec.LookPath(emulator); err != nil {
-				missing(t, "%s is not here: apt-get install qemu-user", emulator)
+				missing(t, "%s is not installed: apt-get install qemu-user", emulator)
 			}
 			bin := buildFor(t, []string{"GOARCH=" + arch}, releaseFlags...)
 			if out, err := exec.Command(emulator, bin, "--version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "tincan ") {
@@ -43,11 +44,11 @@ func TestEntryUnderEmulation(t *testing.T) {
 				t.Errorf("run: %v: %.2000s", err, text)
 			}
 			if n := strings.Count(text, "memfd_create("); n != 2 {
-				t.Errorf("a run was made %d times, want once before the runtime and once with it", n)
+				t.Errorf("%d runs were made, want one before the runtime and one with it", n)
 			}
-			// The first is over before the runtime asks for its first memory.
+			// The first run is over before the runtime asks for its first memory.
 			if before, _, _ := strings.Cut(text, "sched_getaffinity("); strings.Count(before, "memfd_create(") != 1 {
-				t.Error("the first run is not before the runtime")
+				t.Error("the first run was not made before the runtime started")
 			}
 		})
 	}

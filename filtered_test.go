@@ -1,6 +1,8 @@
 package main
 
-// Commands run under a filter on the live kernel: the test binary starts itself, takes the filter, and executes the command.
+// Commands under a filter on the running kernel: the test binary starts itself, attaches the
+// filter, and
+// executes the command.
 
 import (
 	"bytes"
@@ -18,13 +20,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachTime before a command: print how many nanoseconds the kernel took over the filter, and run nothing.
+// attachTime is a prefix of the command. With it, the child prints how many nanoseconds the kernel
+// needed
+// to attach the filter, and does not run the command.
 const attachTime = "attach-time:"
 
 const filterEnv = "TINCAN_TEST_FILTER"
 
-// In the child: TINCAN_TEST_FILTER is the filter's file and the flags for seccomp(2). With a listener, its number is written
-// to descriptor 3, and a byte awaited from descriptor 4.
+// TINCAN_TEST_FILTER, in the child, holds the filter's file and the flags for seccomp(2). If the
+// flags ask
+// for a listener, the child writes the listener's number to descriptor 3 and waits for a byte on
+// descriptor 4.
 func init() {
 	file, flags, found := strings.Cut(os.Getenv(filterEnv), "|")
 	if !found {
@@ -35,6 +41,7 @@ func init() {
 	os.Exit(99)
 }
 
+// takeFilter attaches the filter in a file to this process and executes the command.
 func takeFilter(file, flags string) error {
 	runtime.LockOSThread()
 	raw, err := os.ReadFile(file)
@@ -72,7 +79,7 @@ func takeFilter(file, flags string) error {
 	return unix.Exec(path, os.Args[1:], os.Environ())
 }
 
-// filtered is a command under a policy; nil for none.
+// filtered returns a command that runs under a policy, or without a filter if the policy is nil.
 func filtered(t testing.TB, p *policy, args ...string) *exec.Cmd {
 	t.Helper()
 	if p == nil {
@@ -85,6 +92,7 @@ func filtered(t testing.TB, p *policy, args ...string) *exec.Cmd {
 	return underFilter(t, prog, p.flags, args...)
 }
 
+// underFilter returns a command that runs under a filter.
 func underFilter(t testing.TB, prog []unix.SockFilter, flags uint, args ...string) *exec.Cmd {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "filter")
@@ -100,17 +108,18 @@ func underFilter(t testing.TB, prog []unix.SockFilter, flags uint, args ...strin
 	return cmd
 }
 
-// holes builds the attacks.
+// holes builds test/holes/holes.c, the program that tries the attacks, and returns its name.
 func holes(t testing.TB) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "holes")
 	out, err := exec.Command("cc", "-static", "-O1", "-pthread", "-o", bin, filepath.Join("test", "holes", "holes.c")).CombinedOutput()
 	if err != nil {
-		missing(t, "a C compiler and static C library (apt-get install gcc libc6-dev): %v\n%s", err, out)
+		missing(t, "there is no C compiler or no static C library (apt-get install gcc libc6-dev): %v\n%s", err, out)
 	}
 	return bin
 }
 
+// attack runs the attacks under a policy, and returns the result of each.
 func attack(t testing.TB, bin string, p *policy) map[string]string {
 	t.Helper()
 	var errs bytes.Buffer
@@ -128,8 +137,11 @@ func attack(t testing.TB, bin string, p *policy) map[string]string {
 	return results
 }
 
-// What each attack comes to under the default filter, and without one: what root may do here is what shows that the
-// attack is one. "!" is anything but the refusal: the kernel got to see the call.
+// holeResults has the result of each attack under the default filter and, for root, without a
+// filter. The
+// second shows that the attack would work. "!" stands for any result but the filter's: the kernel
+// saw the
+// call.
 var holeResults = []struct {
 	hole          int
 	name          string
@@ -164,6 +176,7 @@ var holeResults = []struct {
 	{8, "keyctl", "EPERM", "!"}, {8, "perf-event-open", "EPERM", "!"},
 }
 
+// TestHoles tries every attack, with the default filter and without a filter.
 func TestHoles(t *testing.T) {
 	bin := holes(t)
 	p, _, err := seccompPolicy("default", nil, false)
@@ -175,7 +188,7 @@ func TestHoles(t *testing.T) {
 	if os.Geteuid() == 0 {
 		without = attack(t, bin, nil)
 	} else {
-		t.Log("not root: what the attacks do without a filter is not looked at")
+		t.Log("not root: the attacks are tried only with the filter")
 	}
 	for _, h := range holeResults {
 		if runtime.GOARCH != "amd64" && with[h.name] == "" {
@@ -196,19 +209,20 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// noI386 tells whether this machine itself lets no 32-bit call in, as some virtual ones
-// do, by what came of one without a filter. Then the filter cannot be what refuses it;
-// test/vm has a machine where it is.
+// noI386 reports whether this machine itself refuses 32-bit calls, as some virtual machines do. The
+// argument is the result of such a call without a filter. On such a machine this test cannot show
+// that the
+// filter refuses the call; test/vm has a machine where it can.
 func noI386(t *testing.T, without string) bool {
 	t.Helper()
 	if without == "killed SIGSEGV" {
-		t.Log("this machine takes no 32-bit call (int 0x80), filter or no filter")
+		t.Log("this machine refuses 32-bit calls (int 0x80), with and without a filter")
 		return true
 	}
 	return false
 }
 
-// The list as published, with the faults that `default` puts right, as the tutorial's reader would see them.
+// TestTutorialFaults shows the faults of the list as published, which `default` repairs.
 func TestTutorialFaults(t *testing.T) {
 	bin := holes(t)
 	p, _, err := seccompPolicy("tutorial", nil, false)
@@ -233,6 +247,7 @@ func TestTutorialFaults(t *testing.T) {
 	}
 }
 
+// TestRefusalLog checks that --seccomp-log reports the refused calls, and changes no result.
 func TestRefusalLog(t *testing.T) {
 	bin := holes(t)
 	p, _, err := seccompPolicy("default", nil, false)
@@ -268,7 +283,7 @@ func TestRefusalLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w4.Close() // go on
+	w4.Close() // lets the child go on
 	report, err := serveRefusals(fd, q)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +316,9 @@ func TestRefusalLog(t *testing.T) {
 	}
 }
 
-// Without its listener the filter still refuses: the kernel answers ENOSYS.
+// TestRefusalLogAbandoned checks that the filter still refuses calls without its listener: the
+// kernel
+// returns ENOSYS.
 func TestRefusalLogAbandoned(t *testing.T) {
 	bin := holes(t)
 	p, _, err := seccompPolicy("default", nil, false)
@@ -330,9 +347,12 @@ func TestRefusalLogAbandoned(t *testing.T) {
 	}
 }
 
-// fetchListener takes the listener over from a child: pidfd_getfd(2) "requires PTRACE_MODE_ATTACH_REALCREDS", which a
-// parent has over its child as long as that is dumpable or lives in a user namespace of the parent's making. The child must
-// not execve before, since that closes its own.
+// fetchListener takes a copy of the listener of a child: pidfd_getfd(2) "requires
+// PTRACE_MODE_ATTACH_REALCREDS", which a parent has over its child as long as the child is dumpable
+// or
+// lives in a user namespace that the parent made. The child must not have called execve, because
+// that
+// closes the listener.
 func fetchListener(pidfd, fd int) (int, error) {
 	n, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if err != nil {

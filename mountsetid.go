@@ -1,18 +1,20 @@
-// Chapter 16, continued: what must not be in a directory of root's that a command may change.
+// Chapter 16, continued: programs that must not be in a directory of root's that a command may
+// change.
 //
 // mmap(2) MAP_SHARED, inode(7) S_ISUID and S_ISGID, capabilities(7) "File capabilities",
 // openat2(2).
 //
-// write(2) to a set-user-ID program takes the bit away, but a write to a shared mapping of it
-// does not: the command would change what anybody on the host then runs as root. So before a
-// directory of root's, or of a user of the system's, is shown as the command's, the launcher
-// looks through it for such programs. It looks only at files whose user and group are both
-// mapped, because the kernel refuses to open any other file of such a mount for writing.
+// write(2) to a set-user-ID program clears the bit. A write to a shared mapping of it does not, so
+// the command could change what other users of the host run as root. Therefore, before the
+// launcher shows a directory of root's, or of a system user's, as the command's own, it looks for
+// such programs in it. It looks only at files whose user and group are both mapped, because the
+// kernel refuses to open any other file of such a mount for writing.
 //
-// The container mounts the directory by its name. So nobody else may be able to exchange it, or
-// a directory above it, between the look and the mount.
+// The container mounts the directory by its name. So nobody else may be able to replace it, or a
+// directory above it, between this check and the mount.
 //
-// Differs from the tutorial: there, root's files are the command's without a look.
+// Differs from the tutorial: the tutorial's program lets the command change root's files without a
+// check.
 
 package main
 
@@ -22,11 +24,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostEntries is how many entries are looked at before the launcher gives up.
+// mostEntries is the number of entries after which the launcher gives up.
 const mostEntries = 100_000
 
-// unsteady returns a directory in the path in which somebody other than root, the owner and the
-// user of sudo(8) could exchange the next part of the path, or "".
+// unsteady returns a directory in which somebody other than root, the owner and the user of sudo(8)
+// could replace the next part of the path, or "" if there is none.
 func unsteady(p string, owner uint32) string {
 	var dir, entry unix.Stat_t
 	if sysLstat("/", &dir) != 0 {
@@ -52,16 +54,16 @@ func trusted(st *unix.Stat_t, owner uint32) bool {
 	return st.Uid == 0 || st.Uid == owner || ok && uint64(st.Uid) == caller
 }
 
-// setIDSearch looks for programs that run as somebody else than who starts them.
+// setIDSearch looks for programs that run with the ids or capabilities of their file.
 type setIDSearch struct {
 	uid, gid uint32
-	entries  int
-	found    string // with what it is, for instance a set-user-ID program
-	what     string
+	entries  int    // number of entries seen so far
+	found    string // path of the first such program
+	what     string // its kind, for instance "a set-user-ID program"
 }
 
-// checkPrograms looks through the source of an added path that belongs to root, or to a user of
-// the system's.
+// checkPrograms returns an error if the source of an added path, which belongs to root or to a
+// system user, has such programs in it, or if somebody else could replace it.
 //
 //tincan:runtime
 func (a *addedPath) checkPrograms() error {
@@ -90,15 +92,15 @@ func (a *addedPath) checkPrograms() error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %s belongs to %s and is looked through for set-user-ID programs, which the command could change: %w; %s", a.text, a.source, a.ownerText(), err, instead)
+		return fmt.Errorf("%s: %s belongs to %s, so tincan looks for set-user-ID programs in it, which the command could change: %w; %s", a.text, a.source, a.ownerText(), err, instead)
 	case s.found != "":
-		return fmt.Errorf("%s: %s is %s of %s, and the command could change what it does for anybody who runs it; remove that (chmod ug-s, setcap -r), %s", a.text, s.found, s.what, a.ownerText(), instead)
+		return fmt.Errorf("%s: %s is %s of %s, and the command could change what it does for everybody who runs it; make it an ordinary program (chmod ug-s, setcap -r), %s", a.text, s.found, s.what, a.ownerText(), instead)
 	}
 	return nil
 }
 
-// lookIn looks through a directory, and those below it, until something is found. Other file
-// systems are left out: their ids are not shown as others.
+// lookIn looks through a directory and those below it, until it finds such a program. It leaves out
+// other file systems, because the mount does not change the owners of their files.
 func (s *setIDSearch) lookIn(dir int, name string) error {
 	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -152,7 +154,7 @@ func (s *setIDSearch) lookIn(dir int, name string) error {
 	}
 }
 
-// lookAt looks at a file.
+// lookAt records the file if it is such a program.
 func (s *setIDSearch) lookAt(dir int, entry, path string, st *unix.Stat_t) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != s.uid || st.Gid != s.gid {
 		return

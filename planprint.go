@@ -1,4 +1,4 @@
-// `tincan plan`: the plan for a reader.
+// `tincan plan`: prints the plan for people to read, or as JSON.
 
 package main
 
@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// planCmd is the command line of `tincan plan`.
 type planCmd struct {
 	runFlags
 	Explain bool `group:"print" help:"Say why each call is made."`
@@ -16,6 +17,7 @@ type planCmd struct {
 	JSON    bool `name:"json" group:"print" help:"One JSON object for each call, in an array."`
 }
 
+// Help implements kong.HelpProvider.
 func (planCmd) Help() string {
 	return `The calls are in strace's notation and in order; the number is the one that an error of run quotes. 'host' marks what the launcher does from outside; everything else is done by the container's own first process, the init that it becomes, and the command's process. Names in capitals are descriptors and values that are known only when it runs.
 
@@ -26,12 +28,13 @@ Examples:
   tincan run -d -m /srv/debian -- true    the same calls, as they are made`
 }
 
+// print writes the plan, and makes none of its calls.
 func (p *planCmd) print(w io.Writer) error {
 	if p.Step {
-		return fmt.Errorf("--step: for run only; plan makes no calls")
+		return fmt.Errorf("--step works only with run: plan makes no calls")
 	}
 	if p.Chapter != 0 && (p.Chapter < 0 || p.Chapter >= len(chapters) || chapters[p.Chapter].title == "") {
-		return fmt.Errorf("--chapter=%d: one of 7 to 16, the tutorial's steps that make system calls", p.Chapter)
+		return fmt.Errorf("--chapter=%d: want 7 to 16, the steps of the tutorial that make system calls", p.Chapter)
 	}
 	if _, err := parseDuration(p.Timeout); err != nil {
 		return err
@@ -83,7 +86,7 @@ func (p *planCmd) print(w io.Writer) error {
 	return err
 }
 
-// tolerated says which errno is as good as success.
+// tolerated returns a remark on the errno that counts as success, or "".
 func tolerated(s *step) string {
 	if s.may == 0 {
 		return ""
@@ -91,7 +94,7 @@ func tolerated(s *step) string {
 	return "    # or " + errnoName(s.may)
 }
 
-// planLine is a step in JSON.
+// planLine is one step of the plan in JSON.
 type planLine struct {
 	Number    int    `json:"number"`
 	Chapter   int    `json:"chapter"`
@@ -99,10 +102,11 @@ type planLine struct {
 	Call      string `json:"call"`
 	Text      string `json:"text"`
 	Tolerated string `json:"tolerated,omitempty"`
-	Keeps     bool   `json:"keeps,omitempty"` // its result is the KEPT of later steps
+	Keeps     bool   `json:"keeps,omitempty"` // later steps use its result, as KEPT
 	Why       string `json:"why,omitempty"`
 }
 
+// printJSON writes the steps of a chapter, or all steps if the chapter is 0, as a JSON array.
 func printJSON(w io.Writer, plan plan, chapter int) error {
 	lines := []planLine{}
 	for i, s := range plan {
