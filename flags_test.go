@@ -1,4 +1,4 @@
-// The quick reading of run's command line is kong's, or none.
+// The quick reader of run's command line: where it takes a line, it must agree with kong.
 package main
 
 import (
@@ -14,8 +14,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// kongs is what kong makes of the words behind run; an error is that it takes them not.
-func kongs(t *testing.T, args []string) (f *runFlags, model *kong.Application, err error) {
+// parseWithKong returns the flags that kong reads from the words after run, or an error if kong refuses
+// them.
+func parseWithKong(t *testing.T, args []string) (f *runFlags, model *kong.Application, err error) {
 	t.Helper()
 	var c cli
 	ended := false
@@ -30,10 +31,10 @@ func kongs(t *testing.T, args []string) (f *runFlags, model *kong.Application, e
 	return &c.Run.runFlags, p.Model, err
 }
 
-// TestEveryFlagIsReadQuickly: each of run's flags, by each of its names, sets the field
-// that kong sets, to what kong sets it to; and the defaults are kong's.
+// TestEveryFlagIsReadQuickly checks that the quick reader takes each of run's flags, by each of its
+// names, and that its values and defaults are kong's.
 func TestEveryFlagIsReadQuickly(t *testing.T) {
-	want, model, err := kongs(t, nil)
+	want, model, err := parseWithKong(t, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 				names = append(names, "--no-"+f.Name)
 			}
 			if f.Name == "config" {
-				continue // kong's side reads the file
+				continue // kong reads the file at once, the quick reader does not
 			}
 			for _, name := range names {
 				args := []string{name}
@@ -66,28 +67,29 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 				}
 				got := readFlags(args)
 				if got == nil {
-					t.Errorf("%v is left to kong: it belongs into flagTable, in flags.go", args)
+					t.Errorf("the quick reader does not take %v: add it to flagTable in flags.go", args)
 				}
-				check(t, args)
+				compareWithKong(t, args)
 				n++
 			}
 		}
 	}
 	if n < 35 {
-		t.Errorf("only %d names of flags", n)
+		t.Errorf("only %d names of flags were checked", n)
 	}
 }
 
-// check compares the two on a command line, and tells whether there was something to compare.
-func check(t *testing.T, args []string) bool {
+// compareWithKong compares the two readers on a command line. It reports whether the quick reader took the
+// line.
+func compareWithKong(t *testing.T, args []string) bool {
 	t.Helper()
 	got := readFlags(args)
 	if got == nil {
 		return false
 	}
-	want, _, err := kongs(t, args)
+	want, _, err := parseWithKong(t, args)
 	if err != nil {
-		t.Errorf("%q: taken, and kong says: %v", args, err)
+		t.Errorf("the quick reader takes %q, but kong says: %v", args, err)
 	} else if len(got.Args)+len(want.Args) == 0 {
 		got.Args, want.Args = nil, nil
 	}
@@ -97,7 +99,8 @@ func check(t *testing.T, args []string) bool {
 	return true
 }
 
-func TestQuickIsKongs(t *testing.T) {
+// TestQuickReaderAgreesWithKong compares the two readers on random command lines.
+func TestQuickReaderAgreesWithKong(t *testing.T) {
 	words := []string{"--", "-", "", "-m", "--mount", "--mount=", "-m/srv", "--mount=/srv", "/srv", "-a", "--add=/a:/b:ro", "/a:/b", `/a\:b:/c,d`,
 		"--ro", "--ro=true", "--ro=false", "--no-ro", "--tmpfs", "--tmpfs=/t:1M", "-c", "--command=ls -l 'a b'", "-e", "--env=A=B=C", "A=B", "-w", "--workdir=/tmp",
 		"--pass-fd", "--pass-fd=5", "--pass-fd=5,6", "--pass-fd=05", "3", "08", "0x10", "1e3", "+5", "-5", "1_000", "9999999999", "--init", "--no-init", "--no-init=false", "--init=true",
@@ -117,7 +120,7 @@ func TestQuickIsKongs(t *testing.T) {
 		for range r.IntN(7) {
 			args = append(args, words[r.IntN(len(words))])
 		}
-		if check(t, args) {
+		if compareWithKong(t, args) {
 			taken++
 		}
 		if t.Failed() {
@@ -130,21 +133,22 @@ func TestQuickIsKongs(t *testing.T) {
 	}
 }
 
-// TestUsualLinesAreReadQuickly: what people write.
+// TestUsualLinesAreReadQuickly checks that the quick reader takes the command lines that people
+// write.
 func TestUsualLinesAreReadQuickly(t *testing.T) {
 	for _, line := range []string{
 		"-- sh", "sh -c x", "-m /srv -- /bin/true", "--memory=64M --timeout=10s -- ./untrusted --its=own -f", "-u 0 -m . -a /lib64:/lib64 -a /lib:/lib -c /bash",
 		"--no-cgroup --net host -e A=B -e C --cap-add SYS_NICE --ro -w /tmp ls -la", "-d --step --no-init -- x",
 	} {
 		if args := strings.Fields(line); readFlags(args) == nil {
-			t.Errorf("%s: left to kong", line)
+			t.Errorf("the quick reader does not take %s", line)
 		} else {
-			check(t, args)
+			compareWithKong(t, args)
 		}
 	}
 }
 
-// TestCommandLines: every spelling of a flag, for run and plan, and what becomes of the bytes.
+// TestCommandLines checks every spelling of a flag, for run and plan, and that all bytes are kept.
 func TestCommandLines(t *testing.T) {
 	const bytes = "a\xff\xfe\u00e4\U0010ff41b"
 	for _, c := range []struct {
@@ -182,12 +186,12 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
-// says wants an error with these texts, also from the reader before the runtime: that leaves it
-// to kong.
-func says(t *testing.T, args []string, texts ...string) {
+// wantError checks that a command line gives an error with these texts, and that the quick reader, which
+// runs before Go's runtime and cannot report errors, leaves the line to kong.
+func wantError(t *testing.T, args []string, texts ...string) {
 	t.Helper()
 	if args[0] == "run" && readFlags(args[1:]) != nil {
-		t.Errorf("%q: read quickly", args)
+		t.Errorf("the quick reader takes %q", args)
 	}
 	_, err := parseArgs(args)
 	for _, text := range texts {
@@ -197,9 +201,9 @@ func says(t *testing.T, args []string, texts ...string) {
 	}
 }
 
-// TestWrongFlags: each flag of each command without a value, with an empty one, and given twice.
+// TestWrongFlags gives each flag of each command without a value, with an empty value, and twice.
 func TestWrongFlags(t *testing.T) {
-	_, model, err := kongs(t, nil)
+	_, model, err := parseWithKong(t, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +214,7 @@ func TestWrongFlags(t *testing.T) {
 			flag := "--" + f.Name
 			line := func(words ...string) []string {
 				out := append(append([]string(nil), at...), words...)
-				if cmd.Name == "compile" || cmd.Name == "eval" { // what must be there
+				if cmd.Name == "compile" || cmd.Name == "eval" { // positional arguments and flags that the command requires
 					out = append(out, "p")
 				}
 				if cmd.Name == "eval" {
@@ -225,39 +229,39 @@ func TestWrongFlags(t *testing.T) {
 				continue
 			}
 			n++
-			says(t, line(flag+"="), flag, "empty value", "leave the flag out")
-			says(t, line(flag, ""), flag, "empty value")
+			wantError(t, line(flag+"="), flag, "empty value", "leave the flag out")
+			wantError(t, line(flag, ""), flag, "empty value")
 			if f.Short != 0 {
-				says(t, line("-"+string(f.Short), ""), "empty value")
+				wantError(t, line("-"+string(f.Short), ""), "empty value")
 			}
 			if cmd.Name != "run" && cmd.Name != "plan" {
 				continue
 			}
-			says(t, line(flag), flag, "value is missing", flag+"=")
-			says(t, line(flag, "--", "true"), flag, "value is missing", flag+"=")
+			wantError(t, line(flag), flag, "value is missing", flag+"=")
+			wantError(t, line(flag, "--", "true"), flag, "value is missing", flag+"=")
 			if f.Short != 0 {
-				says(t, line("-"+string(f.Short)+"=5"), "=5")
+				wantError(t, line("-"+string(f.Short)+"=5"), "=5")
 			}
 			value := "7"
 			if f.Enum != "" {
 				value, _, _ = strings.Cut(f.Enum, ",")
 			}
 			if !f.IsSlice() && f.Name != "config" {
-				says(t, line(flag+"="+value, flag, value), flag, "twice")
+				wantError(t, line(flag+"="+value, flag, value), flag, "twice")
 			}
 		}
 	}
 	if n < 65 {
 		t.Errorf("only %d flags", n)
 	}
-	says(t, []string{"run", "--init", "--no-init"}, "--no-init", "contradicts --init")
-	says(t, []string{"run", "--gid=x"}, "--gid", `"x" is not a whole number`, "--gid=N")
-	says(t, []string{"run", "--pass-fd=x"}, "--pass-fd", "not a whole number")
-	says(t, []string{"run", "--net=x"}, "--net", "none", "host", `"x"`)
-	says(t, []string{"run", "--net", "--", "true"}, "--net", "value is missing", "--net=none|host")
+	wantError(t, []string{"run", "--init", "--no-init"}, "--no-init", "contradicts --init")
+	wantError(t, []string{"run", "--gid=x"}, "--gid", `"x" is not a whole number`, "--gid=N")
+	wantError(t, []string{"run", "--pass-fd=x"}, "--pass-fd", "not a whole number")
+	wantError(t, []string{"run", "--net=x"}, "--net", "none", "host", `"x"`)
+	wantError(t, []string{"run", "--net", "--", "true"}, "--net", "value is missing", "--net=none|host")
 }
 
-// TestUnknownFlags: what other tools call it, and slips of the finger.
+// TestUnknownFlags checks the errors for the flags of other tools, and for misspelt ones.
 func TestUnknownFlags(t *testing.T) {
 	for line, want := range map[string]string{
 		"run --cwd=/x": "--cwd: no such flag: --workdir=DIR", "run -v": "-a HOST:CONTAINER", "run --volume=a": "-a HOST", "run --memori=5": "did you mean --memory=SIZE?",
@@ -266,15 +270,15 @@ func TestUnknownFlags(t *testing.T) {
 		"help x": "help x: tincan has no such command; it has run, record, plan", "version x": "nothing stands behind tincan version", "check x": "unexpected argument x",
 		"seccomp": "show", "seccomp evil": "evil", "seccomp eval default": "<syscall>",
 	} {
-		says(t, strings.Fields(line), want)
+		wantError(t, strings.Fields(line), want)
 	}
 	if p, err := parseArgs([]string{"seccomp", "eval", "default", "openat", "-100", "--arch=x86_64"}); err != nil || p.Seccomp.Eval.Args[0] != "18446744073709551516" || p.Seccomp.Eval.Arch != "x86_64" {
 		t.Errorf("%v, %+v", err, p)
 	}
 }
 
-// TestConfig: flags of a file come first, those of the command line win, and a script's words
-// belong to its command.
+// TestConfig checks --config: flags of the file come first, those of the command line win, and the
+// words after a file with a command are added to that command.
 func TestConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "box")
 	put := func(text string) {
@@ -286,7 +290,7 @@ func TestConfig(t *testing.T) {
 		t.Helper()
 		words := strings.Fields(strings.ReplaceAll(line, "FILE", file))
 		if readFlags(words) != nil {
-			t.Errorf("%s: read quickly", line)
+			t.Errorf("the quick reader takes %s", line)
 		}
 		p, err := parseArgs(append([]string{"run"}, words...))
 		if err != nil {
@@ -314,8 +318,8 @@ func TestConfig(t *testing.T) {
 		"--memory=1M\n--memory=2M": {"--memory", "twice"}, "--help": {"line 1", "--help"}, "-e A=\x00": {"line 1", "zero byte"}, "--init\n--no-init\n": {"contradicts"},
 	} {
 		put(text)
-		says(t, []string{"run", "--config", file, "--", "x"}, append(texts, "--config="+file)...)
+		wantError(t, []string{"run", "--config", file, "--", "x"}, append(texts, "--config="+file)...)
 	}
-	says(t, []string{"run", "--config=/nonesuch", "x"}, "--config=/nonesuch", "no such file")
-	says(t, []string{"run", "--config=/", "x"}, "--config=/", "not a regular file")
+	wantError(t, []string{"run", "--config=/nonesuch", "x"}, "--config=/nonesuch", "no such file")
+	wantError(t, []string{"run", "--config=/", "x"}, "--config=/", "not a regular file")
 }

@@ -1,4 +1,4 @@
-// The values of flags: what is read, and what is refused with which words.
+// The values of flags: those that are accepted, and the errors for the others.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// refuses checks that an error is there, in one line, and says why.
+// refuses checks that err is an error of one line that contains why.
 func refuses(t *testing.T, input string, err error, why string) {
 	t.Helper()
 	switch {
@@ -23,6 +23,7 @@ func refuses(t *testing.T, input string, err error, why string) {
 	}
 }
 
+// TestSizes checks sizes in bytes.
 func TestSizes(t *testing.T) {
 	for _, c := range []struct {
 		in   string
@@ -57,11 +58,11 @@ func TestSizes(t *testing.T) {
 		"1.2.3G":               "not a size",
 		"NaN":                  "not a size",
 		"InfG":                 "not a size",
-		"max":                  "not a size", // the caller's to read
+		"max":                  "not a size", // the caller of parseSize handles it
 		"9223372036854775808":  "more bytes than the kernel counts",
 		"8388608T":             "more bytes than the kernel counts",
 		"18446744073709551616": "more bytes than the kernel counts",
-		"16777216TiB":          "more bytes than the kernel counts", // 2^64: 0 if it wrapped
+		"16777216TiB":          "more bytes than the kernel counts", // 2^64, which is 0 in 64 bits
 		"99999999999999999999": "more bytes than the kernel counts",
 	} {
 		_, err := parseSize(in)
@@ -69,12 +70,13 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestMaps checks id maps.
 func TestMaps(t *testing.T) {
 	if m, err := parseMap("0:10000:2000"); err != nil || m != (idMap{0, 10000, 2000}) || m.text() != "0 10000 2000" {
 		t.Errorf("%v %v", m, err)
 	}
 	if m, err := parseMap("0:0:4294967295"); err != nil || m.count != math.MaxUint32 {
-		t.Errorf("every id there is: %v %v", m, err)
+		t.Errorf("a map of all ids: %v %v", m, err)
 	}
 	for _, in := range []string{"", "0", "0:1", "0:1:2:3", "a:1:2", "0:-1:2", "0:1:2x", "::", " 0:1:2", "0:1:4294967296"} {
 		_, err := parseMap(in)
@@ -103,7 +105,7 @@ func TestMaps(t *testing.T) {
 	}
 }
 
-// TestLines: what a POSIX shell makes of a line with neither expansion nor
+// TestLines compares splitLine with what a POSIX shell does to a line without expansions and
 // operators.
 func TestLines(t *testing.T) {
 	for in, want := range map[string][]string{
@@ -135,7 +137,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// splitWords is splitLine with an error.
+// splitWords is splitLine with its reason as an error.
 func splitWords(s string) ([]string, error) {
 	words, why := splitLine(s)
 	if why != "" {
@@ -144,6 +146,7 @@ func splitWords(s string) ([]string, error) {
 	return words, nil
 }
 
+// TestDurations checks the values of --timeout.
 func TestDurations(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		"": 0, "30s": 30 * time.Second, "1m30s": 90 * time.Second, "500ms": 500 * time.Millisecond, "2": 2 * time.Second, "0.5": 500 * time.Millisecond, "1h": time.Hour,
@@ -162,6 +165,7 @@ func TestDurations(t *testing.T) {
 	}
 }
 
+// TestNumbersOfTheGroup checks the resource group's values that are not sizes.
 func TestNumbersOfTheGroup(t *testing.T) {
 	for in, want := range map[string]uint64{"1": 1000, "1.5": 1500, "0.01": 10, "64": 64000, "10000": 10000000} {
 		if n, err := parseCPUs(in); err != nil || n != want {
@@ -188,6 +192,7 @@ func TestNumbersOfTheGroup(t *testing.T) {
 	}
 }
 
+// TestRlimitValues checks the values of --rlimit.
 func TestRlimitValues(t *testing.T) {
 	for in, want := range map[string]rlimit{
 		"nofile=64":           {7, 64, 64},
@@ -214,7 +219,7 @@ func TestRlimitValues(t *testing.T) {
 		"nofile=max:64":               "above the hard limit",
 		"files=64":                    "there is no limit \"files\"; the limits are cpu, fsize,",
 		"=64":                         "there is no limit",
-		"nofile=18446744073709551615": "is not a limit", // RLIM_INFINITY is spelt max
+		"nofile=18446744073709551615": "is not a limit", // RLIM_INFINITY is written max
 		"nofile=99999999999999999999": "is not a limit",
 	} {
 		_, err := parseRlimit(in)
@@ -222,6 +227,7 @@ func TestRlimitValues(t *testing.T) {
 	}
 }
 
+// TestCapabilityNames checks the names of capabilities.
 func TestCapabilityNames(t *testing.T) {
 	for in, want := range map[string]capSet{
 		"CAP_CHOWN": 1, "chown": 1, "Cap_Chown": 1, "CHECKPOINT_RESTORE": 1 << 40, "ALL": 1<<41 - 1, "all": 1<<41 - 1,
@@ -241,13 +247,14 @@ func TestCapabilityNames(t *testing.T) {
 	}
 }
 
+// TestQuote checks that strings are quoted as strace quotes them.
 func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{
 		"":             `""`,
 		`a"b\c`:        `"a\"b\\c"`,
 		"\n\t\r\v\f":   `"\n\t\r\v\f"`,
 		"\x00\x01":     `"\0\1"`,
-		"\x011":        `"\0011"`, // a digit follows: all three digits
+		"\x011":        `"\0011"`, // all three octal digits, because a digit follows
 		"\x7f\xc3\xa9": `"\177\303\251"`,
 	} {
 		if got := quote(in); got != want {
@@ -256,7 +263,7 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-// FuzzSplitLine: quoted words come back as they were.
+// FuzzSplitLine checks that words which are quoted and split again come back unchanged.
 func FuzzSplitLine(f *testing.F) {
 	for _, s := range []string{"", "a b", `'a' "b"`, `a\ b`, `"\$x"`, "'", `\`} {
 		f.Add(s)
@@ -280,7 +287,7 @@ func FuzzSplitLine(f *testing.F) {
 	})
 }
 
-// FuzzParseSize: a size fits the kernel's signed 64 bits, and is what its digits say.
+// FuzzParseSize checks that a size fits in the kernel's signed 64 bits, and agrees with its digits.
 func FuzzParseSize(f *testing.F) {
 	for _, s := range []string{"", "0", "512M", "1.5GiB", "8388608T", "-1", "9223372036854775808"} {
 		f.Add(s)
@@ -294,7 +301,7 @@ func FuzzParseSize(f *testing.F) {
 			t.Errorf("%q is %d", s, n)
 		}
 		if s == "" || s[0] < '0' || s[0] > '9' {
-			t.Errorf("%q is %d, and does not begin with a digit", s, n)
+			t.Errorf("%q is read as %d, but does not begin with a digit", s, n)
 		}
 		if strings.Trim(s, "0123456789") == "" && n > 0 {
 			if k, err := parseSize(s + "k"); err == nil && k != n*1024 {

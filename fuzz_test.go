@@ -1,6 +1,7 @@
 package main
 
-// go test -fuzz: no profile may make the decoder or the compiler panic, and no filter may differ from the evaluator.
+// Fuzz tests of seccomp profiles: no profile may make the reader or the compiler panic, and no
+// compiled filter may differ from the policy.
 
 import (
 	"encoding/json"
@@ -10,7 +11,7 @@ import (
 	"testing"
 )
 
-// agree compiles what a profile says, if it is one, and asks the filter.
+// agree compiles the data if it is a profile, and compares the filter with the policy.
 func agree(t *testing.T, data []byte) {
 	for _, native := range []int{0, 3} {
 		for _, strict := range []bool{false, true} {
@@ -41,6 +42,7 @@ func agree(t *testing.T, data []byte) {
 	}
 }
 
+// FuzzProfile tries arbitrary bytes as a profile.
 func FuzzProfile(f *testing.F) {
 	f.Add([]byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`))
 	f.Add([]byte(entries(`{"names": ["socket", "clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}, {"index": 1, "value": 18446744073709551615, "op": "SCMP_CMP_GT"}],
@@ -55,11 +57,11 @@ func FuzzProfile(f *testing.F) {
 	f.Fuzz(agree)
 }
 
-// randomProfile writes a profile that is right in form; the bytes say what is in it.
+// randomProfile returns a well-formed profile whose content depends on the bytes.
 func randomProfile(data []byte) []byte {
 	seed := uint64(len(data))
 	at := 0
-	next := func(n int) int { // a byte of the input; after its end, anything
+	next := func(n int) int { // from a byte of the input, or from the seed after its end
 		if at < len(data) {
 			at++
 			seed = seed*31 + uint64(data[at-1])
@@ -105,6 +107,7 @@ func randomProfile(data []byte) []byte {
 	return text
 }
 
+// FuzzRules tries well-formed profiles.
 func FuzzRules(f *testing.F) {
 	for i := range 8 {
 		f.Add([]byte{byte(i), byte(i * 31), byte(i * 7), 3, 200, byte(i)})

@@ -1,8 +1,8 @@
-// The plans, as text, for some sets of options.
+// The plans for some sets of options, compared with the files in testdata.
 //
-// They run as any user on any machine: what a plan takes from the host (its control
-// groups, its root directory, its terminal) is replaced by something fixed. After a
-// change that is meant, run go test -run TestGoldenPlans -update and read the diff.
+// Any user can run these tests on any machine: what a plan takes from the host (its control groups,
+// its root directory, its terminal) is replaced by fixed values. After an intended change, run
+// go test -run TestGoldenPlans -update and read the diff.
 package main
 
 import (
@@ -17,16 +17,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var update = flag.Bool("update", false, "write testdata/*.golden anew")
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// goldenSet is a set of options and its plan.
+// goldenSet is a plan, with the name and the description of its options.
 type goldenSet struct {
 	name, about string
 	plan        plan
-	tmp         string // shown as /srv
+	tmp         string // the files show this directory as /srv
 }
 
-// goldenSets makes the plans.
+// goldenSets returns the plans.
 func goldenSets(t *testing.T) []goldenSet {
 	t.Helper()
 	tmp, err := filepath.EvalSymlinks(t.TempDir())
@@ -55,7 +55,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		name, about string
 		set         func(*runFlags)
 		change      func(*config, *fds) // after newConfig
-		group       int                 // version of cgroups
+		group       int                 // version of control groups, 0 for none
 		hostTree    bool
 		who         caller
 	}{
@@ -143,7 +143,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		s.set(f)
 		wanted := *f
 		asCaller = new(s.who)
-		f.NoCgroup = true // the host's groups are looked at below, or not at all
+		f.NoCgroup = true // fakeGroup plans the resource group, below
 		f.Memory, f.Swap, f.Pids, f.CPUWeight, f.CPUs, f.IOWeight = "", "", "", "", "", ""
 		c, err := newConfig(f)
 		if err != nil {
@@ -151,7 +151,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		}
 		c.console, c.inputs, c.pipes = "", nil, nil
 		c.lastCap = unix.CAP_LAST_CAP
-		c.ports = c.net == "none" // whatever is around the tests
+		c.ports = c.net == "none" // whatever the namespace in which the tests run
 		c.group = fakeGroup(t, c.hostname, s.group, &wanted)
 		d := &fds{group: make([]int, len(c.group.parents))}
 		if s.change != nil {
@@ -193,8 +193,7 @@ func goldenSets(t *testing.T) []goldenSet {
 	return out
 }
 
-// granted makes an /etc that grants ids to the user joe, 1000, and the programs that
-// map them.
+// granted makes an /etc that grants ids to the user joe, 1000, and the programs that map them.
 func granted(t *testing.T, dir string) {
 	t.Helper()
 	was := hostEtc
@@ -216,7 +215,7 @@ func granted(t *testing.T, dir string) {
 	}
 }
 
-// fakeGroup plans the resource group of a host that has everything.
+// fakeGroup plans the resource group of a host that has all controllers.
 func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	t.Helper()
 	if version == 0 {
@@ -237,7 +236,7 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 		}
 		return g
 	}
-	// Version 1's files are looked for below the caller's own groups.
+	// Version 1's files are searched for below the caller's own groups.
 	tmp, mounts := t.TempDir(), v1Hierarchies{}
 	own, err := ownGroups()
 	if err != nil {
@@ -267,9 +266,11 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 	return g
 }
 
-// filterLength is another on each architecture, and has tests of its own.
+// filterLength matches the filter's length. It differs between architectures, and has its own
+// tests.
 var filterLength = regexp.MustCompile(`\{len=\d+, filter=FILTER\}`)
 
+// String returns the plan as it stands in the golden file.
 func (g goldenSet) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", g.about)
@@ -277,7 +278,7 @@ func (g goldenSet) String() string {
 	for i := range g.plan {
 		s := g.plan[i]
 		if strings.HasPrefix(s.String(), `write("/sys/fs/cgroup/`) && strings.Contains(s.String(), `cgroup.subtree_control", "+`) && !strings.Contains(s.String(), ".keep/") {
-			continue // this host's: only what is not enabled yet is written
+			continue // depends on which controllers this host has enabled
 		}
 		n++
 		if s.chapter != last {
@@ -290,6 +291,7 @@ func (g goldenSet) String() string {
 	return filterLength.ReplaceAllString(text, "{len=N, filter=FILTER}")
 }
 
+// TestGoldenPlans compares the plans with the files.
 func TestGoldenPlans(t *testing.T) {
 	for _, set := range goldenSets(t) {
 		t.Run(set.name, func(t *testing.T) {
@@ -318,7 +320,7 @@ func TestGoldenPlans(t *testing.T) {
 					b = w[i]
 				}
 				if a != b {
-					t.Errorf("%s: want\n%s\n\ngot\n%s\nif that is meant: go test -run TestGoldenPlans -update", file, b, a)
+					t.Errorf("%s: want\n%s\n\ngot\n%s\nif this change is intended: go test -run TestGoldenPlans -update", file, b, a)
 					return
 				}
 			}
@@ -326,10 +328,10 @@ func TestGoldenPlans(t *testing.T) {
 	}
 }
 
-// sections are the chapters of a golden file, in the plan's order.
+// sections returns the chapters of a golden file, in the plan's order.
 func sections(s string) []string { return strings.Split(s, "\n## ") }
 
-// TestPlansInvariants: what must hold for every plan, whatever the options.
+// TestPlansInvariants checks what must hold for every plan, whatever its options.
 func TestPlansInvariants(t *testing.T) {
 	for _, set := range goldenSets(t) {
 		t.Run(set.name, func(t *testing.T) {
@@ -341,19 +343,21 @@ func TestPlansInvariants(t *testing.T) {
 					t.Errorf("%s: chapter %d has no title", text, s.chapter)
 				}
 				if s.actor == after {
-					continue // what goes away again: ledger.go does it
+					continue // ledger.go removes what the run has made
 				}
 				if s.call == "" || (s.actor == host) != (s.kind >= writesFile) {
-					t.Errorf("%s: whose is it?", text)
+					t.Errorf("%s: its kind and its actor disagree on whether the launcher or the child makes the call", text)
 				}
-				// An errno that is as good as success is one that says "not there" or
-				// "there already", and never "not allowed". Without keys in the kernel there
-				// is no keyring to leave.
+				// An errno that counts as success must mean "not there" or "already
+				// there", never
+				// "not allowed". ENOSYS is allowed for keyctl, because a kernel
+				// without keys has no
+				// session keyring.
 				if s.may != 0 && (s.may != unix.ENOSYS || s.call != "keyctl") && s.may != unix.ENOENT && s.may != unix.EEXIST && s.may != unix.EPIPE {
-					t.Errorf("%s: may fail with %v", text, s.may)
+					t.Errorf("%s: must not tolerate %v", text, s.may)
 				}
 				if s.may == unix.ENOENT && s.call != "execve" && s.kind != opensProgram && !strings.Contains(text, `"/var/lib/db/socket"`) && !strings.Contains(text, `"/proc/`) && !strings.Contains(text, `"/sys/`) {
-					t.Errorf("%s: may be missing", text)
+					t.Errorf("%s: must not tolerate ENOENT", text)
 				}
 				key := s.call
 				if s.call == "unshare" || s.call == "prctl" || s.call == "mount" {
@@ -374,7 +378,7 @@ func TestPlansInvariants(t *testing.T) {
 			before("pivot_root", "umount2")
 			before(`mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL)`, "umount2")
 			before("umount2", "unshare(CLONE_NEWUSER)")
-			if _, ok := where["setgroups"]; ok { // with a single id it is denied
+			if _, ok := where["setgroups"]; ok { // with a single id the kernel denies it
 				before("unshare(CLONE_NEWUSER)", "setgroups")
 				before("setgroups", "setresgid")
 			}

@@ -1,4 +1,4 @@
-// What of the user's own is hidden, by name.
+// The user's own directories, which are hidden without root.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// TestElsewhere checks that all places are found where other mounts show a directory.
 func TestElsewhere(t *testing.T) {
 	const mounts = "20 1 8:1 / / rw - ext4 a rw\n21 20 8:2 / /data rw - ext4 b rw\n22 20 8:2 /home /home rw - ext4 b rw\n" +
 		"23 20 8:2 /home/joe/.ssh /srv/keys rw - ext4 b rw\n24 20 8:3 / /mnt rw - ext4 c rw\n25 20 8:2 /home/joe /srv/with\\040blank rw - ext4 b rw\n26 20 8:1 /srv/x /y rw - ext4 a rw\n"
@@ -26,6 +27,7 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestHomes checks which directories are hidden for which $HOME and /etc/passwd.
 func TestHomes(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"env", "passwd", "sockets"} {
@@ -39,7 +41,7 @@ func TestHomes(t *testing.T) {
 	etcWith(t, map[string]string{"passwd": "joe:x:54321:1::" + dir + "/passwd:/bin/sh\n"})
 	for _, c := range []struct {
 		home string
-		uid  int // joe's, or whose the directories are
+		uid  int // joe's, or the owner of the directories
 		want string
 	}{
 		{dir + "/env", 54321, "env sockets passwd"},
@@ -68,7 +70,7 @@ func TestHomes(t *testing.T) {
 			t.Errorf("HOME=%s: %q, want %q", c.home, got, c.want)
 		}
 	}
-	// What cannot be read may name a home: then nothing runs.
+	// A file that cannot be read may name a home directory, so nothing runs.
 	hostEtc = t.TempDir()
 	if err := os.Mkdir(filepath.Join(hostEtc, "passwd"), 0o700); err != nil {
 		t.Fatal(err)
@@ -81,6 +83,7 @@ func TestHomes(t *testing.T) {
 	}
 }
 
+// TestIsHome checks which directories are not hidden, even if $HOME or /etc/passwd names them.
 func TestIsHome(t *testing.T) {
 	for _, c := range []struct {
 		dir        string

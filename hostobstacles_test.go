@@ -1,4 +1,4 @@
-// Hosts that forbid user namespaces, as directories with the files that say so.
+// Hosts that forbid user namespaces: directories with the files in which they say so.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostWith makes a host of files; unlike this one it has nothing against anybody.
+// hostWith replaces the host by a directory with these files, and others that forbid nothing.
 func hostWith(t *testing.T, files map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,12 +40,13 @@ func hostWith(t *testing.T, files map[string]string) {
 	}
 }
 
+// TestForbiddenHosts checks the reasons that are given on such hosts.
 func TestForbiddenHosts(t *testing.T) {
 	const restrict = "proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 	for _, c := range []struct {
 		name  string
 		files map[string]string
-		says  string // parts separated by |; "" for nothing
+		says  string // parts separated by |; "" for no reason
 	}{
 		{"ordinary", nil, ""},
 		{"no user namespaces", map[string]string{"proc/self/ns/user": "none"}, "no user namespaces|CONFIG_USER_NS"},
@@ -77,8 +78,9 @@ func TestForbiddenHosts(t *testing.T) {
 	}
 }
 
-// The profile names this very program, in words that AppArmor's parser takes. (Debian's
-// does not know userns yet, so that line is left out for it.)
+// TestUserProfile checks that the suggested profile names this program, in AppArmor's syntax.
+// (Debian's
+// parser does not know userns yet, so the test replaces that line for it.)
 func TestUserProfile(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -94,7 +96,7 @@ func TestUserProfile(t *testing.T) {
 	}
 	const features = "/etc/apparmor.d/abi/3.0"
 	if _, e := os.Stat(features); err != nil || e != nil {
-		missing(t, "apparmor_parser and its %s: apt-get install apparmor", features)
+		missing(t, "apparmor_parser or its %s is not installed: apt-get install apparmor", features)
 	}
 	for _, program := range []string{"/usr/local/bin/tincan", "/home/joe/my bin/tincan", `/opt/[a{b*?^"\/tincan`, "/opt/@{x}/tincan", "/opt/a,#b/tincan"} {
 		_, rest, _ := strings.Cut(userProfile(program), "include <tunables/global>\n")
@@ -109,6 +111,7 @@ func TestUserProfile(t *testing.T) {
 	}
 }
 
+// TestForbiddenInErrors checks that errors get the host's reasons as hints.
 func TestForbiddenInErrors(t *testing.T) {
 	hostWith(t, map[string]string{"proc/sys/user/max_user_namespaces": "0"})
 	var r rootless
@@ -121,7 +124,7 @@ func TestForbiddenInErrors(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	}
-	// What has nothing to do with it stays as it is.
+	// Errors with other causes stay as they are.
 	for _, e := range []error{unix.EAGAIN, unix.EBUSY} {
 		if got := r.explained(e); got != e {
 			t.Errorf("%v became %v", e, got)
@@ -136,6 +139,7 @@ func TestForbiddenInErrors(t *testing.T) {
 	}
 }
 
+// TestForbiddenProc checks the hint about a covered /proc or /sys.
 func TestForbiddenProc(t *testing.T) {
 	docker := "1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / /proc rw - proc proc rw\n3 2 0:3 /asound /proc/asound ro - proc proc rw\n4 2 0:4 / /proc/kcore rw - tmpfs t rw\n" +
 		"5 2 0:5 / /proc/sys/fs/binfmt_misc rw - autofs a rw\n6 1 0:6 / /sys ro - sysfs s ro\n7 6 0:7 / /sys/fs/cgroup ro - cgroup2 c ro\n8 6 0:8 / /sys/firmware ro - tmpfs t ro\n9 1 0:9 / /process rw - tmpfs t rw\n"

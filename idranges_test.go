@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A range that another run holds is not taken, one that a dead run has left is removed first,
-// and one that was given back can be had.
+// TestTakeIDs checks that a range that another run holds is not taken, that a range that a dead run
+// has left is released first, and that a range that was given back can be taken.
 func TestTakeIDs(t *testing.T) {
 	dir := t.TempDir()
 	a, b := notesIn(t, dir), notesIn(t, dir)
@@ -26,20 +26,21 @@ func TestTakeIDs(t *testing.T) {
 		t.Errorf("left: %q", files)
 	}
 	if err := a.takeIDs(r); err != nil {
-		t.Errorf("given back, and not to be had: %v", err)
+		t.Errorf("a range that was given back cannot be taken: %v", err)
 	}
-	// The launcher dies: the lock goes, the file stays.
+	// When the launcher dies, its lock goes and its file stays.
 	sysClose(a.idsNote)
 	a.idsNote = 0
 	if err := b.takeIDs(r); err != idsTaken {
 		t.Errorf("a dead run's range was taken at once: %v", err)
 	}
 	if err := b.takeIDs(r); err != nil {
-		t.Errorf("a dead run's range is never to be had: %v", err)
+		t.Errorf("a dead run's range cannot be taken the second time either: %v", err)
 	}
 	b.giveIDs()
 }
 
+// TestPickedRanges checks that random ranges are aligned, lie in root's space, and differ.
 func TestPickedRanges(t *testing.T) {
 	seen := map[uint32]bool{}
 	for range 1000 {
@@ -49,12 +50,12 @@ func TestPickedRanges(t *testing.T) {
 		}
 		seen[r.first] = true
 	}
-	if len(seen) < 700 { // of 4094; 888 are to be expected
+	if len(seen) < 700 { // 888 of the 4094 are expected
 		t.Errorf("%d different ranges in 1000", len(seen))
 	}
 }
 
-// Ranges of a user's lie in what both files grant, and do not overlap.
+// TestGrantedSpace checks that a user's ranges lie in what both files grant, and do not overlap.
 func TestGrantedSpace(t *testing.T) {
 	for _, c := range []struct {
 		uids, gids []idMap

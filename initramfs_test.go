@@ -1,6 +1,6 @@
 package main
 
-// The image, against cpio(1): what it unpacks is what went in.
+// The image of a machine: cpio(1) must unpack exactly what went into it.
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sample is a tree with one of everything.
+// sample returns a tree with a file of each kind.
 func sample(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tree")
@@ -34,7 +34,7 @@ func sample(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	// os.Chmod would leave out the highest three bits.
+	// os.Chmod would ignore the highest three bits.
 	for name, mode := range map[string]uint32{"empty": 0o1750, "a-b": 0o2755, "one": 0o4640} {
 		if err := unix.Chmod(filepath.Join(dir, name), mode); err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func sample(t *testing.T) string {
 	return dir
 }
 
-// treeLines is a tree as lines: what each file is, and what is in it.
+// treeLines returns a line for each file of a tree: its attributes and its content.
 func treeLines(t *testing.T, dir string) string {
 	t.Helper()
 	var lines []string
@@ -83,7 +83,9 @@ func treeLines(t *testing.T, dir string) string {
 	return strings.Join(lines, "\n")
 }
 
-// script is an /init of the test's own: what this test is linked to depends on its build.
+// script returns an /init for images. The test program itself may need libraries, which depends on
+// how
+// it was built.
 func script(t *testing.T) string {
 	t.Helper()
 	f := filepath.Join(t.TempDir(), "script")
@@ -95,13 +97,13 @@ func script(t *testing.T) string {
 
 const scriptText = "#!/bin/sh\n"
 
-// The built program puts itself in.
+// TestImageHasTincan checks that the built program puts itself into the image as /init.
 func TestImageHasTincan(t *testing.T) {
 	if _, err := exec.LookPath("cpio"); err != nil {
 		missing(t, "no cpio: apt-get install cpio")
 	}
 	bin := buildFor(t, nil)
-	if err := os.Chmod(bin, 0o700); err != nil { // as one may keep it
+	if err := os.Chmod(bin, 0o700); err != nil { // a mode that the file may have
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "image")
@@ -129,9 +131,10 @@ func TestImageHasTincan(t *testing.T) {
 	}
 }
 
+// TestImageUnpacked compares a tree with what cpio(1) unpacks.
 func TestImageUnpacked(t *testing.T) {
 	if os.Geteuid() != 0 {
-		missing(t, "not root: device nodes and owners cannot be unpacked")
+		missing(t, "not root: cpio cannot make device nodes or set owners")
 	}
 	if _, err := exec.LookPath("cpio"); err != nil {
 		missing(t, "no cpio: apt-get install cpio")
@@ -162,16 +165,17 @@ func TestImageUnpacked(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(to, "etc/tincan/args")); string(text) != "--\n/bin/true\n" {
 		t.Errorf("the arguments file: %q", text)
 	}
-	// The third name is one more hard link.
+	// /etc/one is a third hard link to the file.
 	want := strings.ReplaceAll(treeLines(t, dir), "links 2", "links 3")
 	if got := treeLines(t, filepath.Join(to, "rootfs")); got != want {
 		t.Errorf("unpacked:\n%s\nwant:\n%s", got, want)
 	}
-	// Its contents are there once, or an image of hard links would be many times its size.
+	// The image holds its content once, or an image of hard links would be many times their
+	// size.
 	if b, err := os.ReadFile(out); err != nil || bytes.Count(b, []byte(strings.Repeat("x", 5000))) != 1 {
-		t.Errorf("%v; a file of three names is there %d times", err, bytes.Count(b, []byte(strings.Repeat("x", 5000))))
+		t.Errorf("%v; the image holds a file of three names %d times", err, bytes.Count(b, []byte(strings.Repeat("x", 5000))))
 	}
-	// Nobody named these directories, and only root may write to them.
+	// Directories that were made on the way belong to root, and only root may write to them.
 	for _, d := range []string{"etc", "etc/tincan", "dev", "rootfs"} {
 		var st unix.Stat_t
 		if err := unix.Stat(filepath.Join(to, d), &st); err != nil || st.Mode != unix.S_IFDIR|0o755 || st.Uid != 0 {
@@ -183,7 +187,8 @@ func TestImageUnpacked(t *testing.T) {
 	}
 }
 
-// What belongs to the caller is root's in the machine, whoever the caller is.
+// TestImageOwners checks that files of the caller belong to root in the machine, whoever the caller
+// is.
 func TestImageOwners(t *testing.T) {
 	for _, c := range []struct {
 		id     uint32
@@ -196,8 +201,9 @@ func TestImageOwners(t *testing.T) {
 	}
 }
 
-// A file that is shorter or longer than it was when it was looked at would shift
-// everything behind it.
+// TestImageFileChanges checks that a file which has become shorter or longer since its size was
+// read is
+// an error. It would shift everything after it.
 func TestImageFileChanges(t *testing.T) {
 	for _, text := range []string{"abc", "abcdef"} {
 		c := &cpioWriter{w: io.Discard}
@@ -208,13 +214,15 @@ func TestImageFileChanges(t *testing.T) {
 	}
 }
 
+// TestImageReproducible checks that the same tree gives the same bytes, whatever its times and
+// inodes.
 func TestImageReproducible(t *testing.T) {
 	dir := sample(t)
 	var first []byte
 	init := script(t)
 	for i, name := range []string{"one", "two", "three.gz"} {
 		out := filepath.Join(t.TempDir(), name)
-		if i > 0 { // another time, and other inodes
+		if i > 0 { // other times and other inodes
 			os.Rename(filepath.Join(dir, "a/none"), filepath.Join(dir, "a/x"))
 			os.WriteFile(filepath.Join(dir, "a/none"), nil, 0o640)
 			os.Remove(filepath.Join(dir, "a/x"))
@@ -244,12 +252,12 @@ func TestImageReproducible(t *testing.T) {
 		}
 		left, _ := filepath.Glob(filepath.Dir(out) + "/*")
 		if len(left) != 1 {
-			t.Errorf("beside the image: %q", left)
+			t.Errorf("more than the image was left: %q", left)
 		}
 	}
 }
 
-// elfWith is the beginning of a program that names an interpreter: elf(5).
+// elfWith returns the beginning of a program that names an interpreter: elf(5).
 func elfWith(interpreter string) []byte {
 	var b bytes.Buffer
 	h := elf.Header64{Type: uint16(elf.ET_EXEC), Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1}
@@ -260,6 +268,7 @@ func elfWith(interpreter string) []byte {
 	return b.Bytes()
 }
 
+// TestImageRefused checks the errors for images that cannot be made.
 func TestImageRefused(t *testing.T) {
 	dir := sample(t)
 	args := func(text string) string {

@@ -1,5 +1,6 @@
-// The list of files in main.go is the house: every file is in it once, and uses what stands
-// above it.
+// The list of files in main.go is the architecture: every file is in it once, and uses only files
+// in its
+// own part of the list or above.
 package main
 
 import (
@@ -16,16 +17,18 @@ import (
 	"testing"
 )
 
-// upward are the uses of a file further down in the list that are known. A new one is an
-// error, and so is one that is no longer there.
+// upward lists the allowed exceptions: for a file, the files further down in the list that it uses.
+// The
+// test fails for a use that is not here, and for an entry that is no longer needed.
 var upward = map[string][]string{
-	// A failed call may be a step of the plan, whose text is made for it.
+	// A failed call may be a step of the plan. Its text is made for the error.
 	"errors.go": {"plan.go", "strace.go"},
-	// The maps that newuidmap is to write are part of its step.
+	// A step holds the id maps that newuidmap is to write.
 	"plan.go": {"idmaps.go"},
-	// The entry carries out a run.
+	// The entry point carries out a run.
 	"start.go": {"launch.go"},
-	// What the launcher does for a step of a chapter's stands with the chapter, as a method.
+	// What the launcher does for a step is a method of the launcher, in the file of the step's
+	// chapter.
 	"cgroupdelegate.go": {"launch.go"},
 	"cgroupdirs.go":     {"launch.go"},
 	"mountverify.go":    {"launch.go"},
@@ -33,17 +36,20 @@ var upward = map[string][]string{
 	"mountidmap.go":     {"launch.go"},
 	"stdpipes.go":       {"launch.go"},
 	"newuidmap.go":      {"launch.go", "handshake.go"},
-	// --seccomp-log changes the policy before it is compiled.
+	// --seccomp-log changes the policy before the policy is compiled.
 	"seccompstep.go": {"seccomplog.go"},
-	// In a machine's PID 1 some things are done in another way; a run may be recorded, and ends with words.
+	// A machine's PID 1 does some things differently; a run may be recorded; and a run ends
+	// with messages.
 	"launch.go":   {"machine.go", "machinesetup.go", "main.go", "recordcmd.go"},
 	"wait.go":     {"machine.go"},
 	"statusfd.go": {"machine.go"},
-	// --step shows what `tincan plan` tolerates.
+	// --step shows the errnos that a step tolerates, as `tincan plan` does.
 	"stepper.go": {"planprint.go"},
 }
 
-// readingOrder is the list in main.go's package comment: each file's part, from 0.
+// readingOrder returns the list in main.go's package comment: the files in order, and the number of
+// each
+// file's part, from 0.
 func readingOrder(t *testing.T) (parts map[string]int, files []string) {
 	t.Helper()
 	text, err := os.ReadFile("main.go")
@@ -63,7 +69,7 @@ func readingOrder(t *testing.T) (parts map[string]int, files []string) {
 		if m := row.FindStringSubmatch(line); m != nil {
 			matches, _ := filepath.Glob(m[1])
 			if len(matches) == 0 {
-				t.Errorf("main.go lists %s, which is not there", m[1])
+				t.Errorf("main.go lists %s, which does not exist", m[1])
 			}
 			for _, f := range matches {
 				if _, twice := parts[f]; twice {
@@ -75,14 +81,15 @@ func readingOrder(t *testing.T) (parts map[string]int, files []string) {
 		}
 	}
 	if part < 4 {
-		t.Fatalf("%d parts: the list is not understood", part+1)
+		t.Fatalf("only %d parts: has the list's form changed?", part+1)
 	}
 	return parts, files
 }
 
-// variants are files that belong to another: one for each architecture or build.
+// variants matches the files that belong to another file: one for each architecture or build.
 var variants = regexp.MustCompile(`_(amd64|arm64|riscv64|other|off)\.go$`)
 
+// TestReadingOrderIsComplete checks that main.go lists every file, and README.md names no other.
 func TestReadingOrderIsComplete(t *testing.T) {
 	parts, _ := readingOrder(t)
 	all, _ := filepath.Glob("*.go")
@@ -97,12 +104,12 @@ func TestReadingOrderIsComplete(t *testing.T) {
 	}
 	for _, f := range regexp.MustCompile(`\b[a-z0-9_]+\.go\b`).FindAllString(string(readme), -1) {
 		if _, listed := parts[f]; !listed {
-			t.Errorf("README.md mentions %s, which is not there", f)
+			t.Errorf("README.md mentions %s, which does not exist", f)
 		}
 	}
 }
 
-// TestLayers reads the package and looks at every use of one file in another.
+// TestLayers checks every use of one file in another.
 func TestLayers(t *testing.T) {
 	parts, _ := readingOrder(t)
 	fset := token.NewFileSet()
@@ -119,11 +126,11 @@ func TestLayers(t *testing.T) {
 		files = append(files, f)
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
-	// What is imported does not matter here.
-	conf := types.Config{Importer: nobody{}, Error: func(error) {}, FakeImportC: true}
+	// Imported packages do not matter here.
+	conf := types.Config{Importer: noImporter{}, Error: func(error) {}, FakeImportC: true}
 	pkg, _ := conf.Check("tincan", fset, files, info)
 	if pkg == nil {
-		t.Fatal("the package cannot be read")
+		t.Fatal("the package cannot be parsed")
 	}
 	part := func(file string) (string, int, bool) {
 		base := variants.ReplaceAllString(file, ".go")
@@ -146,28 +153,29 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	if uses < 1000 {
-		t.Errorf("only %d uses between files: the package is not understood", uses)
+		t.Errorf("only %d uses between files: has the type checker failed?", uses)
 	}
 	for from, tos := range found {
 		for _, to := range tos {
 			if !slices.Contains(upward[from], to) {
-				t.Errorf("%s uses %s, which stands further down in main.go's list", from, to)
+				t.Errorf("%s uses %s, which is further down in main.go's list", from, to)
 			}
 		}
 	}
 	for from, tos := range upward {
 		for _, to := range tos {
 			if !slices.Contains(found[from], to) {
-				t.Errorf("%s no longer uses %s: take it from the list of exceptions", from, to)
+				t.Errorf("%s no longer uses %s: remove it from the list of exceptions", from, to)
 			}
 		}
 	}
 	t.Logf("%d uses between files", uses)
 }
 
-// nobody imports nothing.
-type nobody struct{}
+// noImporter is an importer that imports nothing.
+type noImporter struct{}
 
-func (nobody) Import(path string) (*types.Package, error) {
-	return nil, fmt.Errorf("%s: not wanted", path)
+// Import implements types.Importer.
+func (noImporter) Import(path string) (*types.Package, error) {
+	return nil, fmt.Errorf("%s: not imported", path)
 }

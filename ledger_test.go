@@ -1,3 +1,4 @@
+// The ledger: notes of what a run has made, with which later runs clean up after killed ones.
 package main
 
 import (
@@ -13,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A user's ledger has a place of its own, also where the user is called root.
+// TestLedgerDirs checks that a user's ledger has its own place, even if the user is root in a user
+// namespace.
 func TestLedgerDirs(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/1000")
 	own := []string{"/run/user/1000/tincan", "/dev/shm/tincan-1000", "/tmp/tincan-1000"}
@@ -24,7 +26,7 @@ func TestLedgerDirs(t *testing.T) {
 	}{
 		{caller{uid: 1000}, own},
 		{caller{uid: 0, root: true}, roots},
-		{caller{uid: 0}, roots}, // in another container
+		{caller{uid: 0}, roots}, // root in another container
 		{caller{uid: 0, around: &userNS{uids: []idMap{{0, 0, 4294967295}}}}, roots},
 		{caller{uid: 1000, around: &userNS{uids: []idMap{{1000, 1000, 1}}}}, own},
 		{caller{uid: 0, around: &userNS{uids: []idMap{{0, 1000, 1}}}}, []string{"/run/user/1000/tincan", "/run/tincan", "/dev/shm/tincan-1000", "/tmp/tincan-1000"}},
@@ -36,7 +38,7 @@ func TestLedgerDirs(t *testing.T) {
 	}
 }
 
-// notesIn is a ledger whose notes are in a directory of the test's.
+// notesIn returns a ledger that keeps its notes in the given directory.
 func notesIn(t *testing.T, dir string) *ledger {
 	t.Helper()
 	l := newLedger(caller{})
@@ -47,7 +49,7 @@ func notesIn(t *testing.T, dir string) *ledger {
 	return l
 }
 
-// tree is a root directory, opened.
+// tree returns a root directory for a container, and a descriptor of it.
 func tree(t *testing.T) (dir string, fd int) {
 	t.Helper()
 	dir = t.TempDir()
@@ -59,7 +61,7 @@ func tree(t *testing.T) (dir string, fd int) {
 	return dir, fd
 }
 
-// deadPid is a number that no process has.
+// deadPid returns a number that no process has.
 func deadPid(t *testing.T) int {
 	t.Helper()
 	c := exec.Command("/bin/true")
@@ -69,6 +71,7 @@ func deadPid(t *testing.T) int {
 	return c.Process.Pid
 }
 
+// left returns the names of the files in a directory, except the ledger's cursor.
 func left(t *testing.T, dir string) (out []string) {
 	t.Helper()
 	all, err := os.ReadDir(dir)
@@ -83,8 +86,11 @@ func left(t *testing.T, dir string) (out []string) {
 	return out
 }
 
-// A killed launcher's notes: of a group, which here is a directory, and of a root directory.
-// The next run removes what they list, and what a live one has noted it leaves alone.
+// TestDeadRunsNotes leaves the notes of a killed launcher: one of a group, which is an ordinary
+// directory
+// here, and one of a root directory. The next run must remove what the notes list, and must leave
+// alone
+// what a live run has noted.
 func TestDeadRunsNotes(t *testing.T) {
 	notes, _ := tree(t)
 	groups := t.TempDir()
@@ -128,10 +134,11 @@ func TestDeadRunsNotes(t *testing.T) {
 	}
 }
 
-// Beside many notes of live runs, of both kinds, each run tries a bounded number, and a dead
-// one is found all the same, whatever process has its number by now. At the end of the
-// directory the looks begin anew, and nothing is left of them.
-func TestLookIsBounded(t *testing.T) {
+// TestSearchIsBounded makes many notes of live runs, of both kinds. Each run must try only a bounded
+// number of them, and a dead run's note must be found all the same, whichever process has its
+// number now.
+// At the end of the directory the search starts again, and in the end nothing of it is left.
+func TestSearchIsBounded(t *testing.T) {
 	notes, _ := tree(t)
 	groups := t.TempDir()
 	const live = 200
@@ -156,19 +163,19 @@ func TestLookIsBounded(t *testing.T) {
 			}
 		}
 	}
-	// Each note that is tried is opened: its atime cannot tell that, but its lock can. So the
-	// bound is seen in how many runs a whole round takes.
+	// The test cannot see which notes a run tries, so it counts the runs that a whole round
+	// takes.
 	most := 2*live/mostNotes + 2
-	looks := 0
-	for ; exists(groups + "/dead"); looks++ {
-		if looks > most {
-			t.Fatalf("after %d runs the dead one's group is still there", looks)
+	runs := 0
+	for ; exists(groups + "/dead"); runs++ {
+		if runs > most {
+			t.Fatalf("after %d runs the dead run's group still exists", runs)
 		}
 		if err := notesIn(t, notes).close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("found by run %d of at most %d", looks, most)
+	t.Logf("found by run %d of at most %d", runs, most)
 	for _, f := range held {
 		f.Close()
 	}
@@ -178,10 +185,10 @@ func TestLookIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := before - len(left(t, notes)); n > mostNotes {
-			t.Errorf("one run has tried %d notes, and %d is the most", n, mostNotes)
+			t.Errorf("one run tried %d notes; at most %d are allowed", n, mostNotes)
 		}
 		if rounds > 2*most {
-			t.Fatalf("%d notes of dead runs stay", len(left(t, notes)))
+			t.Fatalf("%d notes of dead runs are never removed", len(left(t, notes)))
 		}
 	}
 	if err := notesIn(t, notes).close(); err != nil {
@@ -192,7 +199,7 @@ func TestLookIsBounded(t *testing.T) {
 	}
 }
 
-// A caller's umask changes nothing: what is made can be used by its owner.
+// TestUmaskDoesNotMatter checks that the caller's umask does not change the modes of what is made.
 func TestUmaskDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
 	root, fd := tree(t)
@@ -208,7 +215,7 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if now := unix.Umask(0o777); now != 0o777 {
-		t.Errorf("the umask is %04o by now", now)
+		t.Errorf("the umask has become %04o", now)
 	}
 	for file, want := range map[string]os.FileMode{dir + "/notes": 0o700, dir + "/notes/" + l.noteName: 0o600, dir + "/notes/" + l.tree.name: 0o600, root + "/d": 0o755, root + "/f": 0o644} {
 		if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != want {
@@ -220,8 +227,10 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 	}
 }
 
-// A run that tries the locks of others' notes is in nobody's way who is just making one.
-func TestLookIsInNobodysWay(t *testing.T) {
+// TestSearchDisturbsNoOtherRun checks that a run which tries the locks of other runs' notes does not
+// disturb a
+// run that is just making its note.
+func TestSearchDisturbsNoOtherRun(t *testing.T) {
 	notes, _ := tree(t)
 	stop, done := make(chan bool), make(chan int)
 	go func() {
@@ -251,10 +260,12 @@ func TestLookIsInNobodysWay(t *testing.T) {
 		}
 	}
 	close(stop)
-	t.Logf("%d looks", <-done)
+	t.Logf("%d searches went on meanwhile", <-done)
 }
 
-// Where the launcher's own group cannot go yet, its note stays for a later run.
+// TestNoteOfBusyLeafStays checks that a note stays for a later run if the launcher's own group
+// cannot be
+// removed yet.
 func TestNoteOfBusyLeafStays(t *testing.T) {
 	notes, _ := tree(t)
 	leaf := t.TempDir()
@@ -279,7 +290,8 @@ func TestNoteOfBusyLeafStays(t *testing.T) {
 	}
 }
 
-// What belongs to somebody else, or is not a directory, is passed over.
+// TestOthersDirectoriesArePassedOver checks that the ledger does not use directories that belong to
+// somebody else, or that others can write to, nor files and symlinks.
 func TestOthersDirectoriesArePassedOver(t *testing.T) {
 	dir := t.TempDir()
 	writable, file, link := dir+"/writable", dir+"/file", dir+"/link"
@@ -295,15 +307,15 @@ func TestOthersDirectoriesArePassedOver(t *testing.T) {
 	}
 	for _, d := range others {
 		if newLedger(caller{}).tryDir(d) {
-			t.Errorf("%s is used", d)
+			t.Errorf("the ledger uses %s", d)
 		}
 	}
 	for _, d := range []string{dir + "/own", dir + "/new"} {
 		if !newLedger(caller{}).tryDir(d) {
-			t.Errorf("%s is not used", d)
+			t.Errorf("the ledger does not use %s", d)
 		}
 	}
-	// Without any, a run goes on, and removes what it has made.
+	// Without any directory for notes, a run goes on, and removes what it has made.
 	root, fd := tree(t)
 	l := newLedger(caller{})
 	l.opened = true
@@ -315,7 +327,7 @@ func TestOthersDirectoriesArePassedOver(t *testing.T) {
 	}
 }
 
-// An error of the ledger's names the ledger's call.
+// TestLedgerNamesItsOwnCall checks that an error of the ledger names the call that failed.
 func TestLedgerNamesItsOwnCall(t *testing.T) {
 	notes, _ := tree(t)
 	l := notesIn(t, notes)
@@ -330,7 +342,9 @@ func TestLedgerNamesItsOwnCall(t *testing.T) {
 	}
 }
 
-// A record holds any name, and one that was cut short is left out.
+// TestRecordsHoldAnyName checks that a record can hold any name, and that a record which was cut
+// short is
+// ignored.
 func TestRecordsHoldAnyName(t *testing.T) {
 	notes, _ := tree(t)
 	l := notesIn(t, notes)

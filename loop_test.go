@@ -1,4 +1,4 @@
-// The loop of clone.go makes system calls and does nothing else.
+// The loop of clone.go makes system calls and nothing else: the tests disassemble it.
 package main
 
 import (
@@ -16,32 +16,36 @@ var loopFunctions = []string{
 	"main.launchChild", "main.walk", "main.(*childPlan).reap", "main.fail", "main.startMonitor",
 }
 
-// stubFunctions are what a raw system call goes through, down to the instruction.
-// Nothing below them is called: the test follows every call.
+// stubFunctions are the functions through which a raw system call goes, down to the instruction.
+// They
+// call nothing else: the test follows every call.
 var stubFunctions = []string{
-	"main.rawCall", // what the linker puts in front of it, and the instructions
+	"main.rawCall", // the linker's wrapper, and the instructions
 }
 
 // instruction is a line of `go tool objdump`.
 var instruction = regexp.MustCompile(`^\s+(\S+:\d+)\s+0x[0-9a-f]+\s+[0-9a-f]+\s+(.*?)\s*$`)
 
-// function is a disassembled function: where it goes, and by which instruction.
+// function is a disassembled function: which functions it calls, and with which instruction.
 type function struct {
-	calls        map[string]string // to a symbol, and the line it is in
-	indirect     []string          // to wherever a register points
-	instructions int
-	system       int // system call instructions
+	calls        map[string]string // the line of the call, by symbol
+	indirect     []string          // calls through a register
+	instructions int               // number of instructions
+	system       int               // number of system call instructions
 }
 
-// branches of the three architectures, as objdump shows them in Go's notation. One
-// within the function has a number or "N(PC)"; any other has a symbol or a register,
-// and is a call or a tail call. (Conditional branches never leave a function, except
-// on amd64, where they are J and a condition.)
+// branches matches the branches of the three architectures, as objdump shows them in Go's notation.
+// A
+// branch within the function has a number or "N(PC)"; any other has a symbol or a register, and is
+// a call
+// or a tail call. (Conditional branches never leave a function. On amd64 they are written as J and
+// a
+// condition, and match as well.)
 var branches = regexp.MustCompile(`^(CALL|JMP|JALR?|BLR?|BR?|J[A-Z]+)\s+(.*)$`)
 
 var local = regexp.MustCompile(`^(0x[0-9a-f]+|-?[0-9]+\(PC\))$`)
 
-// disassemble gives the functions whose names match, by name without their ABI.
+// disassemble returns the functions whose names match, by symbol.
 func disassemble(t *testing.T, bin, match string) map[string]*function {
 	t.Helper()
 	out, err := exec.Command("go", "tool", "objdump", "-s", match, bin).Output()
@@ -51,14 +55,15 @@ func disassemble(t *testing.T, bin, match string) map[string]*function {
 	return parseObjdump(string(out))
 }
 
+// parseObjdump reads the output of `go tool objdump`.
 func parseObjdump(out string) map[string]*function {
 	functions := map[string]*function{}
 	var f *function
 	for line := range strings.SplitSeq(out, "\n") {
 		if rest, ok := strings.CutPrefix(line, "TEXT "); ok {
 			f = &function{calls: map[string]string{}}
-			name, _, _ := strings.Cut(rest, "(SB)") // an instance's types have blanks in their names
-			if !trampoline.MatchString(name) {      // it stands for its target
+			name, _, _ := strings.Cut(rest, "(SB)") // the name of a generic function's instance may contain blanks
+			if !trampoline.MatchString(name) {      // calls of a trampoline count as calls of its target
 				functions[symbol(name)] = f
 			}
 			continue
@@ -88,21 +93,25 @@ func parseObjdump(out string) map[string]*function {
 	return functions
 }
 
-// isReturn: riscv64 has no return instruction but a jump to the link register, X1.
+// isReturn reports whether a branch is a return. On riscv64, a return is a jump to the link
+// register, X1.
 func isReturn(text string) bool { return text == "JALR X0, X1" || text == "JMP (X1)" }
 
-// symbol is an operand without (SB). A function and the wrapper of it for the other
-// calling convention, with .abi0, are two. A trampoline, which the linker puts in between
-// where a call's distance is too far for one instruction (riscv64: 1 MiB), is its target.
+// symbol returns the symbol of an operand, without (SB). A function, and its wrapper for the other
+// calling convention, whose name ends in .abi0, are different symbols. A trampoline, which the
+// linker
+// inserts where the target is too far away for one instruction (1 MiB on riscv64), counts as its
+// target.
 func symbol(s string) string { return trampoline.ReplaceAllString(strings.TrimSuffix(s, "(SB)"), "") }
 
 var trampoline = regexp.MustCompile(`-tramp[0-9]+$`)
 
-// plain is a symbol's name in the source.
+// plain returns the name that a symbol has in the source.
 func plain(s string) string { return strings.TrimSuffix(s, ".abi0") }
 
-// reached follows every call from the loop's functions, and gives all functions
-// that can run in the child.
+// reached follows every call from the loop's functions, and returns all functions that can run in
+// the
+// child.
 func reached(t *testing.T, bin string) map[string]*function {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.rawCall`)
@@ -116,7 +125,7 @@ func reached(t *testing.T, bin string) map[string]*function {
 		}
 		seen[name] = all[name]
 		if all[name] == nil {
-			continue // not one of those we know: reported by the caller
+			continue // not in the list: the caller reports it
 		}
 		for to := range all[name].calls {
 			todo = append(todo, to)
@@ -125,19 +134,21 @@ func reached(t *testing.T, bin string) map[string]*function {
 	return seen
 }
 
-// TestLoopMakesRawSystemCallsOnly disassembles the binary and looks at every call.
-// What may not be there is whatever the compiler adds on its own: the growth of the
-// stack (runtime.morestack), bounds checks (runtime.panicIndex), write barriers
-// (runtime.gcWriteBarrier), the copying and clearing of memory (runtime.memmove,
-// memclr, typedmemmove, duffcopy, duffzero), allocation (runtime.newobject).
+// TestLoopMakesRawSystemCallsOnly disassembles the binary and checks every call. The compiler may
+// have
+// added none of these: growth of the stack (runtime.morestack), bounds checks (runtime.panicIndex),
+// write
+// barriers (runtime.gcWriteBarrier), copying and clearing of memory (runtime.memmove, memclr,
+// typedmemmove, duffcopy, duffzero), allocation (runtime.newobject).
 func TestLoopMakesRawSystemCallsOnly(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
-			checkLoop(t, buildFor(t, []string{"GOARCH=" + arch})) // go vet has compiled what it is made of
+			checkLoop(t, buildFor(t, []string{"GOARCH=" + arch})) // quick, because go vet has compiled the packages before
 		})
 	}
 }
 
+// checkLoop checks the calls of the loop in a binary.
 func checkLoop(t *testing.T, bin string) {
 	t.Helper()
 	allowed := append(slices.Clone(loopFunctions), stubFunctions...)
@@ -154,7 +165,7 @@ func checkLoop(t *testing.T, bin string) {
 			continue
 		}
 		if f == nil || f.instructions == 0 {
-			t.Errorf("%s: not in the binary: has it been inlined, or renamed?", name)
+			t.Errorf("%s is not in the binary: was it inlined or renamed?", name)
 			continue
 		}
 		found = append(found, plain(name))
@@ -167,14 +178,15 @@ func checkLoop(t *testing.T, bin string) {
 	}
 	for _, name := range allowed {
 		if !slices.Contains(found, name) {
-			t.Errorf("%s: nothing of the loop comes there: has it been inlined, or renamed?", name)
+			t.Errorf("the loop does not reach %s: was it inlined or renamed?", name)
 		}
 	}
 	if system != 1 {
 		t.Errorf("main.rawCall has %d system call instructions, want 1", system)
 	}
-	// The other way round: the test must be able to see what it looks for. Both are
-	// ordinary Go, and the second calls the function that prints an argument.
+	// The converse: the test must see what it looks for. Both functions are ordinary Go. The
+	// second calls,
+	// through a pointer, the function that prints an argument.
 	seen := disassemble(t, bin, `^main\.(startChild|\(\*step\)\.String)$`)
 	grows := func(f *function) bool {
 		for to := range f.calls {
@@ -185,27 +197,29 @@ func checkLoop(t *testing.T, bin string) {
 		return false
 	}
 	if f := seen["main.startChild"]; f == nil || !grows(f) {
-		t.Error("no runtime.morestack in main.startChild: the disassembly is not understood")
+		t.Error("no runtime.morestack in main.startChild: the test does not understand the disassembly")
 	}
 	if f := seen["main.(*step).String"]; f == nil || len(f.indirect) == 0 {
-		t.Error("no indirect call in main.(*step).String: the disassembly is not understood")
+		t.Error("no indirect call in main.(*step).String: the test does not understand the disassembly")
 	}
 }
 
-// TestLoopInOtherBuilds: the builds in which the compiler adds most. Each must
-// start a container.
+// TestLoopInOtherBuilds checks the builds in which the compiler adds the most code. Each must start
+// a
+// container.
 func TestLoopInOtherBuilds(t *testing.T) {
 	for _, b := range []struct {
 		name  string
 		env   []string
 		flags []string
-		cc    bool // cgo, and so a C compiler
-		loop  bool // the loop is made of the same calls
+		cc    bool // needs cgo, and so a C compiler
+		loop  bool // the disassembly of the loop is checked
 	}{
-		{"release", nil, releaseFlags, false, false}, // no symbols to look at: hence the next
+		{"release", nil, releaseFlags, false, false}, // has no symbols for the disassembler; the next build does
 		{"release with symbols", nil, []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1"}, false, true},
-		// Without optimisation an index is checked even if it cannot fail: the call is
-		// there and not made. What this shows is that the stack suffices.
+		// Without optimisation the compiler adds checks of indexes that cannot fail:
+		// the calls are
+		// in the code, but never made. This build shows that the stack suffices.
 		{"no optimisation", nil, []string{"-gcflags=-N -l"}, false, false},
 		{"coverage set", nil, []string{"-cover", "-covermode=set"}, false, true},
 		{"coverage count", nil, []string{"-cover", "-covermode=atomic"}, false, true},
@@ -214,7 +228,7 @@ func TestLoopInOtherBuilds(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			if b.cc {
 				if _, err := exec.LookPath("gcc"); err != nil {
-					missing(t, "gcc is not here: -race needs cgo")
+					missing(t, "gcc is not installed, and -race needs cgo")
 				}
 			}
 			bin := buildFor(t, append([]string{"GOARCH=" + runtime.GOARCH}, b.env...), b.flags...)
@@ -222,7 +236,7 @@ func TestLoopInOtherBuilds(t *testing.T) {
 				checkLoop(t, bin)
 			}
 			if os.Geteuid() != 0 {
-				missing(t, "not root: the container itself is not started")
+				missing(t, "not root: no container is started")
 			}
 			for _, mode := range [][]string{{}, {"--no-init"}, {"--debug"}} {
 				cmd := exec.Command(bin, append(append([]string{"run"}, mode...), "--no-cgroup", "--", "sh", "-c", "exit 3")...)

@@ -1,6 +1,6 @@
 package main
 
-// The words for a machine's PID 1, from the kernel's command line; test/vm boots the rest.
+// The arguments of a machine's PID 1, from the kernel's command line. test/vm boots machines.
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestKernelArgs checks which arguments are found on which command line.
 func TestKernelArgs(t *testing.T) {
 	for _, c := range []struct {
 		line  string
@@ -17,18 +18,21 @@ func TestKernelArgs(t *testing.T) {
 		// The kernel stops at a second --.
 		{"console=ttyS0 quiet -- run -m /rootfs --memory=64M -- /bin/test a", "run|-m|/rootfs|--memory=64M", "run|-m|/rootfs|--memory=64M|--|/bin/test|a"},
 		{"quiet -- -- /bin/true", "", "--|/bin/true"},
-		// What it does not know of the words before the first -- comes first.
+		// The kernel passes the words before the first -- that it does not know, before the
+		// others.
 		{"quiet nosplash -- run -- true\n", "nosplash|run", "run|--|true"},
 		{"quiet nosplash --  a", "nosplash|a", "a"},
 		{"quiet --", "", ""},
-		// Quotes group, and go away at the ends of a word or of a value. Each has a second
-		// --: without one the kernel's own words would be taken if these were wrong.
+		// Quotes group words, and are removed at the ends of a word or of a value. Each
+		// line has a
+		// second --: without one, tincan would use the kernel's own words if these did not
+		// match.
 		{`a="b c" -- "x y" e="f g" h"i j"k -- "l m"`, `x y|e=f g|h"i j"k`, `x y|e=f g|h"i j"k|--|l m`},
 		{`-- sh -c "echo a;  echo b" -- "c  d"`, "sh|-c|echo a;  echo b", "sh|-c|echo a;  echo b|--|c  d"},
 		{"--\ta\n-- b\n", "a", "a|--|b"},
-		// Without a -- the kernel's words are all there is.
+		// Without a --, only the kernel's words count.
 		{"quiet run", "run", "run"},
-		// Not started by the kernel, but by a script with arguments of its own.
+		// Started by a script with other arguments, not by the kernel.
 		{"quiet -- run -- true", "run|-m|/mnt|id", "run|-m|/mnt|id"},
 	} {
 		var given []string
@@ -41,7 +45,7 @@ func TestKernelArgs(t *testing.T) {
 	}
 }
 
-// `tincan init ...` may stand there in full.
+// TestInitWord checks that the arguments may begin with `init`, as in `tincan init ...`.
 func TestInitWord(t *testing.T) {
 	for _, c := range [][2]string{{"init|--poweroff=never", "--poweroff=never"}, {"init|init", "init"}, {"run|init", "run|init"}, {"init", ""}} {
 		if got := strings.Join(withoutInit(strings.Split(c[0], "|")), "|"); got != c[1] {
@@ -49,10 +53,11 @@ func TestInitWord(t *testing.T) {
 		}
 	}
 	if got := withoutInit(nil); len(got) > 0 {
-		t.Errorf("of nothing: %q", got)
+		t.Errorf("no arguments gave %q", got)
 	}
 }
 
+// TestParseInit checks the flags of init.
 func TestParseInit(t *testing.T) {
 	for _, c := range []struct {
 		words string
@@ -94,6 +99,7 @@ func TestParseInit(t *testing.T) {
 	}
 }
 
+// TestArgLines checks the arguments file.
 func TestArgLines(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                   nil,
@@ -109,7 +115,8 @@ func TestArgLines(t *testing.T) {
 	}
 }
 
-// TestQuoteHint: single quotes on the kernel's command line (R17).
+// TestQuoteHint checks the hint about single quotes on the kernel's command line, which does not
+// know them.
 func TestQuoteHint(t *testing.T) {
 	for line, hint := range map[string]bool{
 		"quiet -- -- sh -c 'echo hello'": true, `quiet -- -- sh -c "echo 'hello'"`: false, "quiet -- -- echo it's": false,

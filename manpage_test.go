@@ -70,7 +70,7 @@ type cliModel struct {
 
 func modelOf(t *testing.T) *cliModel {
 	t.Helper()
-	_, app, err := kongs(t, nil)
+	_, app, err := parseWithKong(t, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
