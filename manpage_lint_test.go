@@ -1,4 +1,4 @@
-// The man page, looked at by the programs that print it, and held to the program.
+// The man page: checked by the programs that print it, and compared with what the program accepts.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestManPageLint asks the tools that print man pages, and wants to hear nothing.
+// TestManPageLint runs the tools that check or print man pages. They must print no warning.
 func TestManPageLint(t *testing.T) {
 	for _, line := range []string{
 		"mandoc -Tlint -Wstyle docs/tincan.1",
@@ -33,7 +33,7 @@ func TestManPageLint(t *testing.T) {
 	}
 }
 
-// shownPage returns the page as a terminal of 200 columns shows it, with one blank for many.
+// shownPage returns the page as a terminal of 200 columns shows it, with single blanks.
 func shownPage(t *testing.T) string {
 	t.Helper()
 	c := exec.Command(shell(t, "groff"), "-man", "-Tascii", "-P-cbou", "-rLL=200n", "docs/tincan.1")
@@ -44,8 +44,9 @@ func shownPage(t *testing.T) string {
 	return regexp.MustCompile(`\s+`).ReplaceAllString(string(out), " ")
 }
 
-// TestManPageHasEverything: the page, as it is shown, has each command, each flag with its value,
-// and each help text, whatever the text has of what is special in the page's source.
+// TestManPageHasEverything checks that the page, as a reader sees it, has each command, each flag
+// with its
+// value, and each help text. A character that is special in the page's source must not get lost.
 func TestManPageHasEverything(t *testing.T) {
 	page, m := shownPage(t), modelOf(t)
 	n := 0
@@ -81,7 +82,7 @@ func TestManPageHasEverything(t *testing.T) {
 		}
 	}
 	if n < 150 {
-		t.Errorf("only %d texts", n)
+		t.Errorf("only %d texts were checked", n)
 	}
 	for _, section := range strings.Split("NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS EXIT@STATUS ENVIRONMENT FILES EXAMPLES SEE@ALSO", " ") {
 		want(" " + strings.ReplaceAll(section, "@", " ") + " ")
@@ -91,7 +92,7 @@ func TestManPageHasEverything(t *testing.T) {
 	}
 }
 
-// TestManPageExamples: each command line among the examples is one.
+// TestManPageExamples checks that each command line among the examples is valid.
 func TestManPageExamples(t *testing.T) {
 	n := 0
 	for _, c := range modelOf(t).commands {
@@ -107,6 +108,6 @@ func TestManPageExamples(t *testing.T) {
 		}
 	}
 	if n < 10 {
-		t.Errorf("only %d examples", n)
+		t.Errorf("only %d examples were checked", n)
 	}
 }

@@ -1,7 +1,10 @@
 // docs/tincan.1 and completions/ are generated from the flags in the source, by `make docs`.
 //
-// The source is kong's model, which --help is printed from; the binary has no code for this. The
-// parts that a person has written are in gen/: there a line @NAME@ stands for what is generated.
+// The source is kong's model of the command line, from which --help is printed too; the binary has
+// no code
+// for this. The parts that a person has written are in gen/. In them, @NAME@ marks the place of a
+// generated
+// part.
 package main
 
 import (
@@ -30,14 +33,14 @@ func TestDocs(t *testing.T) {
 			}
 		}
 		if old, err := os.ReadFile(file); err != nil || string(old) != text {
-			t.Errorf("%s is not what the flags say: run 'make docs', and commit what it changes", file)
+			t.Errorf("%s does not agree with the flags: run 'make docs', and commit the changes", file)
 		}
 	}
 }
 
 var markRow = regexp.MustCompile(`@([A-Z]+)@`)
 
-// filled returns the text of a file of gen/ with the generated parts in it.
+// filled returns the text of a file in gen/ with the generated parts filled in.
 func filled(t *testing.T, template string, parts map[string]string) string {
 	t.Helper()
 	text, err := os.ReadFile(template)
@@ -47,27 +50,28 @@ func filled(t *testing.T, template string, parts map[string]string) string {
 	return markRow.ReplaceAllStringFunc(string(text), func(mark string) string {
 		part, is := parts[strings.Trim(mark, "@")]
 		if !is {
-			t.Errorf("%s: nothing generates %s", template, mark)
+			t.Errorf("%s: there is no generated part for %s", template, mark)
 		}
 		return strings.TrimSuffix(part, "\n")
 	})
 }
 
-// commandModel is one command of tincan's.
+// commandModel is one command of tincan.
 type commandModel struct {
 	*kong.Node
-	path string // seccomp show
+	path string // for instance "seccomp show"
 	own  []*kong.Flag
 	run  bool // it takes run's flags as well
 }
 
-// cliModel is the command line.
+// cliModel is the whole command line.
 type cliModel struct {
 	commands []commandModel
-	run      []*kong.Flag
-	all      []*kong.Flag // of every command
+	run      []*kong.Flag // the flags of run
+	all      []*kong.Flag // the flags of every command
 }
 
+// modelOf returns the model of tincan's command line.
 func modelOf(t *testing.T) *cliModel {
 	t.Helper()
 	_, app, err := parseWithKong(t, nil)
@@ -93,15 +97,15 @@ func modelOf(t *testing.T) *cliModel {
 	return m
 }
 
-// flagsOfCommands are flags that some commands have, and run has not.
+// flagsOfCommands are flags that some commands have and run does not.
 type flagsOfCommands struct {
-	commands string // seccomp show, seccomp eval
+	commands string // for instance "seccomp show, seccomp eval"
 	flags    []*kong.Flag
 }
 
 // ownFlags returns the flags of each set of commands, in the order of the commands.
 func (m *cliModel) ownFlags() (out []flagsOfCommands) {
-	having := map[string]string{} // what a flag is, and whose
+	having := map[string]string{} // the commands that have a flag, by the flag
 	what := func(f *kong.Flag) string { return f.Name + " " + f.FormatPlaceHolder() + " " + f.Help }
 	for _, c := range m.commands {
 		for _, f := range c.own {
@@ -126,7 +130,7 @@ func (m *cliModel) ownFlags() (out []flagsOfCommands) {
 	return out
 }
 
-// optionalValue returns X of a flag whose value can be left out, --flag[=X].
+// optionalValue returns X for a flag whose value can be left out, --flag[=X].
 func optionalValue(f *kong.Flag) (string, bool) {
 	value, is := strings.CutPrefix(f.PlaceHolder, "[")
 	return strings.TrimSuffix(value, "]"), is
@@ -145,7 +149,7 @@ func (m *cliModel) manPage(t *testing.T) map[string]string {
 		fmt.Fprintf(&commands, ".SS tincan %s\n%s", c.path, roffText(c.Help))
 		detail, example, _ := strings.Cut(c.Detail, "\n\nExample")
 		for paragraph := range strings.SplitSeq(detail, "\n\n") {
-			if paragraph != "" && !strings.HasPrefix(paragraph, "Exit status:") { // has a section
+			if paragraph != "" && !strings.HasPrefix(paragraph, "Exit status:") { // the page has a section on it
 				commands.WriteString(".PP\n" + roffText(paragraph))
 			}
 		}
@@ -181,7 +185,7 @@ func makefileValue(t *testing.T, name string) string {
 	return string(row[1])
 }
 
-// roffArguments are a command's flags and arguments in the synopsis.
+// roffArguments returns a command's flags and arguments in the synopsis.
 func roffArguments(n *kong.Node) string {
 	words := ""
 	for _, f := range n.Flags {
@@ -234,7 +238,7 @@ func roffFlags(b *strings.Builder, title string, flags []*kong.Flag) {
 	}
 }
 
-// roffExamples writes the lines of an example: a command, and behind blanks what it does.
+// roffExamples returns the lines of an example: a command and, after some blanks, what it does.
 func roffExamples(text string) string {
 	out := ".EX\n"
 	for line := range strings.Lines(text) {
@@ -254,10 +258,11 @@ var (
 	sentenceEnd = regexp.MustCompile(`[.:?)][)']?$`)
 )
 
-// roffWord returns text that is printed as it is, to be copied from the page.
+// roffWord returns the source of text that is printed unchanged, so that it can be copied from the
+// page.
 func roffWord(s string) string { return roffSpecial.Replace(s) }
 
-// roffText fills lines of at most 78 bytes, and begins one with each sentence.
+// roffText returns the source of a text in lines of at most 78 bytes. Each sentence begins a line.
 func roffText(text string) string {
 	var b strings.Builder
 	width := 0

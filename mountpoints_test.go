@@ -1,3 +1,4 @@
+// Mount points that runs make in a root directory, and remove again.
 package main
 
 import (
@@ -7,8 +8,9 @@ import (
 	"testing"
 )
 
-// Two runs use a root directory. The first makes mount points and ends; the second, which
-// is the last, removes them.
+// TestSharedMountPointsGoWithTheLastRun uses a root directory in two runs. The first makes mount
+// points and
+// ends; the second, which ends last, must remove them.
 func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
 	notes, _ := tree(t)
 	root, fd := tree(t)
@@ -28,7 +30,7 @@ func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !exists(root + "/a/b/c\nd\\") {
-		t.Error("the first run has removed what the second is using")
+		t.Error("the first run removed mount points that the second still uses")
 	}
 	if err := second.close(); err != nil {
 		t.Fatal(err)
@@ -38,7 +40,7 @@ func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
 	}
 }
 
-// What a run has put there meanwhile stays.
+// TestOnlyWhatIsEmptyIsRemoved checks that mount points stay if they have got a content meanwhile.
 func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
 	notes, _ := tree(t)
 	root, fd := tree(t)
@@ -60,12 +62,13 @@ func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := left(t, root); !slices.Equal(got, []string{"file", "full"}) {
-		t.Errorf("%q", got)
+		t.Errorf("left: %q, want file and full", got)
 	}
 }
 
-// A run that found all it needs in the root directory holds no lock on it, unless another
-// one has made some of that.
+// TestCompleteTreeIsNotHeld checks that a run which found all mount points in the root directory
+// holds no
+// lock on it, unless another run has made some of them.
 func TestCompleteTreeIsNotHeld(t *testing.T) {
 	notes, _ := tree(t)
 	root, fd := tree(t)
@@ -81,11 +84,12 @@ func TestCompleteTreeIsNotHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !exists(root + "/p") {
-		t.Error("what another run stands on was removed")
+		t.Error("a mount point that another run uses was removed")
 	}
 	if err := user.close(); err != nil || len(left(t, root)) != 0 || len(left(t, notes)) != 0 {
 		t.Errorf("%v, left: %q and %q", err, left(t, root), left(t, notes))
 	}
 }
 
+// rootAt returns a container's root directory.
 func rootAt(dir string) root { return root{dir: dir} }

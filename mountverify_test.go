@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMountAstray: the launcher sees that a mount is not where it should be, and
-// nothing runs.
+// TestMountAstray checks that the launcher notices a mount that is not where it should be, and runs
+// nothing.
 func TestMountAstray(t *testing.T) {
 	dir := sabotageTree(t)
 	c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/probe")
@@ -24,6 +24,7 @@ func TestMountAstray(t *testing.T) {
 	}
 }
 
+// TestWantedMounts checks which mounts are found in mountinfo.
 func TestWantedMounts(t *testing.T) {
 	const info = "43 64 0:51 / /proc rw,nosuid - proc proc rw\n" +
 		"44 43 0:6 /null /proc/kcore rw - devtmpfs devtmpfs rw\n" +
@@ -42,7 +43,8 @@ func TestWantedMounts(t *testing.T) {
 	}
 }
 
-// A mount of an added path is of the file that the launcher has looked at.
+// TestWantedSources checks that the mount of an added path must show the file that the launcher has
+// checked.
 func TestWantedSources(t *testing.T) {
 	const own = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n" +
 		"21 20 8:2 /home /home rw - ext4 /dev/sda2 rw\n" +
@@ -71,7 +73,8 @@ func TestWantedSources(t *testing.T) {
 	}
 }
 
-// Only a mask of what this kernel does not have may be missing.
+// TestNeedless checks that a mount may be missing only if it hides a file that this kernel does not
+// have.
 func TestNeedless(t *testing.T) {
 	for target, want := range map[string]bool{"/proc/none-such": true, "/sys/none-such": true, "/proc/self": false, "/srv/none-such": false, "/procs/none-such": false} {
 		if w := (wanted{step: mount("/dev/null", target, "", unix.MS_BIND, "").or(unix.ENOENT), target: target}); w.needless() != want {
@@ -79,6 +82,6 @@ func TestNeedless(t *testing.T) {
 		}
 	}
 	if w := (wanted{step: mount("proc", "/proc/none-such", "proc", 0, ""), target: "/proc/none-such"}); w.needless() {
-		t.Error("a step that may not fail")
+		t.Error("a step that must not fail may be missing")
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
-// Can the comparison with libseccomp fail at all? Filters with one instruction changed must be told from the right one.
+// Would the comparison with libseccomp notice a wrong filter? It must notice most filters in which
+// one
+// instruction was changed.
 
 import (
 	"math/rand/v2"
@@ -11,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mutate changes one instruction in a way that is hard to see: a constant by one, a jump turned round or to the next one,
-// another comparison, another verdict.
+// mutate changes one instruction in a way that is hard to see: a constant by one, the two targets
+// of a jump
+// exchanged, another comparison, another result.
 func mutate(r *rand.Rand, prog []unix.SockFilter) []unix.SockFilter {
 	m := slices.Clone(prog)
 	for {
@@ -40,7 +43,7 @@ func mutate(r *rand.Rand, prog []unix.SockFilter) []unix.SockFilter {
 				return m
 			}
 		case unix.BPF_RET:
-			if r.IntN(4) == 0 { // there are few of them, and all are seen at once
+			if r.IntN(4) == 0 { // rarely: any change of a result is noticed at once
 				in.K ^= 1
 				return m
 			}
@@ -48,6 +51,7 @@ func mutate(r *rand.Rand, prog []unix.SockFilter) []unix.SockFilter {
 	}
 }
 
+// TestMutations counts how many changed filters the comparison notices.
 func TestMutations(t *testing.T) {
 	bin := oracle(t)
 	for _, c := range oracleCases() {
@@ -74,9 +78,9 @@ func TestMutations(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d of %d caught", caught, mutants)
+			t.Logf("%d of %d changed filters were noticed", caught, mutants)
 			if caught < 55 {
-				t.Errorf("%d of %d mutants caught, want at least 55", caught, mutants)
+				t.Errorf("%d of %d changed filters were noticed, want at least 55", caught, mutants)
 			}
 		})
 	}

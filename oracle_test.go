@@ -1,7 +1,9 @@
 package main
 
-// Profiles against libseccomp: the same rules, given to both, and millions of calls. The rules are read from the profile
-// here once more, by other means than profile.go's, so that a misreading there shows as well.
+// Profiles, compared with libseccomp: both get the same rules, and millions of calls. The test
+// reads the
+// rules from the profile in its own way, independently of profile.go, so that errors in reading
+// show too.
 
 import (
 	"bytes"
@@ -20,29 +22,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dockerCaps are Docker's default capabilities.
 var dockerCaps = strings.Fields("CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_MKNOD CAP_NET_RAW CAP_SETGID CAP_SETUID " +
 	"CAP_SETFCAP CAP_SETPCAP CAP_NET_BIND_SERVICE CAP_SYS_CHROOT CAP_KILL CAP_AUDIT_WRITE")
 
-// Every capability that a profile at hand asks for, and that is all they can tell.
+// allCaps are all capabilities.
 var allCaps = append(strings.Fields("CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_BLOCK_SUSPEND CAP_BPF CAP_CHECKPOINT_RESTORE "+
 	"CAP_DAC_READ_SEARCH CAP_IPC_LOCK CAP_IPC_OWNER CAP_LEASE CAP_LINUX_IMMUTABLE CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_NET_ADMIN "+
 	"CAP_NET_BROADCAST CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE "+
 	"CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM"), dockerCaps...)
 
-// profileFile returns the file of a profile that is in wide use.
+// profileFile returns the file of one of the widely used profiles in testdata.
 func profileFile(name string) string { return filepath.Join("testdata", "profiles", name) }
 
-// oracle compiles the C program, once per test binary.
+// oracle compiles the C program that asks libseccomp, and returns its name.
 func oracle(t testing.TB) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "oracle")
 	out, err := exec.Command("cc", "-O1", "-o", bin, filepath.Join("test", "oracle", "libseccomp.c"), "-lseccomp").CombinedOutput()
 	if err != nil {
-		missing(t, "libseccomp's headers (apt-get install gcc libseccomp-dev): %v\n%s", err, out)
+		missing(t, "no C compiler or no headers of libseccomp (apt-get install gcc libseccomp-dev): %v\n%s", err, out)
 	}
 	return bin
 }
 
+// oracleRule is a rule in the form in which the C program takes it.
 type oracleRule struct {
 	action uint32
 	name   string
@@ -50,7 +54,7 @@ type oracleRule struct {
 	n      int
 }
 
-// oracleRules reads a profile in the plainest way.
+// oracleRules reads a profile in the simplest way.
 func oracleRules(t testing.TB, file, arch string, held []string) (otherwise uint32, rules []oracleRule) {
 	t.Helper()
 	var p struct {
@@ -90,7 +94,7 @@ func oracleRules(t testing.TB, file, arch string, held []string) (otherwise uint
 		case "SCMP_ACT_KILL_PROCESS":
 			return 0x80000000
 		}
-		t.Fatalf("%s: an action that this test does not know", s)
+		t.Fatalf("this test does not know the action %s", s)
 		return 0
 	}
 	otherwise = action(p.DefaultAction, p.DefaultErrnoRet)
@@ -120,7 +124,9 @@ func oracleRules(t testing.TB, file, arch string, held []string) (otherwise uint
 	return otherwise, rules
 }
 
-// oracleFilter also gives the names that libseccomp does not know, and how long it took.
+// oracleFilter returns libseccomp's filter, the names of calls that libseccomp does not know, and
+// how long it
+// took.
 func oracleFilter(t testing.TB, bin string, archs []string, optimize int, otherwise uint32, rules []oracleRule) (prog []unix.SockFilter, unknown []string, microseconds int) {
 	t.Helper()
 	var in, out, errs bytes.Buffer
@@ -156,15 +162,15 @@ func oracleFilter(t testing.TB, bin string, archs []string, optimize int, otherw
 	return prog, unknown, microseconds
 }
 
-// without takes calls out of a policy that the oracle cannot be asked about.
+// without removes the calls that libseccomp does not know from a policy.
 func (p *policy) without(names []string) {
 	for _, a := range p.abis {
 		a.calls = slices.DeleteFunc(a.calls, func(c callRules) bool { return slices.Contains(names, c.name) })
-		a.newer = 0 // runc's rule, not libseccomp's; TestNewerCalls holds it against its definition
+		a.newer = 0 // a rule of runc, which libseccomp does not have; TestNewerCalls tests it
 	}
 }
 
-// calls is how many to try: MANY=n multiplies what the ordinary test run does.
+// calls returns how many calls to try instead of n. MANY=k in the environment multiplies it by k.
 func calls(n int) int {
 	if m, err := strconv.Atoi(os.Getenv("MANY")); err == nil && m > 0 {
 		n *= m
@@ -175,6 +181,7 @@ func calls(n int) int {
 	return n
 }
 
+// oracleCase is a profile and a machine, for which the filters are compared.
 type oracleCase struct {
 	file, native string
 	archs        []string // as libseccomp names them
@@ -182,6 +189,7 @@ type oracleCase struct {
 	held         []string
 }
 
+// oracleCases returns the cases for the profiles in testdata.
 func oracleCases() (cases []oracleCase) {
 	for _, profile := range []string{"moby-default.json", "podman-seccomp.json"} {
 		for _, m := range []struct {
@@ -196,11 +204,13 @@ func oracleCases() (cases []oracleCase) {
 			}
 		}
 	}
-	// What the two real profiles leave untouched: calls behind socketcall and ipc, comparisons of several arguments.
+	// The two real profiles do not have everything: calls through socketcall and ipc,
+	// comparisons of several
+	// arguments.
 	return append(cases, oracleCase{filepath.Join("testdata", "multiplexed.json"), "x86_64", []string{"x86_64", "x86", "x32"}, "no", nil})
 }
 
-// prepare gives tincan's and libseccomp's filter for a case.
+// prepare returns the policy of a case, tincan's filter and libseccomp's.
 func (c oracleCase) prepare(t *testing.T, bin string, optimize int) (*policy, []unix.SockFilter, []unix.SockFilter) {
 	t.Helper()
 	native, err := abiNamed(c.native)
@@ -221,6 +231,7 @@ func (c oracleCase) prepare(t *testing.T, bin string, optimize int) (*policy, []
 	return p, ours, theirs
 }
 
+// TestLibseccomp compares the filters on random calls.
 func TestLibseccomp(t *testing.T) {
 	bin := oracle(t)
 	for _, c := range oracleCases() {
@@ -241,7 +252,7 @@ func TestLibseccomp(t *testing.T) {
 				}
 				if a != b {
 					judge := p.judge(call)
-					name := "of an ABI not listed"
+					name := "(an ABI that the profile does not list)"
 					if judge != nil {
 						name = judge.abi.name + " " + judge.abi.call(call.nr)
 					}

@@ -1,6 +1,6 @@
 package main
 
-// The meaning of profiles, case by case, and the errors that name their place.
+// Profiles: what they mean, case by case, and the errors, which name the place in the file.
 
 import (
 	"fmt"
@@ -12,15 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// reader returns the settings for reading a profile: Linux 6.1, and the capabilities that are held.
 func reader(native *abi, held ...string) reading {
 	return reading{native: native, held: held, kernel: [2]int{6, 1}}
 }
 
-// entries makes a profile that refuses all but what the entries say.
+// entries returns a profile that refuses everything that the entries do not allow.
 func entries(text string) string {
 	return `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": [` + text + `]}`
 }
 
+// readText reads a profile, and returns its policy and the warnings.
 func readText(t testing.TB, text string, r reading) (*policy, []string) {
 	t.Helper()
 	p, warnings, err := readProfile("test.json", []byte(text), r)
@@ -30,7 +32,7 @@ func readText(t testing.TB, text string, r reading) (*policy, []string) {
 	return p, warnings
 }
 
-// answers asks the policy and its filter.
+// answers returns the verdict on a call, and checks that the policy and the filter agree on it.
 func answers(t testing.TB, p *policy, a *abi, name string, args ...uint64) verdict {
 	t.Helper()
 	nr, ok := a.number(name)
@@ -40,6 +42,7 @@ func answers(t testing.TB, p *policy, a *abi, name string, args ...uint64) verdi
 	return answersNumber(t, p, a, nr, args...)
 }
 
+// answersNumber is answers for a call without a name.
 func answersNumber(t testing.TB, p *policy, a *abi, nr uint32, args ...uint64) verdict {
 	t.Helper()
 	call := sysCall{nr: nr, arch: a.audit}
@@ -56,6 +59,7 @@ func answersNumber(t testing.TB, p *policy, a *abi, nr uint32, args ...uint64) v
 	return got
 }
 
+// TestProfileSemantics checks the verdict on a call under many small profiles.
 func TestProfileSemantics(t *testing.T) {
 	amd64, x86, x32 := &abis[0], &abis[1], &abis[2]
 	const high = 1 << 32
@@ -69,27 +73,27 @@ func TestProfileSemantics(t *testing.T) {
 		want    verdict
 	}{
 		{"one entry for a name, one with names", entries(`{"name": "read", "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, allow},
-		{"what is not named gets the default, EPERM", entries(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "pread64", nil, refuse(unix.ENOSYS)},
-		{"older than the newest named: the default", entries(`{"names": ["write"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, refuse(1)},
+		{"a call newer than those named gets ENOSYS", entries(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "pread64", nil, refuse(unix.ENOSYS)},
+		{"an older call gets the default", entries(`{"names": ["write"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, refuse(1)},
 		{"entries for one name are alternatives", entries(`{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]},
 			{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}`), nil, amd64, "personality", []uint64{8}, allow},
 		{"args in one entry must all hold", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]}`),
 			nil, amd64, "socket", []uint64{1, 1}, refuse(1)},
-		{"one index twice: each a rule of its own", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]}`),
+		{"one index twice: each comparison is a rule of its own", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]}`),
 			nil, amd64, "socket", []uint64{9, 5}, allow},
 		{"no conditions beat conditions", entries(`{"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`),
 			nil, amd64, "socket", []uint64{1}, allow},
 		{"rules like the default are dropped, also when listed first", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
 			nil, amd64, "socket", []uint64{1}, allow},
-		{"of two that hold, the first", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
+		{"if two rules match, the first one counts", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
 			nil, amd64, "socket", []uint64{1}, refuse(22)},
 		{"MASKED_EQ masks both sides", entries(`{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 240, "valueTwo": 1535, "op": "SCMP_CMP_MASKED_EQ"}]}`), nil, amd64, "clone", []uint64{0xff3}, allow},
 		{"comparisons are of 64 bits", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{high | 40}, allow},
-		{"and unsigned", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{1<<64 - 1}, allow},
-		{"on x32, of 32", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, x32, "socket", []uint64{high | 40}, refuse(1)},
-		{"on x86, of 32 on both sides", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4294967297, "op": "SCMP_CMP_EQ"}]}`), nil, x86, "socket", []uint64{1}, allow},
+		{"comparisons are unsigned", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{1<<64 - 1}, allow},
+		{"on x32, comparisons are of 32 bits", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, x32, "socket", []uint64{high | 40}, refuse(1)},
+		{"on x86, comparisons are of 32 bits on both sides", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4294967297, "op": "SCMP_CMP_EQ"}]}`), nil, x86, "socket", []uint64{1}, allow},
 		{"x86: socket is also socketcall(1)", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{1}, allow},
-		{"x86: and no other", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{2}, refuse(1)},
+		{"x86: and no other socketcall", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{2}, refuse(1)},
 		{"x86: shmctl is also ipc(24)", entries(`{"names": ["shmctl"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "ipc", []uint64{24}, allow},
 		{"x86: accept has no number of its own", entries(`{"names": ["accept", "close_range"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{5}, allow},
 		{"includes: without the capability", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
@@ -103,11 +107,11 @@ func TestProfileSemantics(t *testing.T) {
 		{"podman's errno", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errno": "EINVAL", "errnoRet": 22}`), nil, amd64, "bpf", nil, refuse(22)},
 		{"podman's defaultErrno", `{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "ENOSYS"}`, nil, amd64, "bpf", nil, refuse(38)},
 		{"TRACE carries a number", entries(`{"names": ["bpf"], "action": "SCMP_ACT_TRACE", "errnoRet": 7}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_TRACE | 7},
-		{"KILL is the thread", entries(`{"names": ["bpf"], "action": "SCMP_ACT_KILL"}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_KILL_THREAD},
+		{"KILL ends the thread", entries(`{"names": ["bpf"], "action": "SCMP_ACT_KILL"}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_KILL_THREAD},
 		{"archMap", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x86, "getpid", nil, allow},
 		{"archMap leaves x32 out", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x32, "getpid", nil, killProcess},
 		{"an ABI not listed is killed", `{"defaultAction": "SCMP_ACT_ALLOW"}`, nil, x86, "getpid", nil, killProcess},
-		{"the native one always is", `{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"]}`, nil, amd64, "getpid", nil, allow},
+		{"the native ABI is always listed", `{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"]}`, nil, amd64, "getpid", nil, allow},
 	} {
 		p, _ := readText(t, c.profile, reader(amd64, c.held...))
 		if got := answers(t, p, c.abi, c.call, c.args...); got != c.want {
@@ -116,6 +120,7 @@ func TestProfileSemantics(t *testing.T) {
 	}
 }
 
+// TestStrictInts checks --seccomp-strict-ints: 32 bits of arguments of type int are compared.
 func TestStrictInts(t *testing.T) {
 	text := entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
 		{"names": ["kill"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]},
@@ -130,7 +135,7 @@ func TestStrictInts(t *testing.T) {
 	}{
 		{"socket", []uint64{41}, allow}, {"socket", []uint64{40}, refuse(1)}, {"socket", []uint64{1<<32 | 40}, refuse(1)},
 		{"kill", []uint64{0xffffffff}, allow}, {"kill", []uint64{1<<64 - 1}, allow}, {"kill", []uint64{1}, refuse(1)},
-		{"write", []uint64{0, 0, 1<<32 | 1}, allow}, // a size_t is not cut
+		{"write", []uint64{0, 0, 1<<32 | 1}, allow}, // a size_t is compared as a whole
 	} {
 		if got := answers(t, p, &abis[0], c.call, c.args...); got != c.want {
 			t.Errorf("%s%v: %v, want %v", c.call, c.args, got, c.want)
@@ -138,12 +143,12 @@ func TestStrictInts(t *testing.T) {
 	}
 }
 
-// runc's rule for calls that the profile's author cannot have known, against its own definition.
+// TestNewerCalls checks runc's rule for calls that are newer than every call in the profile.
 func TestNewerCalls(t *testing.T) {
 	p, _ := readText(t, entries(`{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}, {"names": ["openat2"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}}`), reader(&abis[0]))
 	for i := range abis[:3] {
 		a := &abis[i]
-		last, _ := a.number("openat2") // named, though in an entry that does not apply
+		last, _ := a.number("openat2") // counts as named, although its entry does not apply
 		for nr := a.bit; nr < a.bit+1000; nr++ {
 			want := refuse(1)
 			if name := a.call(nr); name == "close_range" {
@@ -173,6 +178,7 @@ func TestNewerCalls(t *testing.T) {
 	}
 }
 
+// TestProfileErrors checks the errors for wrong profiles.
 func TestProfileErrors(t *testing.T) {
 	entry := func(text string) string {
 		return `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}, ` + text + `]}`
@@ -223,6 +229,7 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
+// TestProfileWarnings checks the warning about two rules that can both match.
 func TestProfileWarnings(t *testing.T) {
 	_, warnings := readText(t, entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), reader(&abis[0]))
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "socket: ERRNO(22 EINVAL) if a0 == 0x1 (syscalls[0]) and ALLOW if a0 < 0x9 (syscalls[1]) can both hold: the first one wins") {
@@ -234,7 +241,9 @@ func TestProfileWarnings(t *testing.T) {
 	}
 }
 
-// Every name of the tables has one number in its ABI, and the two real profiles name nothing that no ABI has.
+// TestSysnum checks that each name in the tables has one number in its ABI, and compares some
+// numbers with
+// those of x/sys.
 func TestSysnum(t *testing.T) {
 	for i := range abis {
 		a := &abis[i]
@@ -257,7 +266,9 @@ func TestSysnum(t *testing.T) {
 	}
 }
 
-// The tables' names exist, all but those of calls that an ABI does not have.
+// TestTables checks that the default filter's lists name calls that x86_64 has, and that the
+// tutorial's list
+// is the published one.
 func TestTables(t *testing.T) {
 	for _, rows := range [][]refusal{tutorialList(), tutorialClosed(), closedHoles()} {
 		for _, r := range rows {
@@ -271,7 +282,8 @@ func TestTables(t *testing.T) {
 			}
 		}
 	}
-	// The tutorial's list, from the log of its chapter: libseccomp's names and comparisons, in decimal.
+	// The tutorial's list, from the output in its chapter: libseccomp's names and comparisons,
+	// in decimal.
 	published := strings.Fields("chmod:1:2048 chmod:1:1024 fchmod:1:2048 fchmod:1:1024 fchmodat:2:2048 fchmodat:2:1024 unshare:0:268435456 " +
 		"clone:0:268435456 ioctl:1:21522 keyctl add_key request_key mbind migrate_pages move_pages set_mempolicy userfaultfd perf_event_open")
 	var ours []string
@@ -294,6 +306,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestRealProfiles checks that the profiles in testdata can be read on every architecture.
 func TestRealProfiles(t *testing.T) {
 	for _, name := range []string{"moby-default.json", "podman-seccomp.json"} {
 		data, err := os.ReadFile(profileFile(name))

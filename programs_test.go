@@ -1,6 +1,7 @@
 package main
 
-// Ordinary programs under the default filter and under a profile: they must not notice.
+// Ordinary programs under the default filter and under Docker's profile. They must work as without
+// a filter.
 
 import (
 	"bytes"
@@ -8,6 +9,7 @@ import (
 	"testing"
 )
 
+// programs are command lines and what they print. Each needs the program of its name.
 var programs = []struct{ name, want, command string }{
 	{"bash", "3\n", `bash -c 'echo a b c | tr " " "\n" | sort | wc -l'`},
 	{"python3", "285 3 [0, 1, 2]\n", `python3 -c '
@@ -41,9 +43,10 @@ server { listen unix:%s/n; root %s; } }' $d $d $d $d $d $d $d $d $d $d > $d/conf
 	{"dpkg", "tincan-test\n", `d=$(mktemp -d) && mkdir -p $d/p/DEBIAN $d/p/usr/bin $d/root && printf 'Package: tincan-test\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n' > $d/p/DEBIAN/control && echo x > $d/p/usr/bin/x && dpkg-deb -b $d/p $d/p.deb >/dev/null && dpkg --root=$d/root --force-not-root --force-script-chrootless -i $d/p.deb >/dev/null 2>&1; dpkg-query --admindir=$d/root/var/lib/dpkg -W -f '${Package}\n'; rm -r $d`},
 }
 
+// TestPrograms runs each program under each filter.
 func TestPrograms(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: each program of a list, which make test runs")
+		t.Skip("-short: make test runs these programs")
 	}
 	for _, spec := range []string{"default", "moby-default.json"} {
 		file := spec
@@ -57,7 +60,7 @@ func TestPrograms(t *testing.T) {
 		for _, c := range programs {
 			t.Run(spec+"/"+c.name, func(t *testing.T) {
 				if _, err := exec.LookPath(c.name); err != nil {
-					missing(t, "%s is not installed here", c.name)
+					missing(t, "%s is not installed", c.name)
 				}
 				var errs bytes.Buffer
 				cmd := filtered(t, p, "sh", "-c", c.command)

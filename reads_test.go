@@ -1,3 +1,4 @@
+// Reading files and sorting before Go's runtime, and two checks of what other users control.
 package main
 
 import (
@@ -11,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What grows while it is read has an end all the same.
+// TestReadMost checks that a file which is larger than allowed is not read to its end.
 func TestReadMost(t *testing.T) {
 	for n, want := range map[int]error{0: nil, 4999: nil, 5000: nil, 5001: unix.EFBIG, 100000: unix.EFBIG} {
 		file := filepath.Join(t.TempDir(), "file")
@@ -19,12 +20,13 @@ func TestReadMost(t *testing.T) {
 		fd, _ := sysOpen(file, unix.O_RDONLY, 0)
 		s, e := readMost(fd, 5000)
 		if at, _ := sysLseek(fd, 0, 1); want != nil && (e != want || at > 5001) || want == nil && (e != 0 || len(s) != n) {
-			t.Errorf("%d: %d bytes, %v, read %d", n, len(s), e, at)
+			t.Errorf("a file of %d bytes: got %d bytes, %v, after reading %d", n, len(s), e, at)
 		}
 		sysClose(fd)
 	}
 }
 
+// TestSortStrings checks that sorting works, and is quick for many strings in reverse order.
 func TestSortStrings(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 10, 100, 100000} {
 		var v []string
@@ -33,13 +35,14 @@ func TestSortStrings(t *testing.T) {
 		}
 		start := time.Now()
 		if sortStrings(v); !slices.IsSorted(v) || time.Since(start) > 2*time.Second {
-			t.Errorf("%d: sorted %v after %v", n, slices.IsSorted(v), time.Since(start))
+			t.Errorf("%d strings: sorted is %v, after %v", n, slices.IsSorted(v), time.Since(start))
 		}
 	}
 }
 
-// The launcher opens only regular files for reading, and no symlink that has replaced an added
-// path.
+// TestOpenInsideRegular checks that the launcher opens only regular files for reading, and no
+// symlink that
+// has replaced an added path.
 func TestOpenInsideRegular(t *testing.T) {
 	dir := t.TempDir()
 	dir, _ = filepath.EvalSymlinks(dir)
@@ -58,11 +61,13 @@ func TestOpenInsideRegular(t *testing.T) {
 	}
 }
 
-// A filter that refuses the usual way to write a set-id mode, and lets another through.
+// TestSetIDCallModes checks that a filter is found out which refuses the usual way to write a
+// set-id mode
+// but allows another way.
 func TestSetIDCallModes(t *testing.T) {
 	for mode, want := range map[uint32]bool{unix.S_ISUID | 0o755: true, unix.S_IFREG | unix.S_ISUID | 0o755: true, 1<<16 | unix.S_ISUID | 0o755: true, 0o755: false} {
 		program := []unix.SockFilter{
-			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 24}, // args[1], its low half
+			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 24}, // the low half of args[1]
 			{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: mode, Jt: 0, Jf: 1},
 			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | 1},

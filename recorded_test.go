@@ -1,4 +1,4 @@
-// tincan record, without a container: what becomes of what was seen.
+// tincan record, without a container: how calls become a profile.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notified is a notification of a call of this machine's.
+// notified returns the kernel's notification of a call on this machine.
 func notified(t *testing.T, a *abi, name string, args ...uint64) *seccompNotif {
 	t.Helper()
 	nr, known := a.number(name)
@@ -25,7 +25,7 @@ func notified(t *testing.T, a *abi, name string, args ...uint64) *seccompNotif {
 	return n
 }
 
-// seen is a recorder that was told of some calls.
+// seen returns a recorder that has seen some calls. A line is a name, or ABI:NAME, and arguments.
 func seen(t *testing.T, argRules bool, lines ...string) *recorder {
 	t.Helper()
 	r := newRecorder()
@@ -48,6 +48,7 @@ func seen(t *testing.T, argRules bool, lines ...string) *recorder {
 	return r
 }
 
+// profileOf returns a recorded profile as JSON.
 func profileOf(t *testing.T, p *recorded) string {
 	t.Helper()
 	b, err := p.json()
@@ -57,7 +58,7 @@ func profileOf(t *testing.T, p *recorded) string {
 	return string(b)
 }
 
-// usualPolicy is that of a recording without --seccomp.
+// usualPolicy returns the policy of a recording without --seccomp.
 func usualPolicy(t *testing.T) *policy {
 	t.Helper()
 	p, err := recordedDefault("default")
@@ -67,6 +68,7 @@ func usualPolicy(t *testing.T) *policy {
 	return p
 }
 
+// inFile writes a text to a file, and returns the file's name.
 func inFile(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "p.json")
@@ -76,6 +78,7 @@ func inFile(t *testing.T, text string) string {
 	return file
 }
 
+// TestRecordedProfile checks the profile of some calls.
 func TestRecordedProfile(t *testing.T) {
 	r := seen(t, true, "socket 1", "openat", "socket 2", "socket 0xffffffff00000001", "clone 0x11", "fchmod 3 0644", "getpid", "prctl 15")
 	got := strings.Join(strings.Fields(profileOf(t, r.profile(true, nil))), "")
@@ -88,11 +91,13 @@ func TestRecordedProfile(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	// Nothing was seen: that is no profile with an empty list of names, which the OCI's schema refuses.
+	// If nothing was seen, the list of entries is empty. The OCI's schema refuses an entry
+	// without names.
 	if got := strings.Join(strings.Fields(profileOf(t, seen(t, false).profile(true, nil))), ""); !strings.HasSuffix(got, `"syscalls":[]}`) {
 		t.Error(got)
 	}
-	// What the recording's own filter answers with ENOSYS is answered likewise, unless it was seen.
+	// Calls for which the recording's own filter returns ENOSYS get ENOSYS in the profile,
+	// unless they were seen.
 	got = profileOf(t, seen(t, false, "getpid").profile(true, usualPolicy(t)))
 	if !strings.Contains(got, `"errnoRet": 38`) || !strings.Contains(got, `"clone3"`) || strings.Contains(got, "keyctl") {
 		t.Error(got)
@@ -102,7 +107,9 @@ func TestRecordedProfile(t *testing.T) {
 	}
 }
 
-// Too many values, or a bit that was set after all: the call is allowed whatever its arguments.
+// TestRecordedArguments checks when a call is allowed with any arguments: when too many values were
+// seen, or
+// when a bit was set that the profile would have refused.
 func TestRecordedArguments(t *testing.T) {
 	var lines []string
 	for i := range mostValues {
@@ -120,7 +127,9 @@ func TestRecordedArguments(t *testing.T) {
 	}
 }
 
-// A merged profile is the sum, and merging it again changes nothing.
+// TestRecordedMerge checks that a merged profile allows what both allow, and that merging the same
+// profile
+// again changes nothing.
 func TestRecordedMerge(t *testing.T) {
 	one := seen(t, true, "socket 1", "ioctl 0 5", "clone 0x20000000", "getpid").profile(false, usualPolicy(t))
 	two := seen(t, true, "socket 2", "clone 0x40000000", "clone3", "getppid").profile(false, nil)
@@ -173,12 +182,12 @@ func TestRecordedMerge(t *testing.T) {
 	}
 }
 
-// What record writes means the same to libseccomp.
+// TestRecordedByLibseccomp checks that a recorded profile means the same to libseccomp.
 func TestRecordedByLibseccomp(t *testing.T) {
 	bin := oracle(t)
 	native, _ := abiNamed("")
 	if native.name != "x86_64" {
-		missing(t, "not x86_64")
+		missing(t, "this machine is not x86_64")
 	}
 	r := seen(t, true, "socket 1", "socket 16", "clone 0x11", "ioctl 0 0x5401", "ioctl 0 0xffffffff80045430", "fchmod 3 0644", "x86:open", "x86:socketcall 1", "x86:mmap2")
 	for name, p := range map[string]*recorded{"args": r.profile(false, usualPolicy(t)), "minimal": r.profile(true, nil), "64 bits": seen(t, false, "getpid").profile(false, usualPolicy(t))} {
@@ -202,7 +211,9 @@ func TestRecordedByLibseccomp(t *testing.T) {
 	}
 }
 
-// The recorder's filter: what it tells, what it lets pass, and what the random bits do.
+// TestRecorderFilter checks the recorder's filter: which calls it reports, which it lets pass, and
+// that its
+// random bits work.
 func TestRecorderFilter(t *testing.T) {
 	native, _ := abiNamed("")
 	for _, executable := range []bool{false, true} {
@@ -240,14 +251,16 @@ func TestRecorderFilter(t *testing.T) {
 	one, _ := newRecording(func(*abi, uint32, toldWhen) bool { return true }, false)
 	two, _ := newRecording(func(*abi, uint32, toldWhen) bool { return true }, false)
 	if one.pass == two.pass || slices.Equal(one.program, two.program) {
-		t.Error("the random bits are the same twice")
+		t.Error("two recordings have the same random bits")
 	}
 	if v, _, _ := runFilter(one.program, &sysCall{nr: unix.SYS_READ, arch: nativeAudit()}); v != unix.SECCOMP_RET_USER_NOTIF {
-		t.Errorf("read, which is asked for: %v", v)
+		t.Errorf("read, which the recording asks for, is %v", v)
 	}
 }
 
-// The calls that tincan makes itself are not recorded: they come first, and from one place.
+// TestRecordBegins checks that calls of tincan itself are not recorded. They come first, and all
+// from one
+// instruction.
 func TestRecordBegins(t *testing.T) {
 	r := newRecorder()
 	for _, ip := range []uint64{4, 4, 4, 9, 4} {
@@ -260,7 +273,7 @@ func TestRecordBegins(t *testing.T) {
 	}
 }
 
-// Every name in the tables is a call of some machine's.
+// TestRecordTables checks that every name in the tables is a call of some architecture.
 func TestRecordTables(t *testing.T) {
 	var names []string
 	for _, row := range assumed() {

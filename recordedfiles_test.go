@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where the paths are: the test looks at its own memory.
+// TestRecordPaths checks which paths are found in the arguments of calls. The recorder reads this
+// test's own
+// memory.
 func TestRecordPaths(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -91,7 +93,7 @@ func TestRecordPaths(t *testing.T) {
 	}
 }
 
-// What becomes of the paths in the profile for AppArmor.
+// TestRecordGlobs checks how paths become patterns in the AppArmor profile.
 func TestRecordGlobs(t *testing.T) {
 	f := newFileUses()
 	f.files = map[string]int{

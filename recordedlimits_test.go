@@ -1,4 +1,4 @@
-// tincan record, without a container: a command that wants to fool it.
+// tincan record, without a container: a command that tries to deceive it.
 package main
 
 import (
@@ -9,7 +9,9 @@ import (
 	"testing"
 )
 
-// A path is no line of the profile's, and no pattern but for a process's number.
+// TestRecordHostilePaths checks that a path cannot add a line to the AppArmor profile, and that
+// characters of
+// patterns in it are escaped.
 func TestRecordHostilePaths(t *testing.T) {
 	r := newRecorder()
 	r.file = newFileUses()
@@ -29,14 +31,16 @@ func TestRecordHostilePaths(t *testing.T) {
 	}
 }
 
-// What is kept of a command that makes up programs, calls and files has a bound, and no call that has a name is lost.
+// TestRecordBounds checks that the recorder's memory is bounded for a command that makes up
+// programs, calls
+// and files, and that no call with a name is lost.
 func TestRecordBounds(t *testing.T) {
 	r := newRecorder()
 	for i := range mostPrograms + 100 {
 		r.named(fmt.Sprint("/bin/", i))
 	}
 	if len(r.programs) != mostPrograms+1 || !r.full || r.named("/bin/0").name != "/bin/0" || r.named("/bin/new").name != otherPrograms {
-		t.Errorf("%d programs", len(r.programs))
+		t.Errorf("%d programs are kept", len(r.programs))
 	}
 	native := r.abis[0]
 	p := r.named("/bin/1")
@@ -62,7 +66,7 @@ func TestRecordBounds(t *testing.T) {
 		r.named(fmt.Sprint("/", long, i))
 	}
 	if n := r.text; n > mostText+100 || !r.full {
-		t.Errorf("%d bytes of programs' names", n)
+		t.Errorf("%d bytes of programs' names are kept", n)
 	}
 
 	for _, name := range []string{"/", "/" + long} {
@@ -70,7 +74,7 @@ func TestRecordBounds(t *testing.T) {
 		for i := range mostPaths + 1000 {
 			f.add(fmt.Sprint(name, i), useRead)
 		}
-		f.add(name+"0", useWrite) // one that is known
+		f.add(name+"0", useWrite) // a file that is already known
 		for file := range f.files {
 			total += len(file)
 		}
@@ -80,7 +84,7 @@ func TestRecordBounds(t *testing.T) {
 	}
 }
 
-// Threads whose program is known are not kept forever.
+// TestRecordForgetsThreads checks that threads whose program is known are not kept forever.
 func TestRecordForgetsThreads(t *testing.T) {
 	r := newRecorder()
 	for i := range uint32(mostThreads + 10) {
@@ -88,11 +92,13 @@ func TestRecordForgetsThreads(t *testing.T) {
 	}
 	r.program(-1, notified(t, r.abis[0], "getpid"))
 	if len(r.threads) > mostThreads {
-		t.Errorf("%d threads", len(r.threads))
+		t.Errorf("%d threads are kept", len(r.threads))
 	}
 }
 
-// The 32-bit programs of a recording are held to the same rows, and cannot hide from them.
+// TestRecordedDefaultOfOtherABIs checks that, during a recording, 32-bit programs get the same
+// rules, and
+// cannot avoid them.
 func TestRecordedDefaultOfOtherABIs(t *testing.T) {
 	for _, spec := range []string{"default", "setid"} {
 		p, err := recordedDefault(spec)

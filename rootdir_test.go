@@ -1,4 +1,4 @@
-// -a and --tmpfs: what is added to the container, where, and in which order.
+// -a and --tmpfs: what is added to the container, at which place, and in which order.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestAdds checks the values of -a.
 func TestAdds(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -75,6 +76,7 @@ func TestAdds(t *testing.T) {
 	}
 }
 
+// TestTmpfs checks the values of --tmpfs.
 func TestTmpfs(t *testing.T) {
 	if a, err := parseTmpfs(`/a\:b/:64M`); err != nil || a.target != "/a:b" || a.size != "67108864" || !a.tmpfs || !a.dir {
 		t.Errorf("%+v %v", a, err)
@@ -88,7 +90,7 @@ func TestTmpfs(t *testing.T) {
 	}
 }
 
-// TestAddsInOrder: a path is added before the paths below it.
+// TestAddsInOrder checks that a path is added before the paths below it.
 func TestAddsInOrder(t *testing.T) {
 	c, err := newConfig(flagsFor(func(f *runFlags) {
 		f.Add, f.Tmpfs = []string{"/dev/null:/a/b/c", "/usr:/a", "/usr:/b"}, []string{"/a/b", "/c"}
@@ -105,8 +107,9 @@ func TestAddsInOrder(t *testing.T) {
 	}
 }
 
-// FuzzParseAdd: whatever is accepted has a source that is there and a target that
-// is a clean path of the container.
+// FuzzParseAdd checks that every accepted value has a source that exists and a target that is a
+// clean path of
+// the container.
 func FuzzParseAdd(f *testing.F) {
 	for _, s := range []string{"", "/:/x", "/dev/null:/a:ro", `/\::/x`, "/:/..", "/:/a/../b", "/:/proc/1", ":::"} {
 		f.Add(s)

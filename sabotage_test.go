@@ -1,5 +1,6 @@
-// Sabotage: every step of the plan in turn is made to fail. The error must name that
-// step, nothing may run, and nothing may be left behind.
+// Sabotage: each step of the plan is made to fail in turn. The error must name that step, no
+// command may run,
+// and nothing may be left behind.
 package main
 
 import (
@@ -20,12 +21,13 @@ import (
 	"testing"
 )
 
-// sabotageEnv has a tincan that was built with the tag `sabotage` fail at the step of that
-// number (sabotage.go).
+// sabotageEnv names the variable with the number of the step that fails, in a tincan that was built
+// with the
+// tag `sabotage` (sabotage.go).
 const sabotageEnv = "TINCAN_TEST_SABOTAGE"
 
-// saboteurs are two such programs: with our entry point, which runs before Go's runtime,
-// and without it.
+// saboteurs returns two such programs: with our entry point, which runs before Go's runtime, and
+// without it.
 var saboteurs = sync.OnceValues(func() ([2]string, error) {
 	var out [2]string
 	dir, err := os.MkdirTemp("", "saboteur")
@@ -44,9 +46,10 @@ var saboteurs = sync.OnceValues(func() ([2]string, error) {
 	return out, nil
 })
 
+// TestMain removes the programs that the tests have built.
 func TestMain(m *testing.M) {
-	// What the caller of the tests ignores (nohup) would be ignored by the launcher too.
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go catches the others from the start
+	// The launcher would inherit the signals that the caller of the tests ignores (nohup).
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go handles the others from the start
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
@@ -60,8 +63,10 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// saboteursUsed is set when a test has asked for the programs.
 var saboteursUsed atomic.Bool
 
+// saboteurBinary returns the name of one of the two programs.
 func saboteurBinary(t *testing.T, i int) string {
 	t.Helper()
 	saboteursUsed.Store(true)
@@ -72,7 +77,7 @@ func saboteurBinary(t *testing.T, i int) string {
 	return s[i]
 }
 
-// saboteur runs one of the saboteurs. step < 0 is none.
+// saboteur runs one of the two programs, and makes a step fail, or none if step < 0.
 func saboteur(t *testing.T, binary, step int, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	line := append(append(slices.Clone(sabotageAs), saboteurBinary(t, binary)), args...)
@@ -89,16 +94,17 @@ func saboteur(t *testing.T, binary, step int, args ...string) (status int, stdou
 	return c.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// sabotageAs is a command that runs the saboteur as another user.
+// sabotageAs is a command that runs its arguments as another user, if it is not empty.
 var sabotageAs []string
 
-// sabotages are plans to fail: tincan's flags, and whether they run in a tree.
+// sabotages are command lines whose plans are to fail.
 type sabotages []struct {
 	name  string
-	tree  bool
+	tree  bool // with a root directory of the test's, otherwise with the host's files
 	flags []string
 }
 
+// TestSabotage makes each step of root's plans fail.
 func TestSabotage(t *testing.T) {
 	sabotages{
 		{"tree", true, []string{"--tmpfs=/new/t", "-w", "/bin", "--rlimit=core=0"}},
@@ -113,7 +119,7 @@ func TestSabotage(t *testing.T) {
 	}.fail(t, 0)
 }
 
-// TestSabotageRecord: the steps that record adds, and those around them.
+// TestSabotageRecord makes the steps that record adds fail, and the steps around them.
 func TestSabotageRecord(t *testing.T) {
 	dir := sabotageTree(t)
 	file := filepath.Join(t.TempDir(), "p.json")
@@ -123,7 +129,7 @@ func TestSabotageRecord(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &plan); err != nil {
 		t.Fatal(err)
 	}
-	first := 1 + slices.IndexFunc(plan, func(l planLine) bool { return l.Call == "seccomp" }) // one more descriptor is kept open
+	first := 1 + slices.IndexFunc(plan, func(l planLine) bool { return l.Call == "seccomp" }) // record keeps one more descriptor open
 	record := append([]string{"record", "-o", file}, args...)
 	for i, call := range []string{"seccomp", "dup3", "sendmsg", "read", "seccomp", "execve"} {
 		status, out, text := saboteur(t, 1, first+i, record...)
@@ -131,7 +137,7 @@ func TestSabotageRecord(t *testing.T) {
 			t.Errorf("%s: status %d, want %d\n%s", call, status, want, text)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "mark/ran")); out != "" || err == nil {
-			t.Errorf("%s: it ran all the same", call)
+			t.Errorf("%s failed, but the command ran", call)
 		}
 		if left, _ := filepath.Glob(file + "*"); left != nil {
 			t.Errorf("%s: left behind: %q", call, left)
@@ -142,11 +148,12 @@ func TestSabotageRecord(t *testing.T) {
 	}
 }
 
-// TestSabotageAsUser: an ordinary user's plan, with a single id and with ranges.
+// TestSabotageAsUser makes each step of an ordinary user's plans fail, with a single id and with
+// ranges.
 func TestSabotageAsUser(t *testing.T) {
 	for _, program := range []string{"setpriv", "unshare", "newuidmap"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "no "+program)
+			missing(t, program+" is not installed")
 		}
 	}
 	const user = 23457
@@ -172,12 +179,14 @@ func TestSabotageAsUser(t *testing.T) {
 	}.fail(t, user)
 }
 
-// fail fails every step of each, two plans at a time where there are two processors.
-// What they have left behind is looked at when all have ended: of a child or a mount of
-// another that still runs nobody could tell whose it is.
+// fail makes every step of each plan fail, two plans at a time if there are two processors. It
+// looks for what
+// was left behind when all have ended: before, a child or a mount could belong to another plan that
+// still
+// runs.
 func (all sabotages) fail(t *testing.T, owner int) {
-	top := filepath.Dir(t.TempDir()) // all temporary directories of a test have the same
-	os.Chmod(top, 0o755)             // an ordinary user has to get there
+	top := filepath.Dir(t.TempDir()) // the parent of all temporary directories of a test
+	os.Chmod(top, 0o755)             // an ordinary user has to reach them
 	dirs := make([]string, len(all))
 	for i := range all {
 		dirs[i] = sabotageTree(t)
@@ -204,8 +213,7 @@ func (all sabotages) fail(t *testing.T, owner int) {
 	}
 }
 
-// sabotageTree is a root directory in which only /bin/sh can be executed: a static
-// program that prints "ran" and makes a file.
+// sabotageTree returns a root directory in which only /bin/sh can be executed: a static shell.
 func sabotageTree(t *testing.T) (dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -214,7 +222,7 @@ func sabotageTree(t *testing.T) (dir string) {
 	const busybox = "/bin/busybox"
 	b, err := os.ReadFile(busybox)
 	if err != nil {
-		missing(t, "no "+busybox+": apt-get install busybox-static")
+		missing(t, busybox+" is missing: apt-get install busybox-static")
 	}
 	dir = filepath.Join(t.TempDir(), "tree")
 	for _, d := range []string{"bin", "mark"} {
@@ -229,8 +237,9 @@ func sabotageTree(t *testing.T) (dir string) {
 	return dir
 }
 
-// everyStepFails fails each step in turn, in both programs: what fails before Go's runtime
-// is said by it, and in the same words. The marks that the command makes are removed.
+// everyStepFails makes each step fail in turn, in both programs. An error before Go's runtime must
+// be reported
+// by the runtime, in the same words. It removes the file that the command makes.
 func everyStepFails(t *testing.T, dir string, args []string) {
 	status, out, text := saboteur(t, 0, -1, append([]string{"plan", "--json"}, args...)...)
 	var plan []planLine
@@ -249,8 +258,8 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 			last = i
 		}
 	}
-	for i, line := range plan[:last+1] { // what follows is the clean-up: ledger.go's, after the end
-		if testing.Short() && i%10 != 0 { // make check, with -race; make test fails them all
+	for i, line := range plan[:last+1] { // the following steps are ledger.go's clean-up, after the end
+		if testing.Short() && i%10 != 0 { // for make check, with -race; make test tries all steps
 			continue
 		}
 		want := statusFailed
@@ -272,23 +281,24 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 			if b, err := os.ReadFile(filepath.Join(dir, "mark/ran")); err == nil {
 				ran = true
 				os.Remove(filepath.Join(dir, "mark/ran"))
-				if strings.Count(string(b), "ran") > 1 { // none: it was ended on the way
+				if strings.Count(string(b), "ran") > 1 { // not once is fine: it may have been ended early
 					t.Errorf("step %d, %s: the command ran more than once: %q", i+1, line.Text, b)
 				}
 			}
-			if ran && line.Actor != "init" { // the command is on its way already
-				t.Errorf("step %d, %s: something ran", i+1, line.Text)
+			if ran && line.Actor != "init" { // a step of the init comes when the command is already running
+				t.Errorf("step %d, %s: the command ran", i+1, line.Text)
 			}
 		}
 		if said[0] != said[1] {
-			t.Errorf("step %d, %s: before the runtime and with it, the words differ:\n%s\n%s", i+1, line.Text, said[0], said[1])
+			t.Errorf("step %d, %s: the error differs with and without our entry point:\n%s\n%s", i+1, line.Text, said[0], said[1])
 		}
 	}
 	t.Logf("%d steps", last+1)
 }
 
-// traces is what a run of ours could leave: entries of the root directory, groups
-// and mounts with the test's names in them, children of this process.
+// traces returns what a run could leave behind: files in the directory, groups and mounts with the
+// test's
+// names, notes of the ledger, and children of this process.
 func traces(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}

@@ -1,6 +1,6 @@
 package main
 
-// tincan seccomp show, compile and eval, and what the lint says of well-known filters.
+// tincan seccomp show, compile and eval, and what the lint says about well-known filters.
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestSeccompEval checks the verdicts of well-known profiles on some calls.
 func TestSeccompEval(t *testing.T) {
 	moby := profileFile("moby-default.json")
 	for _, c := range []struct {
@@ -67,6 +68,7 @@ func TestSeccompEval(t *testing.T) {
 	}
 }
 
+// TestSeccompShow checks that parts of what show must print are there.
 func TestSeccompShow(t *testing.T) {
 	for _, c := range []struct {
 		profile string
@@ -100,6 +102,7 @@ func TestSeccompShow(t *testing.T) {
 	}
 }
 
+// TestSeccompCompile checks that the compiled file is the policy's filter.
 func TestSeccompCompile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "f")
 	cmd := seccompCompile{Profile: "default", Output: file, profileFor: profileFor{Arch: "x86_64"}}
@@ -130,6 +133,7 @@ func TestSeccompCompile(t *testing.T) {
 	}
 }
 
+// TestLint checks the warnings about doubtful filters.
 func TestLint(t *testing.T) {
 	for _, c := range []struct{ about, profile, want string }{
 		{"write refused", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: write is ERRNO(1): no program could run"},
