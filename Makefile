@@ -1,27 +1,27 @@
 # make run      shows a container
 # make test     runs the tests
 # make install  installs the program, its man page and completions
-# make help     lists the rest
+# make help     lists all targets
 
 # RELEASE and DATE are also in the man page: run make docs after a change.
 RELEASE     := 0.1.0
 DATE        := 2026-11-26
-# Without a tag v$(RELEASE) the commit is part of the version.
+# Unless the commit has the tag v$(RELEASE), the version names the commit.
 VERSION     := $(RELEASE)$(shell [ ! -e .git ] || git tag --points-at HEAD 2>/dev/null | grep -qx 'v$(RELEASE)' || git log -1 --abbrev=12 --format=-%h 2>/dev/null)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARCHES      := amd64 arm64 riscv64
 
 GO      ?= go
 GOFILES  = $(shell git ls-files '*.go' 2>/dev/null || find . -name '*.go')
-# Go aligns functions at 32 bytes on amd64, which is 110 KiB of nothing, and inlines, which is
-# 260 KiB more: neither makes a start faster (docs/performance.md).
-# -E: the program starts at our own entry, before Go's runtime (start.go). Without it
-# everything works, and starts slower.
+# By default, Go aligns functions at 32 bytes on amd64, which adds 110 KiB, and inlines functions,
+# which adds 260 KiB. Neither makes a start faster (docs/performance.md).
+# -E makes the program start at its own entry point, before Go's runtime (start.go). Without -E
+# everything works, but starts slower.
 LDFLAGS := -s -w -funcalign=1 -E main.entry -X main.version=$(VERSION)
 GCFLAGS := all=-l
 BUILD    = $(GO) build -trimpath -buildvcs=false -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
 
-# Where make install puts things; DESTDIR stands in front of all of it. Debian's zsh looks in
+# The directories for make install. DESTDIR is put before each of them. Debian's zsh searches
 # /usr/share/zsh/vendor-completions instead.
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
@@ -29,7 +29,7 @@ DATADIR ?= $(PREFIX)/share
 ZSHDIR  ?= $(DATADIR)/zsh/site-functions
 INSTALL ?= install
 
-# Static, on every machine, and whether there is a C compiler or not.
+# Link statically on every machine, with or without a C compiler.
 export CGO_ENABLED = 0
 
 .PHONY: build install install-files uninstall dist run test test-vm check lint quick race fuzz bench docs cover clean help
@@ -38,7 +38,7 @@ export CGO_ENABLED = 0
 build: ## the static, stripped binary: ./tincan
 	$(BUILD) -o tincan .
 
-# A file, not "build": after make, sudo make install does not need Go, which root may not have in its PATH.
+# The target is a file, not "build": sudo make install must not need Go, which root's PATH may lack.
 tincan: $(filter-out %_test.go,$(wildcard *.go)) $(wildcard *.s filters/*) go.mod go.sum
 	$(MAKE) build
 
@@ -55,16 +55,16 @@ install-files:
 	$(INSTALL) -D -m 644 completions/tincan.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish'
 	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan' LICENSE README.md SECURITY.md
 
-uninstall: ## remove what make install has installed there
+uninstall: ## remove the files that make install installs
 	rm -f '$(DESTDIR)$(BINDIR)/tincan' '$(DESTDIR)$(DATADIR)/man/man1/tincan.1' \
 		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(ZSHDIR)/_tincan' \
 		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish' \
 		'$(DESTDIR)$(DATADIR)/doc/tincan/LICENSE' '$(DESTDIR)$(DATADIR)/doc/tincan/README.md' '$(DESTDIR)$(DATADIR)/doc/tincan/SECURITY.md'
 	rmdir '$(DESTDIR)$(DATADIR)/doc/tincan' 2>/dev/null || :
 
-# The same source and the same version of Go make the same bytes on any machine: DISTENV sets
+# The same source and the same version of Go give the same bytes on any machine: DISTENV fixes
 # what the environment could change, and gen/pack.go packs. The licenses of the modules in the
-# binary require that they go with it. Go's own license is that of golang.org/x.
+# binary must be distributed with it. Go's own license is that of golang.org/x.
 DISTENV = GOOS=linux GOFLAGS=-trimpath GOAMD64=v1 GOARM64=v8.0 GORISCV64=rva20u64 GOFIPS140=off
 
 dist: ## a release in dist/: an archive and a list of contents for each architecture, SHA256SUMS
@@ -88,19 +88,19 @@ dist: ## a release in dist/: an archive and a list of contents for each architec
 run: build ## build it and show a container at work; on a terminal, a shell in it
 	@sh docs/demo.sh ./tincan
 
-# One package after the other: the tests of test/ look at what containers leave behind
-# on this machine, and would take another's for their own. They run a second time, in short,
-# with a tincan that a plain go build makes, without the entry before Go's runtime.
-test: ## all tests; those that need root, or a tool that is not here, are skipped by name
+# One package at a time (-p=1): the tests in test/ look for what containers leave behind on this
+# machine, and would find other tests' containers. They run a second time, with -short, with a
+# tincan that a plain go build makes, without the entry point before Go's runtime.
+test: ## all tests; names those that it skips because they need root or a missing tool
 	@{ $(GO) test -v -count=1 -p=1 -timeout=40m ./... $(TESTFLAGS) 2>&1 && \
 		TINCAN_TEST_PLAIN=1 $(GO) test -v -short -count=1 -skip 'AsUser|Record|Tutorial|Apt|EachFlag|BadInput|HostileProfiles|HostileArguments' ./test $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
-# ARCH=arm64 for another architecture; FULL=1 for all of it on every kernel, with a boot
-# for each exit status: half an hour.
-test-vm: ## the tests that boot virtual machines, by themselves (qemu; ARCH=arm64, FULL=1)
+# ARCH=arm64 for another architecture. FULL=1 for everything on every kernel, and a boot for each
+# exit status: half an hour.
+test-vm: ## only the tests that boot virtual machines (qemu; ARCH=arm64, FULL=1)
 	@{ TINCAN_VM_ARCH=$(ARCH) TINCAN_VM_FULL=$(FULL) $(GO) test -v -count=1 -timeout=3h ./test/vm $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
-check: lint quick race ## what must hold before a commit: lint, quick and race
+check: lint quick race ## run this before a commit: lint, quick and race
 
 lint: ## format, modules, build and vet for each architecture, staticcheck
 	@echo '== gofmt'
@@ -121,15 +121,15 @@ quick: ## golden plans, tables, flags, the binary and its loop: a part of make t
 	@echo '== the loop and the binary: only system calls, static, small'
 	@$(GO) test -count=1 -run 'Loop|Binary|Version|Dependencies' . $(TESTFLAGS)
 
-race: ## the tests of this directory with the race detector, in short: those that are about Go code
+race: ## the tests of Go code in this directory, with the race detector
 	@echo '== race'
 	@if command -v gcc >/dev/null; then CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout=15m -skip 'Loop|Binary|Version|Dependencies|Dist|Install|Start|Emulation|Sabotage|Completions|ManPage|Docs|AnyUser' . $(TESTFLAGS); \
-	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, and gcc is not here: go test -race needs it'; exit 1; \
-	else echo 'skipped: race tests: gcc is not here'; fi
+	elif [ -n "$$MUST_WORK" ]; then echo 'MUST_WORK is set, but gcc, which go test -race needs, is not installed'; exit 1; \
+	else echo 'skipped: race tests: gcc is not installed'; fi
 
-# Numbers of inputs, and not seconds: a time limit makes Go 1.26 fail now and then with
-# "context deadline exceeded" (go.dev/issue/75804). Without -fuzzminimizetime FuzzProfile
-# takes a minute, for want of coverage, to make one input smaller.
+# Numbers of inputs instead of times: with a time limit Go 1.26 sometimes fails with "context
+# deadline exceeded" (go.dev/issue/75804). Without -fuzzminimizetime, FuzzProfile spends a minute
+# on making one input smaller.
 FUZZTIMES ?= 3
 
 fuzz: ## half a minute for each fuzz target (FUZZTIMES=60 for ten minutes)
@@ -138,18 +138,18 @@ fuzz: ## half a minute for each fuzz target (FUZZTIMES=60 for ten minutes)
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $$(($(FUZZTIMES) * n))x -fuzzminimizetime 100x . || exit 1; \
 	done
 
-# On a machine that does nothing else. BENCH=starts,scale,limits measures only these tables,
-# which are those that tincan is held to; BENCHFLAGS=-help lists the other tables and the flags.
-bench: build ## what a container costs, beside bwrap, unshare, runc and more; draws docs/bench.svg (root; BENCH=starts)
+# Run this on a machine that does nothing else. BENCH=starts,scale,limits measures only these
+# tables, which are the ones with targets; BENCHFLAGS=-help lists the other tables and the flags.
+bench: build ## what a container costs, compared with bwrap, unshare, runc; draws docs/bench.svg (root; BENCH=starts)
 	$(GO) run ./test/bench -tincan ./tincan -svg docs/bench.svg -sections='$(BENCH)' $(BENCHFLAGS)
 
-docs: ## docs/tincan.1 and completions/, after a change of the flags
+docs: ## write docs/tincan.1 and completions/, after a change of the flags
 	$(GO) test -count=1 -run '^TestDocs$$' -update .
 
-cover: ## how much of the source the tests of this directory reach
+cover: ## how much of the source the tests in this directory cover
 	$(GO) test -count=1 -coverprofile=cover.out . && $(GO) tool cover -func=cover.out | tail -1
 
-clean: ## remove what the above made
+clean: ## remove the files that the other targets make
 	rm -rf tincan cover.out dist
 
 help: ## this list

@@ -1,4 +1,5 @@
-// The default filter that is compiled beforehand is the one that the compiler makes.
+// The default filter is compiled in advance, into filters/. It must be what the compiler produces
+// now.
 package main
 
 import (
@@ -11,8 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// filterArches are the architectures with a compiled filter.
 var filterArches = []string{"amd64", "arm64", "riscv64"}
 
+// compiledFor compiles the default filter for an architecture.
 func compiledFor(t *testing.T, arch string) []unix.SockFilter {
 	t.Helper()
 	native, err := abiNamed(arch)
@@ -30,6 +33,8 @@ func compiledFor(t *testing.T, arch string) []unix.SockFilter {
 	return program
 }
 
+// TestDefaultFilterIsCompiled compares the files with the compiler's result. With -update it writes
+// them.
 func TestDefaultFilterIsCompiled(t *testing.T) {
 	for _, arch := range filterArches {
 		want := rawFilter(compiledFor(t, arch))
@@ -41,7 +46,7 @@ func TestDefaultFilterIsCompiled(t *testing.T) {
 		}
 		got, err := os.ReadFile(file)
 		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the rules compile to (%v): go test -run TestDefaultFilterIsCompiled -update", file, err)
+			t.Errorf("%s is not what the compiler makes of the rules (%v): run go test -run TestDefaultFilterIsCompiled -update", file, err)
 		}
 	}
 	c := &config{program: defaultFilter()}
@@ -54,13 +59,15 @@ func TestDefaultFilterIsCompiled(t *testing.T) {
 	}
 	program, err := policy.compile()
 	if err != nil || !slices.Equal(program, defaultFilter()) {
-		t.Errorf("the default filter of a start is not the default policy's (%v)", err)
+		t.Errorf("a start does not use the filter of the default policy (%v)", err)
 	}
 }
 
-// Every call from 424 on is decided on purpose, in one row with a reason, and what comes after is not there.
+// TestNewCallsAreDecided checks that every call from number 424 on is in exactly one row, with a
+// reason, and
+// that the filter refuses the numbers after the newest call with ENOSYS.
 func TestNewCallsAreDecided(t *testing.T) {
-	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
+	for _, arch := range filterArches {
 		native, err := abiNamed(arch)
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +78,7 @@ func TestNewCallsAreDecided(t *testing.T) {
 				for call := range strings.FieldsSeq(r.calls) {
 					rows[call]++
 					if r.why == "" {
-						t.Errorf("%s: no reason", call)
+						t.Errorf("%s has no reason", call)
 					}
 				}
 			}
@@ -93,17 +100,17 @@ func TestNewCallsAreDecided(t *testing.T) {
 			}
 		}
 		if decided < 45 {
-			t.Errorf("%s: only %d calls", arch, decided)
+			t.Errorf("%s: only %d calls were checked", arch, decided)
 		}
 		for _, nr := range []uint32{native.afterNewest(), native.afterNewest() + 1, 1000, 0x3fffffff} {
 			if got := a.fallback(nr); got != unknownCall {
-				t.Errorf("%s: %d is answered with %v", arch, nr, got)
+				t.Errorf("%s: the verdict on call %d is %v", arch, nr, got)
 			}
 		}
 		for _, r := range newCalls() {
 			for call := range strings.FieldsSeq(r.calls) {
 				if nr, known := native.number(call); known && nr < firstNew {
-					t.Errorf("%s: %s is %d, and older", arch, call, nr)
+					t.Errorf("%s: %s has the number %d and is not new", arch, call, nr)
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestTerminalFilter checks which calls tincan's own small filter refuses.
 func TestTerminalFilter(t *testing.T) {
 	native, second, compat, compatAudit := ioctlNumbers()
 	program := terminalFilter()
@@ -34,10 +35,12 @@ func TestTerminalFilter(t *testing.T) {
 	}
 }
 
-// It comes before every profile but the built-in default, and not with none.
+// TestTerminalFilterIsInEveryPlan checks that this filter is added to every profile but `default`,
+// which
+// has these rules itself, and `none`.
 func TestTerminalFilterIsInEveryPlan(t *testing.T) {
 	for spec, want := range map[string]string{
-		"default": "95", "none": "", "tutorial": "13 more", "testdata/profiles/podman-seccomp.json": "13 more", "testdata/profiles/moby-default.json": "13 more",
+		"default": "", "none": "", "tutorial": "13 more", "testdata/profiles/podman-seccomp.json": "13 more", "testdata/profiles/moby-default.json": "13 more",
 	} {
 		c := &config{}
 		if err := c.setSeccomp(&runFlags{Seccomp: spec}); err != nil {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// SECURITY.md's table has a row for each hole, in order, and names files and tests that are
-// there. A row without a test says that it is open.
+// TestSecurityTable checks that SECURITY.md's table has a row for each hole, in order, and that the
+// files
+// and tests that it names exist. A row without a test must say what is open.
 func TestSecurityTable(t *testing.T) {
 	text, err := os.ReadFile("SECURITY.md")
 	if err != nil {

@@ -1,4 +1,4 @@
-// The completions, in the shells that they are for.
+// The completions, tried in the shells for which they are made.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// completions are beginnings of command lines, and words that a shell must and must not offer.
+// completions are beginnings of command lines, with the words that a shell must and must not offer.
 var completions = []struct{ line, want, not string }{
 	{"tincan r", "run record", "plan"},
 	{"tincan he", "help", "plan"},
@@ -58,7 +58,7 @@ var completions = []struct{ line, want, not string }{
 	{"tincan check --vers", "--version", ""},
 }
 
-// completionDir is a directory with files to offer, and a program chtincan in bin.
+// completionDir returns a directory with files to offer, and with a program chtincan in bin.
 func completionDir(t *testing.T) (dir string, env []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -75,7 +75,7 @@ func completionDir(t *testing.T) (dir string, env []string) {
 	return dir, []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "HOME=" + dir + "/home", "TERM=xterm", "LC_ALL=C.UTF-8"}
 }
 
-// offered compares what a shell offers for a line with what it should offer.
+// offered checks what a shell has offered for a line.
 func offered(t *testing.T, line, want, not, got string) {
 	t.Helper()
 	for _, w := range strings.Fields(want) {
@@ -90,16 +90,17 @@ func offered(t *testing.T, line, want, not, got string) {
 	}
 }
 
-// shell is the name of a shell's program, or the end of the test.
+// shell returns the path of a program, or skips the test.
 func shell(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, "%s(1) is not here", name)
+		missing(t, "%s(1) is not installed", name)
 	}
 	return path
 }
 
+// TestCompletionsFish asks fish for its completions.
 func TestCompletionsFish(t *testing.T) {
 	fish := shell(t, "fish")
 	file, err := filepath.Abs("completions/tincan.fish")
@@ -108,14 +109,14 @@ func TestCompletionsFish(t *testing.T) {
 	}
 	dir, env := completionDir(t)
 	for _, c := range completions {
-		if c.line == "tincan --no-" { // fish has flags with = as well
+		if c.line == "tincan --no-" { // fish also offers flags with =
 			c.not = ""
 		}
 		cmd := exec.Command(fish, "--no-config", "-c", fmt.Sprintf("source %s; complete -C '%s' | string replace -r '\\t.*' ''", file, c.line))
 		cmd.Dir, cmd.Env = dir, env
 		var errs strings.Builder
 		cmd.Stderr = &errs
-		out, _ := cmd.Output() // the status is string's
+		out, _ := cmd.Output() // the status is that of fish's string
 		if errs.Len() > 0 {
 			t.Errorf("%q: %s", c.line, &errs)
 		}
@@ -123,14 +124,14 @@ func TestCompletionsFish(t *testing.T) {
 	}
 }
 
-// TestCompletionsBash presses the tab key, without bash-completion and with it.
+// TestCompletionsBash presses the tab key in bash, without and with bash-completion.
 func TestCompletionsBash(t *testing.T) {
 	bash := shell(t, "bash")
 	for _, helper := range []string{"", "/usr/share/bash-completion/bash_completion"} {
 		t.Run(filepath.Base(helper), func(t *testing.T) {
 			source := ""
 			if _, err := os.Stat(helper); err != nil && helper != "" {
-				missing(t, "%s is not here", helper)
+				missing(t, "%s is not installed", helper)
 			} else if helper != "" {
 				source = "source " + helper + "; "
 			}
@@ -140,11 +141,12 @@ func TestCompletionsBash(t *testing.T) {
 	}
 }
 
+// TestCompletionsZsh presses the tab key in zsh.
 func TestCompletionsZsh(t *testing.T) {
 	tabs(t, "fpath=(DIR $fpath); autoload -Uz compinit; compinit -D -u; LISTMAX=10000; unsetopt promptsp", "completions/_tincan", shell(t, "zsh"), "-f", "-i")
 }
 
-// tabs compares what a shell on a terminal shows when the tab key is pressed.
+// tabs checks what a shell on a terminal shows when the tab key is pressed.
 func tabs(t *testing.T, setup, file string, line ...string) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -155,19 +157,19 @@ func tabs(t *testing.T, setup, file string, line ...string) {
 	s.send("PS1='> '; " + strings.NewReplacer("FILE", file, "DIR", filepath.Dir(file)).Replace(setup) + "; echo re''ady\r")
 	s.until("ready\r\n")
 	for i, c := range completions {
-		s.until("> ") // from here on the shell reads keys, and not the terminal lines
+		s.until("> ") // from now on the shell itself reads the keys
 		done := fmt.Sprint("done-", i)
 		s.send(c.line + "\t\x15" + strings.Replace("echo done-", "ne", "n''e", 1) + fmt.Sprint(i) + "\r")
 		got := s.until(done + "\r\n")
 		if i := strings.Index(got, c.line); i < 0 {
 			t.Errorf("%q is not shown:\n%q", c.line, got)
-		} else { // from the word at the cursor
+		} else { // the part from the word at the cursor on
 			offered(t, c.line, c.want, c.not, got[i+strings.LastIndex(c.line, " ")+1:])
 		}
 	}
 }
 
-// terminalShell is a shell on a terminal of its own.
+// terminalShell is a shell on its own terminal.
 type terminalShell struct {
 	t      *testing.T
 	master *os.File
@@ -175,6 +177,7 @@ type terminalShell struct {
 	shown  bytes.Buffer
 }
 
+// startShell starts a shell on a new terminal.
 func startShell(t *testing.T, dir string, env []string, line ...string) *terminalShell {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
@@ -220,13 +223,15 @@ func startShell(t *testing.T, dir string, env []string, line ...string) *termina
 	return s
 }
 
+// send types keys.
 func (s *terminalShell) send(keys string) {
 	if _, err := s.master.WriteString(keys); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// until returns what has been shown up to and with the text, and forgets it.
+// until waits for a text. It returns what the shell has shown, up to the end of the text, and
+// forgets it.
 func (s *terminalShell) until(text string) string {
 	s.t.Helper()
 	for range 600 {
@@ -240,6 +245,6 @@ func (s *terminalShell) until(text string) string {
 		s.mu.Unlock()
 		time.Sleep(20 * time.Millisecond)
 	}
-	s.t.Fatalf("%q does not appear in 12 seconds:\n%q", text, s.shown.String())
+	s.t.Fatalf("%q did not appear within 12 seconds:\n%q", text, s.shown.String())
 	return ""
 }

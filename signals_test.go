@@ -1,5 +1,5 @@
-// The launcher's signals, as they are with the runtime. Before it they are tested by the
-// whole program (test/).
+// How the launcher reads signals when Go's runtime runs. The tests in test/ cover the case without
+// it.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// signalled waits for the next signal, or returns 0.
+// signalled waits for the next signal and returns it, or 0 if none comes.
 func signalled(s *signalSource, wait time.Duration) syscall.Signal {
 	fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
 	for end := time.Now().Add(wait); time.Now().Before(end); {
@@ -23,6 +23,7 @@ func signalled(s *signalSource, wait time.Duration) syscall.Signal {
 	return 0
 }
 
+// TestSignalsAreRead sends each signal that the launcher passes on.
 func TestSignalsAreRead(t *testing.T) {
 	s := &signalSource{}
 	if err := s.start(); err != nil {
@@ -30,7 +31,7 @@ func TestSignalsAreRead(t *testing.T) {
 	}
 	for i := range passed {
 		want := passed[i].signal
-		if want == unix.SIGCHLD { // other tests have children
+		if want == unix.SIGCHLD { // other tests start processes
 			continue
 		}
 		unix.Kill(os.Getpid(), want)
@@ -39,15 +40,15 @@ func TestSignalsAreRead(t *testing.T) {
 			got = signalled(s, 5*time.Second)
 		}
 		if got != want {
-			t.Errorf("%s: %d was read", signalName(want), got)
+			t.Errorf("sent %s, read %d", signalName(want), got)
 		}
 	}
 	s.later(unix.SIGUSR1)
 	s.later(unix.SIGHUP)
 	if a, _ := s.next(); a != unix.SIGUSR1 {
-		t.Errorf("the first that was put back: %d", a)
+		t.Errorf("the first signal that was put back is read as %d", a)
 	}
 	if b, _ := s.next(); b != unix.SIGHUP {
-		t.Errorf("the second that was put back: %d", b)
+		t.Errorf("the second signal that was put back is read as %d", b)
 	}
 }

@@ -1,4 +1,4 @@
-// What runs before Go's runtime needs nothing of it: every call from begin is followed.
+// What runs before Go's runtime must not need it: the test follows every call from begin.
 package main
 
 import (
@@ -15,17 +15,20 @@ import (
 	"testing"
 )
 
-// earlyFlags build the program as make does, but with symbols.
+// earlyFlags build the program as make does, but keep the symbols.
 var earlyFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1 -E main.entry"}
 
-// harmless are the functions of the runtime that the compiler calls by itself and that
-// work before it has started: they use registers and the stack only. What begins with
-// panic is a bounds check; in early mode it would be a crash, as it is with the runtime.
+// harmless matches the functions of the runtime that the compiler calls by itself and that work
+// before the
+// runtime has started: they use only registers and the stack. Those that begin with panic are
+// bounds checks;
+// a failed one ends the program before the runtime, as it does with the runtime.
 var harmless = regexp.MustCompile(`^runtime\.(memmove|memclrNoHeapPointers|memequal|memequal_varlen|cmpstring|duffzero|duffcopy|` +
 	`panic[A-Za-z0-9]*|gcWriteBarrier[0-8]?|morestack|morestack_noctxt|wbZero|wbMove|convT64|goPanic[A-Za-z0-9]*)$`)
 
-// marked are the functions with a directive before them: //tincan:runtime, called only
-// with the runtime, and //tincan:both, where the two modes meet.
+// marked returns the functions with a directive: //tincan:runtime marks those that are called only
+// with the
+// runtime, //tincan:both those that check whether the runtime runs.
 func marked(t *testing.T, directive string) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -61,20 +64,23 @@ func marked(t *testing.T, directive string) map[string]bool {
 	return out
 }
 
-// source is a function's name as it stands in the source: without the types of an instance
-// and without its ABI.
+// source returns a function's name as it is in the source, without the types of an instance and
+// without its
+// ABI.
 func source(symbol string) string {
 	symbol, _, _ = strings.Cut(plain(symbol), "[")
 	return symbol
 }
 
-// checkStart follows every call from begin, and returns what should not be there.
+// checkStart follows every call from begin. It returns the calls that are not allowed, and the
+// number of
+// functions.
 func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.|^strings\.|^syscall\.|^internal/|^unicode|^math|^sync|^golang\.org/x/sys|^os\.|^bytes\.|^strconv\.|^(index|indexbyte|memeq|cmp)body$|^indexByteBig$`)
 	withRuntime, both := marked(t, "//tincan:runtime"), marked(t, "//tincan:both")
 	seen := map[string]bool{}
-	todo := []string{"main.begin", "main.larger"} // which only functions that the modes share call
+	todo := []string{"main.begin", "main.larger"} // larger is called through functions of both modes
 	for len(todo) > 0 {
 		name := todo[0]
 		todo = todo[1:]
@@ -84,7 +90,7 @@ func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 		seen[name] = true
 		f := all[name]
 		if f == nil {
-			wrong = append(wrong, name+": not among the functions that are looked at")
+			wrong = append(wrong, name+": not in the disassembly")
 			continue
 		}
 		if both[source(name)] {
@@ -97,7 +103,7 @@ func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 		for to, at := range f.calls {
 			switch {
 			case harmless.MatchString(plain(to)), withRuntime[source(to)]:
-			case strings.HasPrefix(name, "internal/bytealg.") && to == "runtime.gopanic": // for what the architecture does not have
+			case strings.HasPrefix(name, "internal/bytealg.") && to == "runtime.gopanic": // for functions that the architecture lacks
 			case strings.HasPrefix(to, "runtime."), strings.HasPrefix(to, "fmt."), strings.HasPrefix(to, "os."):
 				wrong = append(wrong, name+" ("+at+") calls "+to)
 			default:
@@ -109,6 +115,7 @@ func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 	return wrong, reached
 }
 
+// TestStartNeedsNoRuntime checks the program for each architecture.
 func TestStartNeedsNoRuntime(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
@@ -118,10 +125,10 @@ func TestStartNeedsNoRuntime(t *testing.T) {
 				t.Error(w)
 			}
 			if reached < 100 {
-				t.Errorf("only %d functions from begin: the disassembly is not understood", reached)
+				t.Errorf("only %d functions are reached from begin: the test does not understand the disassembly", reached)
 			}
 			t.Logf("%d functions from begin", reached)
-			// No package variable needs code to be right.
+			// No package variable may need code to get its value.
 			out, err := exec.Command("go", "tool", "nm", bin).Output()
 			if err != nil {
 				t.Fatal(err)
@@ -129,7 +136,7 @@ func TestStartNeedsNoRuntime(t *testing.T) {
 			for line := range strings.Lines(string(out)) {
 				if f := strings.Fields(line); len(f) > 2 && strings.HasPrefix(f[2], "main.init") && !strings.HasPrefix(f[2], "main.initS") {
 					if f[2] == "main.init" || strings.HasPrefix(f[2], "main.init.") {
-						t.Errorf("%s: a package variable is made by code, which does not run before the runtime", f[2])
+						t.Errorf("%s: a package variable gets its value from code, which does not run before the runtime", f[2])
 					}
 				}
 			}
@@ -137,10 +144,12 @@ func TestStartNeedsNoRuntime(t *testing.T) {
 	}
 }
 
-// TestStartIsSeenToNeedTheRuntime puts in what may not be there, one thing after the other.
+// TestStartIsSeenToNeedTheRuntime adds code to begin that is not allowed there, one kind after the
+// other. The
+// test must notice it.
 func TestStartIsSeenToNeedTheRuntime(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("-short: make test runs this")
 	}
 	text, err := os.ReadFile("start.go")
 	if err != nil {
@@ -159,7 +168,7 @@ func TestStartIsSeenToNeedTheRuntime(t *testing.T) {
 			dir := t.TempDir()
 			spoiled := strings.Replace(string(text), place, place+"\t"+c.code, 1) + "\n" + c.more
 			if spoiled == string(text)+"\n"+c.more {
-				t.Fatal("begin has changed: where is its first line?")
+				t.Fatal("begin has changed: this test does not find its first line")
 			}
 			file := filepath.Join(dir, "start.go")
 			if err := os.WriteFile(file, []byte(spoiled), 0o644); err != nil {

@@ -1,5 +1,7 @@
-// The promise that a step's text is what its call does: the text is read back, with the
-// values of x/sys, and compared with what the kernel would be given.
+// The text of a step must say what its call does. The test reads the text back, with the values of
+// x/sys, and
+// compares it with what the kernel gets.
+
 package main
 
 import (
@@ -14,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// callNumbers are x/sys's. A call that is missing here fails the test.
+// callNumbers are the calls' numbers in x/sys. The test fails for a call that is missing here.
 var callNumbers = map[string]uintptr{
 	"capset": unix.SYS_CAPSET, "chdir": unix.SYS_CHDIR, "clone": unix.SYS_CLONE, "close": unix.SYS_CLOSE, "close_range": unix.SYS_CLOSE_RANGE,
 	"execve": unix.SYS_EXECVE, "fchdir": unix.SYS_FCHDIR, "fchownat": unix.SYS_FCHOWNAT, "fchmod": unix.SYS_FCHMOD, "move_mount": unix.SYS_MOVE_MOUNT, "open_tree": unix.SYS_OPEN_TREE, "openat2": unix.SYS_OPENAT2, "ioctl": unix.SYS_IOCTL, "keyctl": unix.SYS_KEYCTL, "lsm_set_self_attr": unix.SYS_LSM_SET_SELF_ATTR, "mkdirat": unix.SYS_MKDIRAT, "mknodat": unix.SYS_MKNODAT, "mount": unix.SYS_MOUNT,
@@ -25,7 +27,7 @@ var callNumbers = map[string]uintptr{
 	"unlinkat": unix.SYS_UNLINKAT, "unshare": unix.SYS_UNSHARE, "write": unix.SYS_WRITE,
 }
 
-// constants are the names that may stand in a step's text, with x/sys's values.
+// constants are the names that may be in a step's text, with x/sys's values.
 var constants = map[string]int64{
 	"NULL": 0, "KEYCTL_JOIN_SESSION_KEYRING": unix.KEYCTL_JOIN_SESSION_KEYRING, "O_WRONLY": unix.O_WRONLY, "O_CREAT": unix.O_CREAT, "O_EXCL": unix.O_EXCL, "O_CLOEXEC": unix.O_CLOEXEC, "SIG_SETMASK": unix.SIG_SETMASK, "AT_FDCWD": unix.AT_FDCWD, "AT_RECURSIVE": unix.AT_RECURSIVE, "MNT_DETACH": unix.MNT_DETACH,
 	"MS_RDONLY": unix.MS_RDONLY, "MS_NOSUID": unix.MS_NOSUID, "MS_NODEV": unix.MS_NODEV, "MS_NOEXEC": unix.MS_NOEXEC,
@@ -41,10 +43,10 @@ var constants = map[string]int64{
 	"AF_INET": unix.AF_INET, "SOCK_DGRAM": unix.SOCK_DGRAM, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC, "IPPROTO_IP": unix.IPPROTO_IP,
 	"SIOCSIFFLAGS": unix.SIOCSIFFLAGS, "TIOCSPGRP": unix.TIOCSPGRP, "SECCOMP_SET_MODE_FILTER": unix.SECCOMP_SET_MODE_FILTER,
 	"child_stack=NULL, flags=SIGCHLD": int64(unix.SIGCHLD),
-	"LSM_ATTR_EXEC":                   101, // the kernel's linux/lsm.h, for want of one in x/sys; test/vm shows that a kernel agrees
+	"LSM_ATTR_EXEC":                   101, // from the kernel's linux/lsm.h: x/sys lacks it; test/vm shows that a kernel agrees
 }
 
-// value reads A|B|0x10 or a number; ok is false for anything else.
+// value returns the value of A|B|0x10 or of a number. ok is false for any other text.
 func value(text string) (n int64, ok bool) {
 	if v, known := constants[text]; known {
 		return v, true
@@ -58,15 +60,17 @@ func value(text string) (n int64, ok bool) {
 			}
 		}
 		if n&v != 0 && v != n {
-			return 0, false // a bit twice
+			return 0, false // the same bit twice
 		}
 		n |= v
 	}
 	return n, true
 }
 
+// bytesAt returns n bytes of memory.
 func bytesAt(p unsafe.Pointer, n int) []byte { return unsafe.Slice((*byte)(p), n) }
 
+// TestStepsDoWhatTheirTextSays checks every step of every golden plan.
 func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	header := map[string]int{}
 	t.Run("header", func(t *testing.T) { header = systemCallNumbers(t) })
@@ -74,7 +78,7 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	for _, set := range goldenSets(t) {
 		for _, s := range set.plan {
 			if s.actor == host || s.actor == after {
-				continue // ordinary Go
+				continue // not made by the loop
 			}
 			if n, ok := callNumbers[s.call]; !ok || n != s.nr {
 				t.Errorf("%s: number %d, x/sys says %d", s, s.nr, n)
@@ -86,7 +90,7 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 				a := arg{s.args[i], s.labels[i], keptOf(s, i)}
 				if a.show == nil {
 					if a.n != 0 || a.p != nil || a.kept != nowhere {
-						t.Errorf("%s: argument %d is not shown, and is not 0", s, i)
+						t.Errorf("%s: argument %d is not 0, but is not in the text", s, i)
 					}
 					continue
 				}
@@ -103,15 +107,15 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	if checked < 500 {
 		t.Errorf("only %d arguments checked", checked)
 	}
-	// What cannot be read back: descriptors and memory that the launcher fills in.
+		// These cannot be read back: descriptors, and memory that the launcher fills in.
 	for text := range opaque {
 		if !slices.Contains([]string{"ARGV", "LEN", "TITLE", "PARENT", "SOCKET", "REPORT-1", "REPORT+1", "TTY", "MEMORY", "PIDS", "CPU", "BLKIO", `"\1"`}, text) {
-			t.Errorf("%s: nobody knows whether that is true", text)
+			t.Errorf("%s: the test cannot check this text", text)
 		}
 	}
 }
 
-// keptOf is the slot that an argument comes from.
+// keptOf returns the slot from which an argument comes.
 func keptOf(s *step, i int) slot {
 	for n, mask := range s.kept {
 		if mask>>i&1 != 0 {
@@ -121,8 +125,9 @@ func keptOf(s *step, i int) slot {
 	return nowhere
 }
 
-// checkArg compares an argument with its text. It gives "" if they agree and
-// "opaque" if they cannot be compared.
+// checkArg compares an argument with its text. It returns "" if they agree, "opaque" if they cannot
+// be
+// compared, and otherwise the difference.
 func checkArg(s *step, a arg) string {
 	text := a.show(a)
 	le := binary.LittleEndian
@@ -130,7 +135,7 @@ func checkArg(s *step, a arg) string {
 	case a.kept != nowhere:
 		names := [...][]string{first: {"KEPT", "TREE"}, second: {"PLACE"}}
 		if !slices.Contains(names[a.kept], text) || a.n != 0 || a.p != nil {
-			return "a kept result, shown as " + text
+			return "a kept result is shown as " + text
 		}
 	case a.p == nil:
 		if s.call == "umask" || strings.HasPrefix(text, "0") && text != "0" { // octal
@@ -141,7 +146,7 @@ func checkArg(s *step, a arg) string {
 			return ""
 		}
 		if text == "CAP_"+strings.TrimPrefix(text, "CAP_") {
-			if capName(int(a.n)) != text { // the table is checked above
+			if capName(int(a.n)) != text { // tables_test.go checks the table
 				return fmt.Sprintf("%s, and the kernel gets %d", text, a.n)
 			}
 			return ""
@@ -166,7 +171,7 @@ func checkArg(s *step, a arg) string {
 			return fmt.Sprintf("%s is %#x, and the kernel gets %#x", text, n, a.n)
 		}
 	case a.n != 0:
-		return "a number and a pointer"
+		return "it is both a number and a pointer"
 	case text[0] == '"' && s.call != "read":
 		want := a.s + "\x00"
 		if got := string(bytesAt(a.p, len(want))); got != want || quote(a.s) != text {
@@ -192,7 +197,7 @@ func checkArg(s *step, a arg) string {
 			return fmt.Sprintf("%s, and the kernel gets % x", text, b)
 		}
 	case strings.HasPrefix(text, "{effective="):
-		b := bytesAt(a.p, 24) // two times effective, permitted, inheritable
+		b := bytesAt(a.p, 24) // effective, permitted, inheritable, twice
 		var sets [3]capSet
 		for i := range sets {
 			sets[i] = capSet(le.Uint32(b[4*i:])) | capSet(le.Uint32(b[12+4*i:]))<<32

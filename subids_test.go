@@ -1,4 +1,4 @@
-// Whose ids: /etc/subuid read, maps checked against it, without being anybody special.
+// Ids of users: how /etc/subuid is read, and which maps it allows. Any user can run these tests.
 package main
 
 import (
@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// etcWith makes an /etc of these files, and a PATH with these programs.
+// etcWith replaces the host's /etc by a directory with these files, and PATH by one with these
+// programs.
 func etcWith(t *testing.T, files map[string]string, programs ...string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,8 +29,10 @@ func etcWith(t *testing.T, files map[string]string, programs ...string) {
 	}
 }
 
+// passwd is the file of a host with two users.
 const passwd = "root:x:0:0:root:/root:/bin/sh\njoe:x:1000:100:Joe:/home/joe:/bin/sh\nann:x:1001:1001::/home/ann:/bin/sh\n"
 
+// TestMapsOfUsers checks which maps the user joe gets, or which error.
 func TestMapsOfUsers(t *testing.T) {
 	helpers := []string{"newuidmap", "newgidmap"}
 	for _, c := range []struct {
@@ -37,8 +40,8 @@ func TestMapsOfUsers(t *testing.T) {
 		subuid, subgid string
 		programs       []string
 		flags          runFlags
-		uids, gids     string // the container's maps: host's side
-		outer          string // the outer user namespace's, of users
+		uids, gids     string // the container's maps, with the host's ids
+		outer          string // the map of the outer user namespace
 		single         bool
 		wrong          string
 	}{
@@ -113,7 +116,7 @@ func TestMapsOfUsers(t *testing.T) {
 	}
 }
 
-// manyLines grants joe every other id from a million on.
+// manyLines returns lines that grant n ids to joe, each second one from a million on.
 func manyLines(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -122,7 +125,8 @@ func manyLines(n int) string {
 	return b.String()
 }
 
-// In another user namespace only the ids are to be had that exist there.
+// TestMapsInsideOthers checks that in another user namespace only the ids are used that exist
+// there.
 func TestMapsInsideOthers(t *testing.T) {
 	full := []idMap{{0, 100000, 200000}}
 	const granted = "joe:100000:10\n"
@@ -169,6 +173,7 @@ func TestMapsInsideOthers(t *testing.T) {
 	}
 }
 
+// TestRootsMaps checks root's default map.
 func TestRootsMaps(t *testing.T) {
 	was := asCaller
 	defer func() { asCaller = was }()
@@ -179,6 +184,7 @@ func TestRootsMaps(t *testing.T) {
 	}
 }
 
+// TestCovers checks whether ranges contain all ids of another range.
 func TestCovers(t *testing.T) {
 	have := []idMap{{outside: 10, count: 5}, {outside: 15, count: 5}, {outside: 30, count: 1}}
 	for _, c := range []struct {

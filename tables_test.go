@@ -1,4 +1,4 @@
-// The tables, against sources that are not the tables.
+// The tables, compared with independent sources: the kernel's headers, x/sys, the tutorial's lists.
 package main
 
 import (
@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defines reads the #defines of a kernel header whose names match and whose values
-// are numbers. The headers are of Debian's linux-libc-dev.
+// defines returns the #defines of a kernel header whose names match and whose values are numbers.
+// Debian's
+// linux-libc-dev has the headers.
 func defines(t *testing.T, match string, headers ...string) map[string]int {
 	t.Helper()
 	for _, h := range headers {
@@ -35,10 +36,11 @@ func defines(t *testing.T, match string, headers ...string) map[string]int {
 		}
 		return out
 	}
-	missing(t, "the kernel's headers are not here (%s): apt-get install linux-libc-dev", strings.Join(headers, ", "))
+	missing(t, "the kernel's headers are not installed (%s): apt-get install linux-libc-dev", strings.Join(headers, ", "))
 	return nil
 }
 
+// TestCapabilitiesAgainstKernelHeader compares the capabilities with linux/capability.h.
 func TestCapabilitiesAgainstKernelHeader(t *testing.T) {
 	header := defines(t, `CAP_[A-Z_]+`, "/usr/include/linux/capability.h")
 	for n, c := range capabilityTable {
@@ -55,6 +57,7 @@ func TestCapabilitiesAgainstKernelHeader(t *testing.T) {
 	}
 }
 
+// TestCapabilitiesAgainstXSys compares the capabilities with x/sys.
 func TestCapabilitiesAgainstXSys(t *testing.T) {
 	want := map[string]int{
 		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "CAP_DAC_READ_SEARCH": unix.CAP_DAC_READ_SEARCH,
@@ -79,12 +82,14 @@ func TestCapabilitiesAgainstXSys(t *testing.T) {
 			t.Errorf("%s: row %d, x/sys says %d", c.name, n, w)
 		}
 		if c.why == "" {
-			t.Errorf("%s: no reason", c.name)
+			t.Errorf("%s has no reason", c.name)
 		}
 	}
 }
 
-// TestCapabilitiesOfTheTutorial: what step 12 drops, in its order.
+// TestCapabilitiesOfTheTutorial checks which capabilities are dropped: those of the tutorial's step
+// 12, and
+// three that are newer.
 func TestCapabilitiesOfTheTutorial(t *testing.T) {
 	dropped := strings.Fields(`AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND DAC_READ_SEARCH DAC_OVERRIDE FSETID
 		IPC_LOCK MAC_ADMIN MAC_OVERRIDE MKNOD SETFCAP SYSLOG SYS_ADMIN SYS_BOOT SYS_MODULE SYS_NICE SYS_RAWIO
@@ -108,7 +113,7 @@ func TestCapabilitiesOfTheTutorial(t *testing.T) {
 	}
 }
 
-// TestCapabilitiesNewerThanTheTable: a kernel with more of them loses them all.
+// TestCapabilitiesNewerThanTheTable checks that capabilities of newer kernels are all dropped.
 func TestCapabilitiesNewerThanTheTable(t *testing.T) {
 	var dropped []string
 	for _, s := range bounding(keptCaps(), 45) {
@@ -119,11 +124,12 @@ func TestCapabilitiesNewerThanTheTable(t *testing.T) {
 	}
 }
 
+// TestRlimitsAgainstKernelHeader compares the limits with asm-generic/resource.h.
 func TestRlimitsAgainstKernelHeader(t *testing.T) {
 	switch runtime.GOARCH {
-	case "amd64", "arm64", "riscv64": // the others (alpha, mips, sparc) have numbers of their own
+	case "amd64", "arm64", "riscv64": // other architectures (alpha, mips, sparc) have other numbers
 	default:
-		t.Skip("skipped: asm-generic/resource.h is not this architecture's")
+		t.Skip("skipped: asm-generic/resource.h does not apply to this architecture")
 	}
 	header := defines(t, `RLIMIT_[A-Z_]+`, "/usr/include/asm-generic/resource.h")
 	for n, r := range rlimitTable {
@@ -136,6 +142,7 @@ func TestRlimitsAgainstKernelHeader(t *testing.T) {
 	}
 }
 
+// TestRlimitsAgainstXSys compares the limits with x/sys, and checks the defaults.
 func TestRlimitsAgainstXSys(t *testing.T) {
 	want := map[string]int{
 		"CPU": unix.RLIMIT_CPU, "FSIZE": unix.RLIMIT_FSIZE, "DATA": unix.RLIMIT_DATA, "STACK": unix.RLIMIT_STACK,
@@ -159,7 +166,8 @@ func TestRlimitsAgainstXSys(t *testing.T) {
 	}
 }
 
-// TestHostnames: the tutorial's 16 adjectives, 8 nouns and 256 numbers.
+// TestHostnames checks that hostnames are random, from the tutorial's 16 adjectives, 8 nouns and
+// 256 numbers.
 func TestHostnames(t *testing.T) {
 	unique := func(words []string) int {
 		s := slices.Clone(words)
@@ -174,7 +182,7 @@ func TestHostnames(t *testing.T) {
 	}
 	shape := regexp.MustCompile(`^([a-z]+)-([a-z]+)-(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$`)
 	seen := [3]map[string]bool{{}, {}, {}}
-	for range 20000 { // each of the 256 numbers is missed with a chance of 10^-34
+	for range 20000 { // the chance that one of the 256 numbers does not occur is below 10^-31
 		name := randomHostname()
 		m := shape.FindStringSubmatch(name)
 		if m == nil {
@@ -189,8 +197,9 @@ func TestHostnames(t *testing.T) {
 	}
 }
 
-// TestDevices: the numbers of Documentation/admin-guide/devices.txt, as this
-// machine has them.
+// TestDevices compares the device numbers, which are those of
+// Documentation/admin-guide/devices.txt, with
+// this machine's.
 func TestDevices(t *testing.T) {
 	for _, d := range deviceTable {
 		var st unix.Stat_t
@@ -202,8 +211,7 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestSystemCallNumbers: our table of this machine's calls has the numbers of the
-// kernel's header, for every call of the header.
+// TestSystemCallNumbers compares this machine's table of system calls with the kernel's header.
 func TestSystemCallNumbers(t *testing.T) {
 	native, err := abiNamed("")
 	if err != nil {
@@ -222,6 +230,7 @@ func TestSystemCallNumbers(t *testing.T) {
 	}
 }
 
+// systemCallNumbers returns the __NR_ constants of the kernel's header.
 func systemCallNumbers(t *testing.T) map[string]int {
 	t.Helper()
 	return defines(t, `__NR_[a-z0-9_]+`,

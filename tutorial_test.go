@@ -1,5 +1,6 @@
-// TUTORIAL.md and the source name each other: every step of the tutorial has a section with
-// the files and functions where it lives, and every file of a step is in that section.
+// TUTORIAL.md and the source must name each other: every step of the tutorial has a section with
+// its files
+// and functions, and every file of a step is in that section.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 	"testing"
 )
 
-// stepSections returns the sections of TUTORIAL.md, by the step that each is about.
+// stepSections returns the sections of TUTORIAL.md, by their step.
 func stepSections(t *testing.T) map[int]string {
 	t.Helper()
 	text, err := os.ReadFile("TUTORIAL.md")
@@ -33,7 +34,8 @@ func stepSections(t *testing.T) map[int]string {
 	return sections
 }
 
-// sourceRow is a row of a section's first table: a file, linked to, and names in it.
+// sourceRow matches a row of a section's first table: a link to a file, and names that the file
+// declares.
 var sourceRow = regexp.MustCompile("(?m)^\\| \\[([a-z0-9_]+\\.(?:go|s))\\]\\(([a-z0-9_.]+)\\) \\| ((?:`\\w+`(?:, )?)+) \\| \\S")
 
 var quotedName = regexp.MustCompile("`(\\w+)`")
@@ -46,8 +48,9 @@ func declared(source, name string) bool {
 		`|^TEXT ·` + n + `\(`).MatchString(source)
 }
 
-// TestTutorialNamesTheSource: the files and functions that a section names are there, and
-// it has the parts that a reader expects.
+// TestTutorialNamesTheSource checks that the files, functions and tests that a section names exist,
+// and that
+// each section has all its parts.
 func TestTutorialNamesTheSource(t *testing.T) {
 	sections := stepSections(t)
 	tests := testNames(t)
@@ -57,21 +60,21 @@ func TestTutorialNamesTheSource(t *testing.T) {
 			t.Errorf("TUTORIAL.md has no section for step %d", n)
 			continue
 		}
-		if n < len(chapters) && chapters[n].file != "" { // what tincan plan prints above the step's calls
+		if n < len(chapters) && chapters[n].file != "" { // the files that tincan plan prints above the step's calls
 			for file := range strings.SplitSeq(chapters[n].file, ", ") {
 				if !strings.Contains(s, "\n| ["+file+"]("+file+") |") {
-					t.Errorf("step %d: tincan plan names %s, and the section has no row for it", n, file)
+					t.Errorf("step %d: tincan plan names %s, but the section has no row for it", n, file)
 				}
 			}
 		}
 		rows := sourceRow.FindAllStringSubmatch(s, -1)
 		if len(rows) == 0 {
-			t.Errorf("step %d: no file and function", n)
+			t.Errorf("step %d: the section names no file", n)
 		}
 		for _, row := range rows {
 			source, err := os.ReadFile(row[1])
 			if err != nil || row[1] != row[2] {
-				t.Errorf("step %d: a link to %s by the name %s: %v", n, row[2], row[1], err)
+				t.Errorf("step %d: the link to %s has the text %s: %v", n, row[2], row[1], err)
 			}
 			for _, name := range quotedName.FindAllStringSubmatch(row[3], -1) {
 				if !declared(string(source), name[1]) {
@@ -86,7 +89,7 @@ func TestTutorialNamesTheSource(t *testing.T) {
 		}
 		named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(s, -1)
 		if len(named) == 0 {
-			t.Errorf("step %d: no test", n)
+			t.Errorf("step %d: the section names no test", n)
 		}
 		for _, m := range named {
 			if !tests[m[1]] {
@@ -95,7 +98,7 @@ func TestTutorialNamesTheSource(t *testing.T) {
 		}
 		_, pages, _ := strings.Cut(s, "**Man pages.** ")
 		if !regexp.MustCompile(`^[\w-]+\(\d\)`).MatchString(pages) {
-			t.Errorf("step %d: no man page", n)
+			t.Errorf("step %d: the section names no man page", n)
 		}
 	}
 	if len(sections) != 16 {
@@ -109,7 +112,7 @@ func TestTutorialNamesTheSource(t *testing.T) {
 	}
 }
 
-// testNames are the tests of this directory and of test/.
+// testNames returns the names of the tests in this directory and in test/.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -128,7 +131,7 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// stepNumbers reads "10, 16", "1-4" and "7, 8 and 9 to 11".
+// stepNumbers returns the numbers in a text such as "10, 16", "1-4" or "7, 8 and 9 to 11".
 func stepNumbers(text string) (steps []int) {
 	text = strings.NewReplacer(" and ", ",", " to ", "-", " ", "").Replace(text)
 	for part := range strings.SplitSeq(text, ",") {
@@ -146,7 +149,7 @@ func stepNumbers(text string) (steps []int) {
 	return steps
 }
 
-// stepsOfFiles are the files of main.go's list that have steps, and which.
+// stepsOfFiles returns the steps of each file in main.go's list that has any.
 func stepsOfFiles(t *testing.T) map[string][]int {
 	t.Helper()
 	text, err := os.ReadFile("main.go")
@@ -158,13 +161,12 @@ func stepsOfFiles(t *testing.T) map[string][]int {
 		steps[m[1]] = stepNumbers(m[2])
 	}
 	if len(steps) < 60 {
-		t.Fatalf("main.go's list has steps for %d files: it is not understood", len(steps))
+		t.Fatalf("only %d files in main.go's list have steps: has the list's form changed?", len(steps))
 	}
 	return steps
 }
 
-// head returns the first words of a file's first comment, which may stand before or after
-// the package clause.
+// head returns the first paragraph of a file's first comment, before or after the package clause.
 func head(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -189,9 +191,11 @@ func head(t *testing.T, file string) string {
 	return strings.Join(lines, "")
 }
 
-// TestSourceNamesItsStep: a file that main.go's list gives a step to says so in its first
-// lines, and is in that step's section of TUTORIAL.md; a file in a section has the step in
-// main.go's list.
+// TestSourceNamesItsStep checks that a file which has a step in main.go's list names the step in
+// its first
+// line, and is in that step's section of TUTORIAL.md, and that a file in a section has the step in
+// main.go's
+// list.
 func TestSourceNamesItsStep(t *testing.T) {
 	sections := stepSections(t)
 	words := regexp.MustCompile(`^(?:Chapters?|Steps?) (\d+(?:(?:, | and | to )\d+)*)\b`)
@@ -200,7 +204,7 @@ func TestSourceNamesItsStep(t *testing.T) {
 		if m := words.FindStringSubmatch(head(t, file)); file == "main.go" {
 			continue // its first comment is the list
 		} else if m == nil || !slices.Equal(stepNumbers(m[1]), steps) {
-			t.Errorf("%s: main.go's list has the steps %v, and its first lines do not begin with Step or Chapter and the same numbers: %q", file, steps, head(t, file))
+			t.Errorf("%s: main.go's list has the steps %v, but the first line does not begin with Step or Chapter and these numbers: %q", file, steps, head(t, file))
 		}
 		for _, n := range steps {
 			if !strings.Contains(sections[n], "\n| ["+file+"]("+file+") |") {
@@ -217,6 +221,7 @@ func TestSourceNamesItsStep(t *testing.T) {
 	}
 }
 
+// TestStepNumbers checks stepNumbers itself.
 func TestStepNumbers(t *testing.T) {
 	for text, want := range map[string][]int{"13": {13}, "1-4": {1, 2, 3, 4}, "10, 16": {10, 16}, "7-9, 11": {7, 8, 9, 11}, "7, 8, 9 and 11": {7, 8, 9, 11}, "1 to 4": {1, 2, 3, 4}, "10 and 16": {10, 16}} {
 		if got := stepNumbers(text); !slices.Equal(got, want) {

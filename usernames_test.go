@@ -1,4 +1,4 @@
-// Users by name: what is read is the container's own, wherever links lead.
+// Users by name: they are looked up in the container's own files, wherever symlinks lead.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestUserNames checks -u with names and numbers.
 func TestUserNames(t *testing.T) {
 	top := t.TempDir()
 	put := func(name, text string) {
@@ -78,7 +79,7 @@ func TestUserNames(t *testing.T) {
 	wrong("joe:joe", "no group joe")
 	wrong("#", "no user #")
 
-	// A link leads to where it leads inside.
+	// A symlink is followed inside the container.
 	put("tree/usr/passwd", "inside:x:5:5::/:\n")
 	for _, to := range []string{"/usr/passwd", "../usr/passwd", "../../../usr/passwd"} {
 		link(to, "etc/passwd")

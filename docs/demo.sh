@@ -1,12 +1,12 @@
 #!/bin/sh
-# A container at work: the same questions asked outside and inside. This is what
-# `make run` shows. It needs nothing but a POSIX shell.
+# A container at work: the same questions, asked outside and inside. `make run` runs this
+# script. It needs only a POSIX shell.
 #
 # usage: sh docs/demo.sh TINCAN
 set -eu
 tincan=$1
 
-# The questions. Only built-in commands and /proc: a bare system has no ps.
+# The questions use only built-in commands and /proc, because a minimal system has no ps.
 questions='
 kinds() { n=0; for i in $1; do [ -e "$i" ] && n=$((n + 1)); done; echo $n; }
 line() { while read -r key rest; do [ "$key" = "$1" ] && { set -- $rest; echo "${1:-}"; return; }; done </proc/self/status; }
@@ -21,10 +21,10 @@ if [ "$count" = 4294967295 ]; then count=all; fi
 ids="$outside and up ($count)"
 if [ -n "${USER_ID-}" ]; then ids="$USER_ID, yours${more:+, and those of /etc/subuid}"; fi
 say "  its ids on the host" "$ids"
-say "processes to be seen" "$(kinds "/proc/[0-9]*")"
+say "processes that it sees" "$(kinds "/proc/[0-9]*")"
 say "  process 1 is" "$one"
 say "network interfaces" "$(cd /sys/class/net && echo *)"
-say "things in /home and /root" "$(kinds "/home/* /root/*")"
+say "files in /home and /root" "$(kinds "/home/* /root/*")"
 if (: >/demo-was-here) 2>/dev/null; then rm -f /demo-was-here; say "can write to /" yes; else say "can write to /" no; fi
 if (: >/tmp/demo-was-here) 2>/dev/null; then rm -f /tmp/demo-was-here; say "can write to /tmp" "yes${INSIDE:+ (its own)}"; else say "can write to /tmp" no; fi
 say "capabilities (a bit for each)" "$(line CapEff:)"
@@ -32,7 +32,7 @@ say "system call filter" "$(line Seccomp: | sed "s/0/no/;s/[12]/yes/")"
 say "open files, at most" "$(ulimit -n)"
 '
 
-# Without root it is the user's own container, with limits if there is a group for them.
+# Without root, the container is the user's own. It has limits if the user has a resource group.
 as= group= user=
 if [ "$(id -u)" != 0 ]; then
 	if reason=$("$tincan" run --no-cgroup -- true 2>&1); then
@@ -65,7 +65,7 @@ echo
 if [ -z "$group" ]; then
 	echo "All its processes together: 1GiB of memory, 64 processes. A fork bomb's end:"
 else
-	echo 'Limits for all its processes together take a group that is yours. Without one:'
+	echo 'Limits for all its processes together need a resource group of your own. Without one:'
 fi
 echo
 echo '  $ tincan --pids=8 -- sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done"'
@@ -73,7 +73,7 @@ $as "$tincan" run --pids=8 -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & do
 
 calls=$("$tincan" plan -- sh | grep -c '^ *[0-9][0-9]* ')
 echo
-echo "It took $calls steps, nearly all of them system calls. The last that are the container's:"
+echo "It took $calls steps, nearly all of them system calls. The last ones inside the container:"
 echo
 echo '  $ tincan plan -- sh'
 "$tincan" plan -- sh | grep -E ' (child|command) ' | grep -E 'unshare\(CLONE_NEWUSER|setresuid|NO_NEW_PRIVS|prlimit|seccomp' | cut -c1-100 | sed 's/^/  /'

@@ -1,11 +1,15 @@
 //go:build ignore
 
-// Writes a release's archives: NAME.tar.gz for each directory NAME below the one that is given, and SHA256SUMS.
+// Writes the archives of a release: DIRECTORY/NAME.tar.gz for each directory DIRECTORY/NAME, and
+// SHA256SUMS.
 //
-// The same files give the same bytes, whoever packs them, when and where: names are sorted, every time is the given date,
-// owners are 0 by number, modes are 755 and 644, and gzip's header has no name and no time. tar(1) and gzip(1) of different
-// machines would not agree. Directories are not in the archives: tar makes those that are missing when it unpacks, and
-// leaves alone those that are there, so that an archive can be unpacked in /usr/local.
+// The same files give the same bytes on every machine at any time: names are sorted, all times are
+// the given
+// date, owners are 0, modes are 755 and 644, and gzip's header has no name and no time. tar(1) and
+// gzip(1)
+// differ between machines. The archives have no entries for directories: tar then makes only
+// directories that
+// are missing, and leaves the others alone, so that an archive can be unpacked in /usr/local.
 //
 // Run by `make dist`.
 package main
@@ -41,7 +45,7 @@ func main() {
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
 		if !e.IsDir() {
-			made = append(made, e.Name()) // a list of what is in a binary
+			made = append(made, e.Name()) // the list of the modules in a binary
 			continue
 		}
 		if err := pack(dir, e.Name(), date); err != nil {

@@ -1,8 +1,11 @@
 //go:build ignore
 
-// Writes syscalltable.go: the names of every system call, in the order of their numbers, for each ABI that tincan can
-// filter. The source is golang.org/x/sys/unix, which is made from the kernel's own headers; nothing is typed by hand here
-// but what x/sys does not have: the numbers that arm handles outside its table.
+// Writes syscalltable.go: the names of all system calls, in the order of their numbers, for each
+// ABI that
+// tincan can filter. The source is golang.org/x/sys/unix, which is generated from the kernel's
+// headers. Only
+// the numbers that arm handles outside its table are written here by hand, because x/sys does not
+// have them.
 //
 // Run by `go generate`, from the project's root.
 package main
@@ -20,6 +23,7 @@ import (
 	"strings"
 )
 
+// abis are the constants to write, and the files of x/sys from which they come.
 var abis = []struct{ constant, file, doc string }{
 	{"sysnumX8664", "zsysnum_linux_amd64.go", "x86_64"},
 	{"sysnumX86", "zsysnum_linux_386.go", "i386"},
@@ -28,7 +32,8 @@ var abis = []struct{ constant, file, doc string }{
 	{"sysnumRISCV64", "zsysnum_linux_riscv64.go", "riscv64"},
 }
 
-// The calls that arm's kernel answers before it looks at its table (arch/arm/include/uapi/asm/unistd.h, __ARM_NR_BASE).
+// armPrivate are the calls that arm's kernel handles before it looks at its table
+// (arch/arm/include/uapi/asm/unistd.h, __ARM_NR_BASE).
 var armPrivate = map[string]int{
 	"breakpoint": 0xf0001, "cacheflush": 0xf0002, "usr26": 0xf0003, "usr32": 0xf0004, "set_tls": 0xf0005, "get_tls": 0xf0006,
 }
@@ -42,6 +47,7 @@ func main() {
 	}
 }
 
+// generate writes syscalltable.go.
 func generate() error {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", "golang.org/x/sys").Output()
 	if err != nil {
@@ -63,7 +69,7 @@ func generate() error {
 			}
 			name := strings.ToLower(m[1])
 			if name == "syscall_mask" || name == "arch_specific_syscall" {
-				continue // marks in the header, not calls
+				continue // constants in the header that are not calls
 			}
 			if old, ok := names[nr]; ok {
 				return fmt.Errorf("%s: %s and %s are both %d", a.file, old, name, nr)
@@ -85,7 +91,9 @@ func generate() error {
 	return os.WriteFile("syscalltable.go", src, 0o644)
 }
 
-// Names in order, and "=N" where the next number is not the last one's plus one.
+// lines returns a Go string of the names in order, with "=N" before a name whose number N does not
+// follow the
+// number before it.
 func lines(names map[int]string) string {
 	numbers := make([]int, 0, len(names))
 	for nr := range names {

@@ -42,7 +42,7 @@ func TestUserDemo(t *testing.T) {
 			needProgram(t, "newuidmap")
 		}
 		more := map[string]string{"single": "23456, yours\n", "ranges": "23456, yours, and those of /etc/subuid\n"}[as]
-		shows(t, demo(t, newUser(t, as).before), more, "take a group that is yours", "--pids: there is no resource group")
+		shows(t, demo(t, newUser(t, as).before), more, "need a resource group of your own", "--pids: there is no resource group")
 	}
 	// Where no user can make a container, and there is no sudo, it says why, and goes no further.
 	u := newUser(t, "single")
