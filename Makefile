@@ -47,20 +47,22 @@ install: tincan ## binary, man page, completions, documents (PREFIX=/usr/local, 
 
 # The files that are installed, and those in a release's archive.
 BINARY = tincan
+PAGES := $(sort $(wildcard docs/*.md)) docs/bench.svg
 install-files:
 	$(INSTALL) -D -m 755 '$(BINARY)' '$(DESTDIR)$(BINDIR)/tincan'
 	$(INSTALL) -D -m 644 docs/tincan.1 '$(DESTDIR)$(DATADIR)/man/man1/tincan.1'
 	$(INSTALL) -D -m 644 completions/tincan.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan'
 	$(INSTALL) -D -m 644 completions/_tincan '$(DESTDIR)$(ZSHDIR)/_tincan'
 	$(INSTALL) -D -m 644 completions/tincan.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish'
-	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan' LICENSE README.md SECURITY.md
+	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan' LICENSE README.md SECURITY.md TUTORIAL.md
+	$(INSTALL) -D -m 644 -t '$(DESTDIR)$(DATADIR)/doc/tincan/docs' $(PAGES)
 
 uninstall: ## remove the files that make install installs
 	rm -f '$(DESTDIR)$(BINDIR)/tincan' '$(DESTDIR)$(DATADIR)/man/man1/tincan.1' \
 		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tincan' '$(DESTDIR)$(ZSHDIR)/_tincan' \
-		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish' \
-		'$(DESTDIR)$(DATADIR)/doc/tincan/LICENSE' '$(DESTDIR)$(DATADIR)/doc/tincan/README.md' '$(DESTDIR)$(DATADIR)/doc/tincan/SECURITY.md'
-	rmdir '$(DESTDIR)$(DATADIR)/doc/tincan' 2>/dev/null || :
+		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tincan.fish'
+	[ ! -d '$(DESTDIR)$(DATADIR)/doc/tincan' ] || { cd '$(DESTDIR)$(DATADIR)/doc/tincan' && rm -f LICENSE README.md SECURITY.md TUTORIAL.md $(PAGES); }
+	rmdir '$(DESTDIR)$(DATADIR)/doc/tincan/docs' '$(DESTDIR)$(DATADIR)/doc/tincan' 2>/dev/null || :
 
 # The same source and the same version of Go give the same bytes on any machine: DISTENV fixes
 # what the environment could change, and gen/pack.go packs. The licenses of the modules in the
@@ -93,7 +95,7 @@ run: build ## build it and show a container at work; on a terminal, a shell in i
 # tincan that a plain go build makes, without the entry point before Go's runtime.
 test: ## all tests; names those that it skips because they need root or a missing tool
 	@{ $(GO) test -v -count=1 -p=1 -timeout=40m ./... $(TESTFLAGS) 2>&1 && \
-		TINCAN_TEST_PLAIN=1 $(GO) test -v -short -count=1 -skip 'AsUser|Record|Tutorial|Apt|EachFlag|BadInput|HostileProfiles|HostileArguments' ./test $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
+		TINCAN_TEST_PLAIN=1 $(GO) test -v -short -count=1 -skip 'AsUser|Record|Tutorial|Pages|Recipes|Apt|EachFlag|BadInput|HostileProfiles|HostileArguments' ./test $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
 
 # ARCH=arm64 for another architecture. FULL=1 for everything on every kernel, and a boot for each
 # exit status: half an hour.

@@ -23,11 +23,18 @@ import (
 )
 
 // installed lists the files of make install below PREFIX, with their modes.
-var installed = map[string]fs.FileMode{
-	"bin/tincan": 0o755, "share/man/man1/tincan.1": 0o644,
-	"share/bash-completion/completions/tincan": 0o644, "share/zsh/site-functions/_tincan": 0o644, "share/fish/vendor_completions.d/tincan.fish": 0o644,
-	"share/doc/tincan/LICENSE": 0o644, "share/doc/tincan/README.md": 0o644, "share/doc/tincan/SECURITY.md": 0o644,
-}
+var installed = func() map[string]fs.FileMode {
+	files := map[string]fs.FileMode{
+		"bin/tincan": 0o755, "share/man/man1/tincan.1": 0o644,
+		"share/bash-completion/completions/tincan": 0o644, "share/zsh/site-functions/_tincan": 0o644, "share/fish/vendor_completions.d/tincan.fish": 0o644,
+		"share/doc/tincan/LICENSE": 0o644, "share/doc/tincan/docs/bench.svg": 0o644,
+	}
+	pages, _ := filepath.Glob("docs/*.md")
+	for _, page := range append(pages, "README.md", "SECURITY.md", "TUTORIAL.md") {
+		files["share/doc/tincan/"+page] = 0o644
+	}
+	return files
+}()
 
 // sourceTree copies the source to a directory. All files of the copy get the given time.
 func sourceTree(t *testing.T, dir string, times time.Time) {

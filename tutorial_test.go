@@ -104,12 +104,6 @@ func TestTutorialNamesTheSource(t *testing.T) {
 	if len(sections) != 16 {
 		t.Errorf("sections for the steps %v, want 1 to 16", slices.Sorted(maps.Keys(sections)))
 	}
-	text, _ := os.ReadFile("TUTORIAL.md")
-	for _, link := range regexp.MustCompile(`\]\(([^):#]+)\)`).FindAllStringSubmatch(string(text), -1) {
-		if _, err := os.Stat(link[1]); err != nil {
-			t.Errorf("a link in TUTORIAL.md: %v", err)
-		}
-	}
 }
 
 // testNames returns the names of the tests in this directory and in test/.
