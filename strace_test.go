@@ -1,6 +1,5 @@
 // The text of a step must say what its call does. The test reads the text back, with the values of
-// x/sys, and
-// compares it with what the kernel gets.
+// x/sys, and compares it with what the kernel gets.
 
 package main
 
@@ -107,7 +106,7 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	if checked < 500 {
 		t.Errorf("only %d arguments checked", checked)
 	}
-		// These cannot be read back: descriptors, and memory that the launcher fills in.
+	// These cannot be read back: descriptors, and memory that the launcher fills in.
 	for text := range opaque {
 		if !slices.Contains([]string{"ARGV", "LEN", "TITLE", "PARENT", "SOCKET", "REPORT-1", "REPORT+1", "TTY", "MEMORY", "PIDS", "CPU", "BLKIO", `"\1"`}, text) {
 			t.Errorf("%s: the test cannot check this text", text)
