@@ -1,5 +1,6 @@
-// Bad input: each wrong command line is refused before anything is made, with a line
-// that names the flag, the value, and what would be right.
+// Bad input: each wrong command line is refused before anything is made. The error names the flag,
+// the
+// value, and what would be right.
 package test
 
 import (
@@ -9,11 +10,11 @@ import (
 	"testing"
 )
 
-// wrong is a command line and what its error says.
+// wrong is a wrong command line and its error.
 type wrong struct {
 	args   string // split at blanks; TREE, FILE, ADDED, CLOSED and LINK stand for paths, BLANK for ""
-	says   string // all of these, separated by |
-	status int    // 0 is 125
+	says   string // texts that the error must contain, separated by |
+	status int    // 0 stands for 125
 }
 
 var wrongLines = []wrong{
@@ -172,12 +173,14 @@ var wrongLines = []wrong{
 	{"plan -m /nonesuch -- true", "-m /nonesuch|no such file", 0},
 }
 
-// What a user may do and root may not, and what it takes a resource group to say.
+// Lines of wrongLines that are right, or have another error, for a user or without a resource
+// group.
 const (
 	rootsWrong  = "-m CLOSED -- true\n-m TREE -u 2000 -- true\n-m TREE --gid=2000 -- true\n"
 	groupsWrong = "-m TREE --memory=0 -- true\n-m TREE --pids=1 -- true\n"
 )
 
+// TestBadInput tries wrongLines.
 func TestBadInput(t *testing.T) {
 	dir := tree(t)
 	other := t.TempDir()
@@ -206,7 +209,7 @@ func TestBadInput(t *testing.T) {
 		}
 		t.Run(w.args, func(t *testing.T) {
 			if asUser != "" && (strings.Contains(rootsWrong, w.args+"\n") || !hasGroup() && strings.Contains(groupsWrong, w.args+"\n")) {
-				notForUsers(t, "right, or another error, for a user")
+				notForUsers(t, "this line is right for users, or has another error")
 			}
 			wantFailure(t, tincan(t, args...), w.status, strings.Split(put.Replace(w.says), "|")...)
 		})
@@ -216,13 +219,14 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// Wrong values of the flags that may be given more than once.
+// wrongInLists has a wrong value for each flag that may be given more than once.
 var wrongInLists = map[string]string{
 	"add": "x", "tmpfs": "x", "env": "=x", "env-file": "/nonesuch", "pass-fd": "x", "map": "x", "cap-add": "x", "cap-drop": "x", "rlimit": "x",
 }
 
-// TestEachFlagWrong: three wrong command lines for each flag of --help. The message names the
-// flag, and how it is written.
+// TestEachFlagWrong tries three wrong command lines for each flag in --help. The error must name
+// the flag, and
+// show how it is written.
 func TestEachFlagWrong(t *testing.T) {
 	if asUser == "" {
 		needRoot(t)
@@ -291,20 +295,21 @@ func TestEachFlagWrong(t *testing.T) {
 	}
 }
 
-// What these say depends on the host.
+// TestBadHost runs tincan on hosts without devices, with a wrong device, and with read-only
+// directories.
 func TestBadHost(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	const noDevices, wrongOne = "mount -t tmpfs none /dev", "mount -t tmpfs none /mnt; mknod /mnt/null c 1 5; mount --bind /mnt/null /dev/null"
 	bare := []string{"-m", dir, "--", "sh", "-c", "echo ran; echo x >/dev/null && test -c /dev/zero"}
-	if asUser == "" { // the nodes are new ones, whatever the host's are
+	if asUser == "" { // root's container gets new nodes, whatever the host has
 		for _, host := range []string{noDevices, wrongOne} {
 			if r := (job{before: inMountNS(t, host), args: bare}).run(t); r.status != 0 || r.out != "ran\n" {
 				t.Errorf("%s: %v", host, r)
 			}
 		}
 	}
-	without := func(host string) []string { // root without the power to make them
+	without := func(host string) []string { // for root without the capability to make them
 		if asUser == "" {
 			return append(inMountNS(t, host), "setpriv", "--bounding-set=-mknod")
 		}
@@ -313,8 +318,9 @@ func TestBadHost(t *testing.T) {
 	refused(t, job{before: without(noDevices), args: bare}.run(t), "/dev/null", "ENOENT")
 	refused(t, job{before: without(wrongOne), args: bare}.run(t), "/dev/null", "1:3")
 	r := job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	// Nobody can deny another user a run by taking these directories: it goes on, and says
-	// what it does without.
+	// Nobody can prevent another user's runs by taking these directories: tincan runs without
+	// them,
+	// and says so.
 	if r.status != 0 || r.out != "ran\n" || !strings.Contains(r.err, "mount a tmpfs on /run") {
 		t.Errorf("without a directory for notes: %v", r)
 	}

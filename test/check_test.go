@@ -1,4 +1,4 @@
-// tincan check, on hosts that lack something.
+// tincan check, on this host and on hosts that lack something.
 package test
 
 import (
@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Where tincan runs, each line says so, and the last that a container was made.
+// TestCheck checks that tincan check reports a trial container, and nothing missing, where tincan
+// works.
 func TestCheck(t *testing.T) {
 	noLeaks(t, tree(t))
 	r := job{args: []string{"check"}}.run(t)
@@ -16,8 +17,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Nearly all that check looks at is in /proc: without it that alone is said, and nothing of
-// what a kernel does not have.
+// TestCheckWithoutProc checks that without /proc, which nearly all other checks need, only that is
+// reported
+// as missing.
 func TestCheckWithoutProc(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "unshare")

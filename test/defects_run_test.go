@@ -1,4 +1,4 @@
-// Defects 7 to 18: limits, and the life of a run.
+// Defects 7 to 18 of the published code: limits, and how a run begins and ends.
 package test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The limit (the tutorial's is 64) was set on the launcher.
+// The published code set the limit of open files (64) on the launcher.
 func TestDefect07NofileOnTheLauncher(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -20,20 +20,20 @@ func TestDefect07NofileOnTheLauncher(t *testing.T) {
 	}
 	j := start(t, job{args: []string{"-m", dir, "--", "sh", "-c", "echo ready; cat"}})
 	j.waitFor("ready")
-	// A child's, and not this process's: Go's runtime has raised the soft limit of the latter.
+	// Look at a child, because Go's runtime has raised the soft limit of this process.
 	child, err := exec.Command("cat", "/proc/self/limits").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	own, launcher := string(child), read(t, fmt.Sprintf("/proc/%d/limits", j.pid()))
 	if line(own, "Max open files") != line(launcher, "Max open files") {
-		t.Errorf("the launcher's: %q, the caller's %q", line(launcher, "Max open files"), line(own, "Max open files"))
+		t.Errorf("the launcher has %q, its caller has %q", line(launcher, "Max open files"), line(own, "Max open files"))
 	}
 	j.closeInput()
 	j.wait()
 }
 
-// line gives the first line with the prefix.
+// line returns the first line of a text that begins with the prefix.
 func line(text, prefix string) string {
 	for l := range strings.Lines(text) {
 		if strings.HasPrefix(l, prefix) {
@@ -43,7 +43,7 @@ func line(text, prefix string) string {
 	return ""
 }
 
-// Limits that could not be set were left out without a word.
+// The published code skipped limits that could not be set, without a message.
 func TestDefect08LimitsSkipped(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -59,7 +59,9 @@ func TestDefect08LimitsSkipped(t *testing.T) {
 	refused(t, job{before: readOnly, args: []string{"-m", dir, "--", "echo", "ran"}}.run(t), "mkdir(", "EROFS", "--no-cgroup")
 }
 
-// A weight of 256 of 1024 is a quarter: 25 of version 2's 100.
+// The published code wrote version 1's weights to version 2. 256 of 1024 is a quarter, and version
+// 2's is 25 of
+// 100.
 func TestDefect09Values(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -79,7 +81,8 @@ func TestDefect09Values(t *testing.T) {
 	})
 }
 
-// The command saw the host's path of its group, and two containers of one name
+// In the published code, the command saw the host's path of its group, and two containers with the
+// same name
 // shared a group.
 func TestDefect10GroupSeenAndShared(t *testing.T) {
 	needGroup(t)
@@ -104,7 +107,7 @@ func TestDefect10GroupSeenAndShared(t *testing.T) {
 	a.waitFor(name)
 	b.waitFor(name)
 	if got := groupNames(name); len(got) != 2 {
-		t.Errorf("groups of two containers called %s: %q", name, got)
+		t.Errorf("two containers called %s have the groups %q", name, got)
 	}
 	for _, j := range []*running{a, b} {
 		j.closeInput()
@@ -114,7 +117,7 @@ func TestDefect10GroupSeenAndShared(t *testing.T) {
 	}
 }
 
-// The status was always 0.
+// The published code's exit status was always 0.
 func TestDefect11ExitStatusLost(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -128,22 +131,23 @@ func TestDefect11ExitStatusLost(t *testing.T) {
 	wantFailure(t, tincan(t, "-m", dir, "--", "/etc"), 126, "a directory")
 }
 
-// An error before the handshake left both sides waiting for ever.
+// In the published code, both sides hung after an error before the handshake.
 func TestDefect12HangBeforeHandshake(t *testing.T) {
-	notForRanges(t, "newuidmap cannot do its work under a user's filter")
+	notForRanges(t, "newuidmap does not work under a user's filter")
 	dir := tree(t)
 	noLeaks(t, dir)
 	for _, call := range []string{"clone3", "sethostname", "mount", "mount_setattr", "pivot_root", "umount2", "setgroups", "setresuid", "capset", "seccomp", "close_range"} {
 		if call == "setgroups" && asUser == "single" {
-			continue // the kernel lets nobody leave a group who has a single id
+			continue // a user with a single id cannot leave groups
 		}
 		r := job{before: []string{probeBin, "deny", call, "--"}, args: []string{"-m", dir, "--", "echo", "ran"}, within: 10 * time.Second}.run(t)
 		refused(t, r, call+"(", "EPERM")
 	}
 }
 
-// SIGTERM ended the launcher and left the command and its group; and the command,
-// as PID 1, saw neither TERM nor INT, and reaped nobody.
+// In the published code, SIGTERM ended the launcher and left the command and the group behind, and
+// the
+// command, as PID 1, got neither TERM nor INT and did not reap orphans.
 func TestDefect14SignalsAndZombies(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -159,8 +163,9 @@ func TestDefect14SignalsAndZombies(t *testing.T) {
 	}
 }
 
-// A directory in /tmp and mount points were left behind; a read-only root directory
-// was an error.
+// The published code left a directory in /tmp and mount points behind, and failed for a read-only
+// root
+// directory.
 func TestDefect15LeftBehindAndReadOnlyRoot(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -181,7 +186,8 @@ func TestDefect15LeftBehindAndReadOnlyRoot(t *testing.T) {
 	}
 }
 
-// tmpEntries lists what the published code leaves in /tmp, and what ours might.
+// tmpEntries lists the files that the published code leaves in /tmp, and those that tincan might
+// leave.
 func tmpEntries(t *testing.T) string {
 	t.Helper()
 	found, err := filepath.Glob("/tmp/*crabcan*")
@@ -194,7 +200,7 @@ func tmpEntries(t *testing.T) string {
 	return strings.Join(found, "\n")
 }
 
-// These panicked, or were impossible to write.
+// These command lines made the published code panic, or could not be expressed.
 func TestDefect17CommandLine(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -215,7 +221,7 @@ func TestDefect17CommandLine(t *testing.T) {
 	}
 }
 
-// The environment was empty, and most of what a program expects was missing.
+// In the published code, the environment was empty, and most of what programs expect was missing.
 func TestDefect18BareWorld(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

@@ -1,6 +1,6 @@
-// The eighteen defects of the published code, each by its number: what is asserted
-// here fails there. 13 and 16 need the inside of the program and are in
-// defects_unit_test.go, beside it.
+// The eighteen defects of the published code, by number: each test would fail there. 13 and 16 need
+// access to
+// the program's internals, and are in defects_unit_test.go in the root directory.
 package test
 
 import (
@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The published code went on, and the command ran as the host's root.
+// When the user namespace failed, the published code ran the command as the host's root.
 func TestDefect01UserNamespaceFailureIgnored(t *testing.T) {
-	notForRanges(t, "newuidmap cannot do its work under a user's filter")
+	notForRanges(t, "newuidmap does not work under a user's filter")
 	dir := tree(t)
 	mark := t.TempDir()
 	os.Chmod(mark, 0o777)
@@ -29,7 +29,7 @@ func TestDefect01UserNamespaceFailureIgnored(t *testing.T) {
 	if exists(filepath.Join(mark, "ran")) {
 		t.Error("the command ran")
 	}
-	// The same command runs where nothing is in the way, or this test shows nothing.
+	// Without the filter the same command must run, or this test shows nothing.
 	if r := tincan(t, append([]string{"--no-init"}, args...)...); r.status != 0 || r.out != "ran\n" {
 		t.Error(r)
 	}
@@ -37,7 +37,7 @@ func TestDefect01UserNamespaceFailureIgnored(t *testing.T) {
 	os.Chtimes(mark, time.Time{}, time.Time{})
 }
 
-// dropped are the tutorial's 21, by their numbers in linux/capability.h.
+// dropped are the tutorial's 21 capabilities, with their numbers in linux/capability.h.
 var dropped = map[string]int{
 	"DAC_OVERRIDE": 1, "DAC_READ_SEARCH": 2, "FSETID": 4, "IPC_LOCK": 14, "SYS_MODULE": 16, "SYS_RAWIO": 17,
 	"SYS_ADMIN": 21, "SYS_BOOT": 22, "SYS_NICE": 23, "SYS_RESOURCE": 24, "SYS_TIME": 25, "MKNOD": 27,
@@ -45,7 +45,7 @@ var dropped = map[string]int{
 	"WAKE_ALARM": 35, "BLOCK_SUSPEND": 36, "AUDIT_READ": 37,
 }
 
-// capsInside gives the five sets of the command.
+// capsInside returns the five capability sets of a command in a container.
 func capsInside(t *testing.T, args ...string) map[string]uint64 {
 	t.Helper()
 	st := statusFields(ok(t, append(args, "--", "cat", "/proc/self/status")...))
@@ -63,7 +63,7 @@ func capsInside(t *testing.T, args ...string) map[string]uint64 {
 	return out
 }
 
-// The published code changed a copy of the sets and never the process's.
+// The published code changed a copy of the sets, never those of the process.
 func TestDefect02CapabilitiesNeverDropped(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -86,7 +86,7 @@ func TestDefect02CapabilitiesNeverDropped(t *testing.T) {
 			t.Errorf("-u %s: inheritable %x, ambient %x", uid, sets["CapInh"], sets["CapAmb"])
 		}
 		if uid == "0" && (sets["CapEff"] == 0 || sets["CapEff"] != sets["CapBnd"]) {
-			t.Errorf("what is kept is not kept: %x", sets)
+			t.Errorf("capabilities of the list are missing: %x", sets)
 		}
 		if uid != "0" && sets["CapEff"] != 0 {
 			t.Errorf("-u %s has capabilities: %x", uid, sets["CapEff"])
@@ -94,7 +94,7 @@ func TestDefect02CapabilitiesNeverDropped(t *testing.T) {
 	}
 }
 
-// The published code let every descriptor of the caller through.
+// The published code passed all descriptors of the caller to the command.
 func TestDefect03DescriptorsLeak(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -113,7 +113,7 @@ func TestDefect03DescriptorsLeak(t *testing.T) {
 	}
 	r := job{args: []string{"--pass-fd=3", "-m", dir, "--", "cat", "/proc/self/fd/3"}, files: []*os.File{f}}.run(t)
 	if r.out == "secret\n" {
-		t.Log("(a path through /proc reaches what was passed)")
+		t.Log("(the command can reach a passed descriptor through /proc)")
 	}
 	f.Seek(0, 0)
 	if r := (job{args: []string{"--pass-fd=3", "-m", dir, "--", "sh", "-c", "cat <&3"}, files: []*os.File{f}}).run(t); r.out != "secret\n" {
@@ -121,7 +121,7 @@ func TestDefect03DescriptorsLeak(t *testing.T) {
 	}
 }
 
-// The published code made directories wherever the root directory's symlinks led.
+// The published code made directories wherever symlinks in the root directory led.
 func TestDefect04AddFollowsSymlinks(t *testing.T) {
 	dir := tree(t)
 	outside, source := t.TempDir(), t.TempDir()
@@ -130,7 +130,8 @@ func TestDefect04AddFollowsSymlinks(t *testing.T) {
 	}
 	write(t, filepath.Join(source, "mark"), "of the source")
 	noLeaks(t, dir, outside, source)
-	// A symlink leads where it leads inside the container: to a place of the same name in the root directory.
+	// A symlink is followed inside the container, to a place of the same name below the
+	// root directory.
 	for to, mark := range map[string]string{"/link": "", "/link/new": "new/", "/link/a/b": "a/b/"} {
 		if got := ok(t, "-m", dir, "-a", source+":"+to, "--", "cat", outside+"/"+mark+"mark"); got != "of the source" {
 			t.Errorf("%s: %q", to, got)
@@ -142,8 +143,9 @@ func TestDefect04AddFollowsSymlinks(t *testing.T) {
 	}
 }
 
-// A comparison masked with its own value refused 24 ordinary requests, and let
-// TIOCLINUX, clone3 and fchmodat2 through.
+// The published code masked an argument with the value to compare it with. So it refused 24
+// ordinary requests
+// and allowed TIOCLINUX. It also allowed clone3 and fchmodat2.
 func TestDefect05FilterCompares(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -177,7 +179,8 @@ func TestDefect05FilterCompares(t *testing.T) {
 	expect(t, got, "fchmodat2", want)
 }
 
-// attempt runs the probe with flags up to its verb, and gives its lines.
+// attempt runs the probe in a container, with flags before the probe's verb, and returns the
+// results by name.
 func attempt(t *testing.T, line ...string) map[string]string {
 	t.Helper()
 	verb := 0
@@ -188,6 +191,8 @@ func attempt(t *testing.T, line ...string) map[string]string {
 	return parseProbe(job{args: args}.run(t))
 }
 
+// parseProbe returns the lines of the probe, "name: result", as a map. The name "" has the whole
+// output.
 func parseProbe(r result) map[string]string {
 	got := map[string]string{"": r.String()}
 	for l := range strings.Lines(r.out) {
@@ -198,6 +203,7 @@ func parseProbe(r result) map[string]string {
 	return got
 }
 
+// expect checks one result of the probe.
 func expect(t *testing.T, got map[string]string, name, want string) {
 	t.Helper()
 	if got[name] != want {
@@ -205,7 +211,9 @@ func expect(t *testing.T, got map[string]string, name, want string) {
 	}
 }
 
-// What was added was writable, suid, dev and not recursive.
+// In the published code, added paths were writable, could have set-user-ID programs and devices,
+// and lacked the
+// mounts below them.
 func TestDefect06AddedPathsUnprotected(t *testing.T) {
 	dir := tree(t)
 	source := t.TempDir()
@@ -217,7 +225,7 @@ func TestDefect06AddedPathsUnprotected(t *testing.T) {
 		r := job{before: inMountNS(t, script), args: []string{"-m", dir, "-a", source + ":/src" + mode, "--", "sh", "-c", inside}}.run(t)
 		lines := strings.Split(r.out, "\n")
 		if lines[0] != "below" {
-			t.Errorf("%q: a mount below the source is not there: %v", mode, r)
+			t.Errorf("%q: the mount below the source is missing: %v", mode, r)
 		}
 		n := 0
 		for _, l := range lines {
@@ -235,7 +243,7 @@ func TestDefect06AddedPathsUnprotected(t *testing.T) {
 			t.Errorf("%q: %d mounts at /src, want 2: %v", mode, n, r)
 		}
 		if !strings.Contains(r.err, "/src/sub/zero: Permission denied") {
-			t.Errorf("%q: the device opened: %v", mode, r)
+			t.Errorf("%q: the device can be opened: %v", mode, r)
 		}
 		if (mode == ":ro") != strings.Contains(r.out, "Read-only file system") {
 			t.Errorf("%q: %v", mode, r)

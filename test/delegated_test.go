@@ -1,4 +1,4 @@
-// A user's resource group, on a machine with version 2 of control groups.
+// A user's delegated resource group, on a machine with version 2 of control groups.
 package test
 
 import (
@@ -13,22 +13,22 @@ import (
 	"testing"
 )
 
-// needV2 skips elsewhere: the virtual machines of vm/ have version 2.
+// needV2 skips the test on machines without version 2. The virtual machines of vm/ have it.
 func needV2(t *testing.T) {
 	t.Helper()
 	needRoot(t)
 	if !onV2() {
-		t.Skip("needs version 2 of control groups, and this host has version 1; vm/ runs it in a machine that has")
+		t.Skip("needs version 2 of control groups; this host has version 1; vm/ runs this test in a virtual machine")
 	}
 }
 
-// started runs tincan as the user, alone in the group.
+// started runs tincan as the user, as the only process in the group.
 func (u user) started(t *testing.T, group string, args ...string) result {
 	t.Helper()
 	return job{before: startedIn(u.before, group), args: args, env: []string{"HOME=/"}, dir: "/"}.run(t)
 }
 
-// groupState is what may have changed of a group: what is below it and in it.
+// groupState describes a group: its subgroups, its processes and its controllers.
 func groupState(t *testing.T, dir string) string {
 	t.Helper()
 	below, err := filepath.Glob(dir + "/*/cgroup.procs") // each group has one
@@ -38,7 +38,9 @@ func groupState(t *testing.T, dir string) string {
 	return fmt.Sprintf("%q %q %q", below, strings.TrimSpace(read(t, dir+"/cgroup.procs")), strings.TrimSpace(read(t, dir+"/cgroup.subtree_control")))
 }
 
-// Alone in a delegated group: the launcher steps aside, and is back at the end.
+// TestUserDelegatedGroup runs tincan alone in a delegated group. The launcher moves to a subgroup
+// and, at the
+// end, back.
 func TestUserDelegatedGroup(t *testing.T) {
 	needV2(t)
 	for _, as := range []string{"single", "ranges"} {
@@ -64,7 +66,7 @@ func TestUserDelegatedGroup(t *testing.T) {
 		r = u.started(t, group, "--memory=64M", "-m", dir, "--", "nonesuch")
 		wantFailure(t, r, 127, "nonesuch: command not found")
 		if after := groupState(t, group); after != before {
-			t.Errorf("%s: the group was %s and is %s", as, before, after)
+			t.Errorf("%s: the group was %s and has become %s", as, before, after)
 		}
 		if r := u.started(t, group, "check"); r.status != 0 || !strings.Contains(r.out, "version 2: "+group) {
 			t.Errorf("%s: %v", as, r)
@@ -72,7 +74,7 @@ func TestUserDelegatedGroup(t *testing.T) {
 	}
 }
 
-// A launcher that was killed leaves its leaf; the next run removes it.
+// TestUserDelegatedKilled checks that the next run removes the subgroup of a killed launcher.
 func TestUserDelegatedKilled(t *testing.T) {
 	needV2(t)
 	u := newUser(t, "single")
@@ -85,7 +87,8 @@ func TestUserDelegatedKilled(t *testing.T) {
 	}
 	j.signal(9)
 	j.wait()
-	// The controllers are still on, so nobody can be in the group itself; beside is right.
+	// The controllers are still enabled, so the group itself cannot have processes, but a
+	// subgroup can.
 	leaf := filepath.Join(group, "leaf")
 	mkdir(t, leaf)
 	os.Chown(leaf, testUser, testUser)
@@ -100,8 +103,9 @@ func TestUserDelegatedKilled(t *testing.T) {
 	}
 }
 
-// In a unit that is not handed over a user's own systemd takes the controllers back at
-// the next opportunity, and the user cannot see beforehand that it will: the limits stay.
+// TestUserControllersAreKept checks that limits stay when systemd takes back the controllers, which
+// the user's
+// systemd does in units without Delegate=. The user cannot know in advance whether it will.
 func TestUserControllersAreKept(t *testing.T) {
 	needV2(t)
 	const booted = "/run/systemd/system" // sd_booted(3)
@@ -117,7 +121,7 @@ func TestUserControllersAreKept(t *testing.T) {
 	j.waitFor("ready")
 	for _, c := range []string{"memory", "pids", "cpu"} {
 		if err := os.WriteFile(group+"/cgroup.subtree_control", []byte("-"+c), 0); !errors.Is(err, syscall.EBUSY) {
-			t.Errorf("%s: taking it back: %v", c, err)
+			t.Errorf("%s: the controller could be disabled: %v", c, err)
 		}
 	}
 	if b, err := os.ReadFile(group + "/kept/memory.max"); string(b) != "50331648\n" {
@@ -128,11 +132,11 @@ func TestUserControllersAreKept(t *testing.T) {
 		t.Error(r)
 	}
 	if after := groupState(t, group); after != before {
-		t.Errorf("the group was %s and is %s", before, after)
+		t.Errorf("the group was %s and has become %s", before, after)
 	}
 }
 
-// toGetGroup is what helps, on this machine or on that of vm/.
+// toGetGroup returns what the error suggests on this machine, or in a machine of vm/.
 func toGetGroup() string {
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
 		return "systemd-run --user --scope -p Delegate=yes tincan"
@@ -140,8 +144,9 @@ func toGetGroup() string {
 	return "systemd does not run here"
 }
 
-// No group, or none that may be used: a limit that is asked for is an error that says
-// why, and the defaults are those of setrlimit(2), with a word.
+// TestUserUndelegatedGroup runs tincan without a usable group. A limit that was asked for is an
+// error that says
+// why. The defaults become limits of setrlimit(2), with a note.
 func TestUserUndelegatedGroup(t *testing.T) {
 	needV2(t)
 	u := newUser(t, "single")
@@ -156,7 +161,7 @@ func TestUserUndelegatedGroup(t *testing.T) {
 	defer sleeper.Process.Kill()
 	write(t, others+"/cgroup.procs", fmt.Sprint(sleeper.Process.Pid))
 	poor := delegatedGroup(t)
-	inner := filepath.Join(poor, "inner") // its controllers are not enabled
+	inner := filepath.Join(poor, "inner") // it has no controllers
 	mkdir(t, inner)
 	t.Cleanup(func() { os.Remove(inner) })
 	for _, f := range []string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
@@ -184,7 +189,7 @@ func TestUserUndelegatedGroup(t *testing.T) {
 			t.Errorf("%s: %v", c.group, r)
 		}
 		if !strings.HasPrefix(r.err, "tincan: no resource group") || strings.Count(r.err, "\n") != 1 {
-			t.Errorf("%s: not one line that there is no group: %v", c.group, r)
+			t.Errorf("%s: want one line that says that there is no group: %v", c.group, r)
 		}
 		r = u.started(t, c.group, "check")
 		for _, s := range append(c.says, "resource group   none") {
@@ -195,8 +200,9 @@ func TestUserUndelegatedGroup(t *testing.T) {
 	}
 }
 
-// Root whose group is not the machine's topmost, as in another container: it steps
-// aside likewise, or says what is in the way.
+// TestRootInsideAnotherGroup runs tincan as root in a group below the top, as in another container.
+// The launcher
+// moves to a subgroup there too, or reports what prevents that.
 func TestRootInsideAnotherGroup(t *testing.T) {
 	needV2(t)
 	dir := tree(t)
@@ -210,7 +216,7 @@ func TestRootInsideAnotherGroup(t *testing.T) {
 		t.Error(r)
 	}
 	if after := groupState(t, group); after != before {
-		t.Errorf("the group was %s and is %s", before, after)
+		t.Errorf("the group was %s and has become %s", before, after)
 	}
 	r = job{before: inside("sleep 2 &"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	refused(t, r, "there is no usable control group", "contains other processes", "sleep", "--no-cgroup")

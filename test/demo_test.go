@@ -1,4 +1,4 @@
-// The README's first command: make run.
+// The first command in the README: make run.
 
 package test
 
@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// demo is make run without make, for whoever `before` makes of root.
+// demo runs the script of make run, as the user that the command `before` changes to.
 func demo(t *testing.T, before []string) result {
 	t.Helper()
-	script := filepath.Join(filepath.Dir(tincanBin), "demo.sh") // where everybody may read it
+	script := filepath.Join(filepath.Dir(tincanBin), "demo.sh") // where every user may read it
 	copyFile(t, "../docs/demo.sh", script)
 	return job{before: append(before, "sh", script)}.run(t)
 }
 
-// shows wants each part in what the demonstration prints, and nothing on standard error.
+// shows checks that the demonstration prints each part, and nothing on standard error.
 func shows(t *testing.T, r result, parts ...string) {
 	t.Helper()
 	if r.status != 0 || r.err != "" {
@@ -30,12 +30,14 @@ func shows(t *testing.T, r result, parts ...string) {
 	}
 }
 
+// TestDemo runs the demonstration as root.
 func TestDemo(t *testing.T) {
 	notForUsers(t, "TestUserDemo is for users")
 	needRoot(t)
 	shows(t, demo(t, nil), "ids on the host", "too many processes", "--pids raises it")
 }
 
+// TestUserDemo runs the demonstration as an ordinary user.
 func TestUserDemo(t *testing.T) {
 	for _, as := range []string{"single", "ranges"} {
 		if as == "ranges" {
@@ -44,7 +46,7 @@ func TestUserDemo(t *testing.T) {
 		more := map[string]string{"single": "23456, yours\n", "ranges": "23456, yours, and those of /etc/subuid\n"}[as]
 		shows(t, demo(t, newUser(t, as).before), more, "need a resource group of your own", "--pids: there is no resource group")
 	}
-	// Where no user can make a container, and there is no sudo, it says why, and goes no further.
+	// If users cannot make containers and there is no sudo, the script says why and ends.
 	u := newUser(t, "single")
 	if err := os.Symlink(needProgram(t, "id"), filepath.Join(u.home, "id")); err != nil {
 		t.Fatal(err)

@@ -1,3 +1,4 @@
+// The program with and without the entry point before Go's runtime: both must behave alike.
 package test
 
 import (
@@ -12,8 +13,9 @@ import (
 	"testing"
 )
 
-// bothBinaries are the program as make builds it, with the entry before Go's runtime, and as
-// a plain go build does, without.
+// bothBinaries returns two programs: one as make builds it, with the entry point before Go's
+// runtime, and one as
+// a plain go build makes it, without.
 func bothBinaries(t *testing.T) (out [2]string) {
 	t.Helper()
 	needProgram(t, "go")
@@ -34,9 +36,11 @@ var (
 	pointer = regexp.MustCompile(`0x[0-9a-f]+|\b\d+\b`)
 )
 
-// childCalls are the system calls that strace sees a container's processes make, up to the
-// command's own: those of the init, which is told from the launcher by its first call, and
-// those of the command's process. Numbers and addresses are left out.
+// childCalls returns the system calls of a container's processes, as strace sees them, up to the
+// command's
+// execve: those of the init, which is recognised by its first call, and those of the command's
+// process. Numbers
+// and addresses are replaced.
 func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "trace")
@@ -67,7 +71,7 @@ func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 			continue
 		}
 		if n := len(calls[name]); n > 0 && strings.HasPrefix(calls[name][n-1], "execve(") {
-			continue // the command's own
+			continue // the command's own calls
 		}
 		call, _, _ := strings.Cut(text, " <unfinished")
 		if i := strings.LastIndex(call, ") "); i > 0 {
@@ -78,7 +82,9 @@ func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 	return calls
 }
 
-// What the container's processes do does not depend on whether the launcher has Go's runtime.
+// TestChildrenDoTheSameWithAndWithoutTheRuntime checks that the container's processes make the same
+// calls whether
+// the launcher has Go's runtime or not.
 func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -95,7 +101,7 @@ func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 				t.Errorf("%q: no calls of the %s were seen", flags, name)
 			}
 			for i := range max(len(a), len(b)) {
-				// strace cuts a call short while another process comes in between.
+				// strace cuts a call short if it shows another process in between.
 				if i >= len(a) || i >= len(b) || !strings.HasPrefix(a[i], b[i]) && !strings.HasPrefix(b[i], a[i]) {
 					t.Errorf("%q, call %d of the %s differs:\n%q\n%q", flags, i, name, a[min(i, len(a)):min(i+1, len(a))], b[min(i, len(b)):min(i+1, len(b))])
 					break
@@ -104,20 +110,22 @@ func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 		}
 		t.Logf("%q: %d and %d calls", flags, len(with["init"]), len(with["command"]))
 	}
-	// And where the launcher starts with one thread and without the runtime, it has made none
-	// of the runtime's calls.
+	// A launcher without the runtime must have made none of the calls with which the runtime
+	// starts.
 	out, err := exec.Command(needProgram(t, "strace"), bins[0], "-m", dir, "--no-cgroup", "--", "/bin/true").CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, call := range []string{"clone(", "futex(", "sigaltstack(", "epoll_create1("} {
 		if slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, call) }) {
-			t.Errorf("the launcher has made a call of Go's runtime, %s...)", call)
+			t.Errorf("the launcher made a call of Go's runtime: %s...)", call)
 		}
 	}
 }
 
-// A long command line takes more memory than the launcher has set aside before the runtime.
+// TestHundredThousandArguments checks a command line that needs more memory than the launcher
+// reserves before
+// the runtime.
 func TestHundredThousandArguments(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -126,12 +134,13 @@ func TestHundredThousandArguments(t *testing.T) {
 		args = append(args, fmt.Sprint(i))
 	}
 	if got := ok(t, args...); got != "100000" {
-		t.Errorf("%s arguments", got)
+		t.Errorf("the command got %s arguments, want 100000", got)
 	}
 }
 
-// Nobody reads what the launcher says any more: that is no reason for it to end in another
-// way than with the command's status.
+// TestBrokenStandardError checks that the launcher ends with the command's status even if nobody
+// reads its
+// messages any more.
 func TestBrokenStandardError(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -142,7 +151,7 @@ func TestBrokenStandardError(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	// --pids=4 is said at the end, since a fork was refused.
+	// At the end the launcher reports --pids=4, because a fork was refused.
 	c := exec.Command(tincanBin, "-m", dir, "--pids=4", "--", "sh", "-c", "(sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>/dev/null; exit 5")
 	c.Stderr = w
 	c.Run()
@@ -151,8 +160,9 @@ func TestBrokenStandardError(t *testing.T) {
 	}
 }
 
-// A run that fails before Go's runtime is made again with it: what it has said by then is
-// not said twice.
+// TestNotesAreSaidOnce checks that notes are printed once, although a run that fails before Go's
+// runtime is
+// repeated with it.
 func TestNotesAreSaidOnce(t *testing.T) {
 	needRoot(t)
 	asOther := func(command string) *exec.Cmd {
@@ -164,7 +174,7 @@ func TestNotesAreSaidOnce(t *testing.T) {
 	}
 	const note = "no resource group"
 	if out, err := asOther("/bin/true").CombinedOutput(); err != nil || !strings.Contains(string(out), note) {
-		skip(t, "a user without a resource group: %v: %s", err, out)
+		skip(t, "a user without a resource group (%v: %s)", err, out)
 	}
 	out, err := asOther("/not/there").CombinedOutput()
 	if err == nil || strings.Count(string(out), note) != 1 || strings.Count(string(out), "/not/there: no such file") != 1 {

@@ -1,4 +1,4 @@
-// --ephemeral: the root can be written, and what was changed is gone at the end.
+// --ephemeral: the root can be written to, and all changes are gone at the end.
 package test
 
 import (
@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// changeRoot changes all that can be changed in tree's root directory, and shows it.
+// changeRoot makes changes of every kind in the root directory of tree, and shows them.
 const changeRoot = `set -e
 echo more >>/etc/mine; mkdir /new /new/deep; echo x >/new/deep/file; rm /bin/awk; rm -r /sub; mkdir /sub; echo y >/sub/z
 mv /etc /etc2; ln -s /etc2 /etc; chmod 600 /etc/mine; cat /etc/mine /new/deep/file /sub/*; ls /bin/awk || :`
 
+// TestEphemeral changes a root directory.
 func TestEphemeral(t *testing.T) {
 	dir := tree(t)
 	mkdir(t, dir+"/sub/a")
@@ -27,11 +28,11 @@ func TestEphemeral(t *testing.T) {
 	if want := "the user's own\nmore\nx\ny\n"; r.status != 0 || r.out != want || !strings.Contains(r.err, "/bin/awk") {
 		t.Errorf("want %q\n%v", want, r)
 	}
-	// What was there is the container's, and so is what is new; and nothing is left of the tmpfs.
+	// Old and new files belong to the container, and no trace of the tmpfs is left.
 	if out := ok(t, "-m", dir, "--ephemeral", "--", "/bin/sh", "-c", "echo >/x; stat -c %u:%g / /etc/mine /x; ls /"); !strings.HasPrefix(out, "0:0\n0:0\n0:0\nbin\ndev\netc\nproc\nsub\nsys\ntmp\nx") {
 		t.Errorf("%q", out)
 	}
-	// Paths can be added where there are none, and several runs do not see each other.
+	// Paths can be added at places that do not exist, and runs do not see each other's changes.
 	var wait sync.WaitGroup
 	for i := range 8 {
 		wait.Go(func() {
@@ -47,8 +48,9 @@ func TestEphemeral(t *testing.T) {
 	refused(t, tincan(t, "-m", dir, "--ro", "-a", dir+"/sub:/etc/other/sub", "--", "true"), "/etc/other/sub does not exist", "--ephemeral")
 }
 
-// TestEphemeralHost: on the host's own tree files can be made, replaced and removed, and what
-// could not be read or changed before cannot be now.
+// TestEphemeralHost checks that in the host's own tree files can be made, replaced and removed, and
+// that what
+// could not be read or changed without --ephemeral still cannot.
 func TestEphemeralHost(t *testing.T) {
 	added := t.TempDir()
 	write(t, added+"/file", "added\n")
@@ -63,7 +65,7 @@ func TestEphemeralHost(t *testing.T) {
 	was := before()
 	etc := "/etc"
 	if asUser != "" {
-		etc = "/opt" // the user's /etc has mounts in it, with names and ids
+		etc = "/opt" // these tests mount files with the user's name and ids in /etc
 	}
 	script := `mkdir /data && echo 1 >/data/x && echo 2 >$0/tincan-new && echo 3 >/usr/local/bin/tincan-new && echo 4 >/var/lib/tincan-new || exit 1
 cat /data/x $0/tincan-new /usr/local/bin/tincan-new /var/lib/tincan-new /tmp/../usr/local/tincan/deep/file
@@ -77,17 +79,17 @@ rm -f /usr/bin/yes; ls /usr/bin/yes; ls /tmp /home`
 		t.Error(r)
 	}
 	if now := before(); now != was {
-		t.Errorf("the host's files are not as before:\n%s\n%s", was, now)
+		t.Errorf("the host's files have changed:\n%s\n%s", was, now)
 	}
 	if r := tincan(t, "--ephemeral", "--", "sh", "-c", "cat /etc/shadow; echo >>/etc/group; ls /etc/ssl/private; ls /root"); r.out != "" || strings.Count(r.err, "ermission denied") < 2 {
-		t.Errorf("more than without --ephemeral: %v", r)
+		t.Errorf("the command can do more than without --ephemeral: %v", r)
 	}
 	for _, where := range []string{"/usr/local/tincan/deep", "/srv/tincan"} {
 		refused(t, tincan(t, "-a", added+":"+where, "--", "true"), where+" does not exist", "--ephemeral")
 	}
 }
 
-// TestEphemeralMemory: what is written is the container's memory.
+// TestEphemeralMemory checks that what is written counts as the container's memory.
 func TestEphemeralMemory(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -100,7 +102,7 @@ func TestEphemeralMemory(t *testing.T) {
 	}
 }
 
-// TestEphemeralOwners: the directory may be root's, the container's already, or a user's.
+// TestEphemeralOwners uses directories that belong to root, to the container's ids, and to a user.
 func TestEphemeralOwners(t *testing.T) {
 	needRoot(t)
 	for _, o := range []struct {
@@ -126,7 +128,8 @@ func TestEphemeralOwners(t *testing.T) {
 	}
 }
 
-// TestEphemeralMounts: other file systems below the root directory stay, and are read-only.
+// TestEphemeralMounts checks that other file systems below the root directory stay visible,
+// read-only.
 func TestEphemeralMounts(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -149,7 +152,7 @@ func TestEphemeralMounts(t *testing.T) {
 			}
 		})
 	}
-	// With the name of a file that is mounted, and a path to be added below another file system.
+	// A mount on a single file, and a path that is to be added below another file system.
 	r := job{before: inMountNS(t, "mount --bind /etc/hostname "+dir+"/etc/mine"), args: []string{"-m", dir, "--ephemeral", "--", "/bin/sh", "-c", "cat /etc/mine; echo >/etc/mine"}}.run(t)
 	if host, _ := os.ReadFile("/etc/hostname"); r.out != string(host) || !strings.Contains(r.err, "Read-only") {
 		t.Error(r)
@@ -158,7 +161,9 @@ func TestEphemeralMounts(t *testing.T) {
 	refused(t, r, "/etc/sub/x/y is not there", "/etc/sub is read-only also with --ephemeral")
 }
 
-// TestEphemeralClosed: a directory that others may not list is not opened for a mount point in it.
+// TestEphemeralClosed checks that a directory which other users may not list stays closed when a
+// mount point is
+// made in it.
 func TestEphemeralClosed(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)
@@ -169,7 +174,9 @@ func TestEphemeralClosed(t *testing.T) {
 	}
 }
 
-// TestEphemeralMountsByUsers: the kernel lets a user's overlay show nothing below a mount.
+// TestEphemeralMountsByUsers checks mounts below the root directory without root: the kernel then
+// does not let an
+// overlay show what is below a mount.
 func TestEphemeralMountsByUsers(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -184,7 +191,7 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	}
 	r := job{before: with("mount -t tmpfs t " + dir + "/etc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
 	refused(t, r, "something is mounted on "+dir+"/etc", "without root")
-	// Also where the container mounts its own, and where the user cannot go.
+	// The same where the container mounts its own file system, and where the user may not look.
 	r = job{before: with("mount -t proc p " + dir + "/proc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
 	refused(t, r, "something is mounted on "+dir+"/proc", "without root")
 	r = job{before: with("mount -t tmpfs t /var/tmp"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
@@ -201,7 +208,7 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	}
 }
 
-// TestEphemeralSockets: a socket of the host's in the root directory leads to nobody.
+// TestEphemeralSockets checks that a host's socket in the root directory cannot be connected to.
 func TestEphemeralSockets(t *testing.T) {
 	dir := tree(t)
 	l, err := net.Listen("unix", dir+"/socket")
@@ -211,18 +218,19 @@ func TestEphemeralSockets(t *testing.T) {
 	defer l.Close()
 	os.Chmod(dir+"/socket", 0o777)
 	if out := ok(t, append([]string{"-m", dir}, probe("connect", "/socket")...)...); !strings.HasSuffix(out, ": ok") {
-		t.Errorf("without --ephemeral, where it is the host's file: %s", out)
+		t.Errorf("without --ephemeral it is the host's socket, but: %s", out)
 	}
 	if r := tincan(t, append([]string{"-m", dir, "--ephemeral"}, probe("connect", "/socket")...)...); !strings.HasSuffix(r.out, ": ECONNREFUSED\n") {
 		t.Errorf("connected: %v", r)
 	}
 }
 
-// TestAptInATree: Debian's package manager works in a tree of debootstrap's, and leaves it as it was.
+// TestAptInATree checks that Debian's package manager works in a tree of debootstrap, and leaves it
+// unchanged.
 func TestAptInATree(t *testing.T) {
 	needRoot(t)
 	if testing.Short() {
-		t.Skip("short: half a minute, and the network")
+		t.Skip("-short: this takes half a minute, and the network")
 	}
 	debootstrap := needProgram(t, "debootstrap")
 	dir := t.TempDir() + "/debian"
@@ -236,7 +244,8 @@ func TestAptInATree(t *testing.T) {
 	if r.status != 0 || !strings.HasSuffix(r.out, "Hello, world!\n") {
 		t.Errorf("hello: %v", r)
 	}
-	// A package with set-id programs needs a filter that allows their modes: nosuid makes them harmless.
+	// A package with set-id programs needs a filter that allows their modes. nosuid makes them
+	// harmless.
 	packages = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sudo openssh-client >/dev/null && stat -c %a /usr/bin/sudo && ssh -V"
 	flags = append(flags, "--seccomp="+profileDir()+"/moby-default.json", "--cap-add=DAC_OVERRIDE,FSETID,SETFCAP,SYS_CHROOT,AUDIT_WRITE")
 	if r := (job{args: append(flags, "--", "sh", "-c", packages), within: 5 * time.Minute}).run(t); r.status != 0 || !strings.Contains(r.out, "4755") {

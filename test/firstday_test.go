@@ -1,5 +1,6 @@
-// What people do on their first day: each line of shell with what it prints, its status, and
-// nothing left behind.
+// What people do on their first day: lines of shell, with what they print and their status. Nothing
+// may be left
+// behind.
 package test
 
 import (
@@ -14,18 +15,20 @@ import (
 	"time"
 )
 
-// firstDay is a line of shell, in a directory with the files that firstFiles makes. $T is tincan;
-// the function tincan adds --no-cgroup for a user who has no group.
+// firstDay is a line of shell, run in a directory with the files that firstFiles makes. $T is
+// tincan. The shell
+// function tincan adds --no-cgroup for a user without a resource group.
 type firstDay struct {
 	name, line string
 	status     int
-	out        string // standard output, without the last line break; ~ before it: is in it
-	err        string // texts on standard error, separated by |; "" is that there is nothing
-	root       bool   // not for an ordinary user
+	out        string // standard output without its last line break; with ~ before it, a part of that
+	err        string // texts on standard error, separated by |; "" means that it is empty
+	root       bool   // not for ordinary users
 }
 
+// firstDays are in groups; the numbers are those of a list of reports by first-time users.
 var firstDays = []firstDay{
-	// 1: the file is what is missing, and not its interpreter.
+	// 1: the error must say that the file is missing, not its interpreter.
 	{"a script in a private directory", `tincan -- "$PWD/script"`, 127, "", "/script: no such file in the container; /tmp is private in the container and empty there; add the file: -a |:/|--here", false},
 	{"a program in a private directory", `tincan -- "$PWD/dynamic"`, 127, "", "/dynamic: no such file in the container|add the file: -a ", false},
 	{"nothing in a private directory", `tincan -- /tmp/nonesuch`, 127, "", "/tmp/nonesuch: no such file in the container; /tmp is private", false},
@@ -35,17 +38,17 @@ var firstDays = []firstDay{
 	{"carriage returns", `tincan -a crlf:/tmp/crlf -- /tmp/crlf`, 126, "", `"/bin/sh\r" instead of /bin/sh|carriage returns`, false},
 	{"an interpreter that is missing", `tincan -a noint:/tmp/noint -- /tmp/noint`, 126, "", "interpreter that it names does not: /nonesuch/sh", false},
 
-	// 2: empty values. flags_test.go has each flag.
+	// 2: empty values. flags_test.go tests each flag.
 	{"an unset variable", `tincan --timeout=$UNSET -- true`, 125, "", "--timeout: an empty value", false},
 	{"an unset variable, apart", `tincan --memory "$UNSET" -- true`, 125, "", "--memory: an empty value", false},
 	{"given twice", `tincan --timeout=1s --timeout=2s -- true`, 125, "", "--timeout: the flag is given twice", false},
 	{"-m twice", `tincan -m / -m / -- true`, 125, "", "-m, --mount: the flag is given twice", false},
 
-	// 5: the modes of tmpfs, and two things in one place.
+	// 5: the modes of a tmpfs, and two mounts in one place.
 	{"modes", `tincan --tmpfs=/tmp:1M --tmpfs=/var/tmp --tmpfs=/dev/shm --tmpfs=/srv --tmpfs=/tmp/new -- stat -c %a /tmp /var/tmp /dev/shm /tmp/new`, 0, "1777\n1777\n1777\n755", "", false},
 	{"two in one place", `tincan -a /etc:/tmp/x --tmpfs=/tmp/x/ -- true`, 125, "", "-a /etc:/tmp/x and --tmpfs=/tmp/x/: both are mounted at /tmp/x", false},
 
-	// 6: its own network.
+	// 6: the container's own network.
 	{"port 80", `tincan -- python3 -c 'import socket; socket.socket().bind(("127.0.0.1", 80)); print("bound")'`, 0, "bound", "", false},
 	{"port 80 as a user", `tincan -u 7 -- python3 -c 'import socket; socket.socket().bind(("127.0.0.1", 80)); print("bound")'`, 0, "bound", "", true},
 	{"ping", `tincan -- python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print("ping")'`, 0, "ping", "", false},
@@ -66,7 +69,7 @@ var firstDays = []firstDay{
 	{"set-id files of root's", `tincan --map=0:0:10 --seccomp=setid -- true`, 125, "", "--seccomp=setid: the container contains the id 0 of this host", true},
 	{"the rest of the filter", `tincan --seccomp=setid -- unshare -U true`, 1, "", "not permitted", true},
 
-	// 8: hosts and callers that leave little.
+	// 8: hosts and callers with few resources.
 	{"too little memory", `tincan --memory=64K -- true`, 125, "", "--memory=64KiB is too small for the start", true},
 	{"little address space", `ulimit -v 200000; tincan -- echo hello`, 0, "hello", "", false},
 	{"little address space, with words", `ulimit -v 200000; tincan --memory=x -- true`, 125, "", "address space (ulimit -v) is 200000 KiB", false},
@@ -78,7 +81,7 @@ var firstDays = []firstDay{
 	{"tincan in tincan", `tincan -a "$T:/tincan" -- /tincan --no-cgroup -- true`, 125, "", "tincan runs inside a container of tincan", false},
 	{"a wrong flag in tincan in tincan", `tincan -a "$T:/tincan" -- /tincan --memory=x -- true`, 125, "", "--memory=x", false},
 
-	// 9: words.
+	// 9: help and messages.
 	{"help", `tincan help`, 0, "~Usage: tincan <command>", "", false},
 	{"help of a command", `tincan help seccomp eval`, 0, "~Usage: tincan seccomp eval", "", false},
 	{"help of no command", `tincan help pod`, 125, "", "help pod: tincan has no such command", false},
@@ -88,7 +91,7 @@ var firstDays = []firstDay{
 	{"propagation", `tincan plan -- true | grep -c '???'`, 1, "0", "", false},
 	{"the steps agree", `tincan -- nonesuch >a 2>b; tincan plan -- nonesuch >c 2>d; sed -n 's/.*step [0-9]* of \([0-9]*\):.*/\1/p' b >a; sed -n '$s/ *\([0-9]*\) .*/\1/p' c >b; cmp a b && echo same`, 0, "same", "", false},
 
-	// Files, users, and who watches.
+	// Files, users, and watchers.
 	{"variables from a file", `tincan --env-file=vars -e TWO=x -- sh -c 'echo "$ONE|$TWO|$THREE"'`, 0, "a b=c|x|", "", false},
 	{"a variable that is not there", `echo NONESUCH_VARIABLE >v; tincan --env-file=v -- true`, 125, "", "--env-file=v, line 1: NONESUCH_VARIABLE|no such variable", false},
 	{"no file", `tincan --env-file=nonesuch -- true`, 125, "", "--env-file=nonesuch|no such file", false},
@@ -110,7 +113,7 @@ var firstDays = []firstDay{
 	{"watched through what cannot be written", `tincan --status-fd=3 -- true 3</dev/null`, 125, "", "--status-fd=3|cannot be written", false},
 	{"the watcher's descriptor", `tincan --status-fd=3 -- sh -c 'echo x >&3' 3>&1 >/dev/null | grep -c x`, 1, "0", "Bad file descriptor", false},
 
-	// The public reports (R1 to R18) that are not among the above.
+	// The public reports (R1 to R18) that are not covered above.
 	{"R1: stopped", `tincan --timeout=1s -- sh -c 'kill -STOP $$' </dev/null`, 124, "", "ended after", false},
 	{"R1: stopped and continued in a loop", `timeout 20 "$T" $X --timeout=1s -- sh -c 'P=$$; (while kill -STOP $P; do kill -CONT $P; done) 2>/dev/null & while :; do :; done' </dev/null`, 124, "", "ended after", false},
 	{"R1: likewise without an init", `timeout 20 "$T" $X --no-init --timeout=1s -- sh -c '(while kill -CONT 1; do :; done) 2>/dev/null & while :; do kill -TSTP $$; done' </dev/null`, 124, "", "ended after", false},
@@ -124,7 +127,7 @@ var firstDays = []firstDay{
 	{"R18: negative numbers", `tincan seccomp eval default openat -100`, 0, "ALLOW", "", false},
 }
 
-// firstFiles makes the files that the lines name.
+// firstFiles makes the files that the lines use.
 func firstFiles(t *testing.T, dir string) {
 	t.Helper()
 	profile := func(otherwise, calls, action string) string {
@@ -142,6 +145,7 @@ func firstFiles(t *testing.T, dir string) {
 	copyFile(t, "/bin/ls", filepath.Join(dir, "dynamic"))
 }
 
+// firstShell is put before each line.
 const firstShell = `tincan() {
 	case "$1" in
 	check|seccomp|help|version) "$T" "$@" ;;
@@ -152,6 +156,7 @@ const firstShell = `tincan() {
 unset UNSET
 `
 
+// TestFirstDay runs the lines.
 func TestFirstDay(t *testing.T) {
 	if asUser == "" {
 		needRoot(t)
@@ -172,10 +177,10 @@ func TestFirstDay(t *testing.T) {
 	for _, f := range firstDays {
 		t.Run(f.name, func(t *testing.T) {
 			if f.root {
-				notForUsers(t, "what only root can have, or another error")
+				notForUsers(t, "this line is for root, or users get another error")
 			}
 			if os.Getenv("TINCAN_TEST_PLAIN") != "" && (strings.Contains(f.line, "ulimit -v") || strings.Contains(f.line, "&-")) {
-				t.Skip("Go's runtime, with which the plain program begins, reserves more addresses, and opens /dev/null in the place of what is closed")
+				t.Skip("the plain program begins with Go's runtime, which reserves more address space, and opens /dev/null for closed descriptors")
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()

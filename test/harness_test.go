@@ -1,8 +1,10 @@
-// Package test drives the built binary, as root, on a real machine.
+// Package test drives the built binary on a real machine, as root and as ordinary users.
 //
-// What a test needs and this machine lacks is named by skip; with MUST_WORK=1,
-// which CI sets, a skip is a failure. leaks_test.go has the check that a run leaves
-// nothing behind, and probe/ the program that tries to break out.
+// If this machine lacks something, a test says what and skips; with MUST_WORK=1, which CI sets, it
+// fails
+// instead. leaks_test.go checks that a run leaves nothing behind, and probe/ has the program that
+// tries to
+// break out of a container.
 package test
 
 import (
@@ -24,15 +26,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// built in TestMain
+// The programs under test, which TestMain builds.
 var tincanBin, probeBin string
 
+// TestMain builds the programs and runs the tests.
 func TestMain(m *testing.M) { os.Exit(mainStatus(m)) }
 
 func mainStatus(m *testing.M) int {
-	// What is ignored here (nohup make test, or a script's make test &) would be ignored by
-	// the launchers as well, and is the default action in them if it is caught here.
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go catches the others from the start
+	// Launchers would inherit signals that are ignored here (nohup make test, or a script's
+	// make test &). If
+	// this process catches them, the launchers start with the default action.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go handles the others from the start
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
@@ -51,13 +55,14 @@ func mainStatus(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	os.Chmod(dir, 0o755)
 	for bin, pkg := range map[*string]string{&tincanBin: "..", &probeBin: "./probe"} {
-		// Where there is no go, as inside a virtual machine (vm/), they are there already.
+		// Where there is no go command, as in the virtual machines of vm/, the programs are
+		// given.
 		if *bin = os.Getenv(map[string]string{"..": "TINCAN_TEST_BIN", "./probe": "TINCAN_TEST_PROBE"}[pkg]); *bin != "" {
 			continue
 		}
 		*bin = filepath.Join(dir, map[string]string{"..": "tincan", "./probe": "probe"}[pkg])
 		build := exec.Command("go", "build", "-o", *bin, pkg)
-		if pkg == ".." && os.Getenv("TINCAN_TEST_PLAIN") == "" { // the entry before Go's runtime, as make builds it
+		if pkg == ".." && os.Getenv("TINCAN_TEST_PLAIN") == "" { // with the entry point before Go's runtime, as make builds it
 			build = exec.Command("go", "build", "-ldflags", "-E main.entry", "-o", *bin, pkg)
 		}
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -72,8 +77,9 @@ func mainStatus(m *testing.M) int {
 	return m.Run()
 }
 
-// ownContainer tells what the user who runs the tests can have: a container with a single
-// id, one with ranges, or none: then what needs root is skipped, and that is all.
+// ownContainer returns which container the user who runs the tests can have: one with a single id,
+// one with
+// ranges, or "" for none. Without one, tests that need root are skipped.
 func ownContainer() string {
 	out, err := exec.Command(tincanBin, "--no-cgroup", "--", "cat", "/proc/self/uid_map").Output()
 	switch {
@@ -85,7 +91,7 @@ func ownContainer() string {
 	return "single"
 }
 
-// skip says what is missing. Under MUST_WORK=1 nothing may be.
+// skip skips the test because something is missing. With MUST_WORK=1 it fails the test instead.
 func skip(t *testing.T, format string, a ...any) {
 	t.Helper()
 	if os.Getenv("MUST_WORK") == "1" {
@@ -94,16 +100,16 @@ func skip(t *testing.T, format string, a ...any) {
 	t.Skipf("missing: "+format, a...)
 }
 
-// needRoot skips what only root can do.
+// needRoot skips the test if the tests do not run as root.
 func needRoot(t *testing.T) {
 	t.Helper()
-	notForUsers(t, "it takes root to prepare")
+	notForUsers(t, "only root can prepare this test")
 	if os.Geteuid() != 0 {
 		skip(t, "root")
 	}
 }
 
-// needProgram gives the path of a program of this machine.
+// needProgram returns the path of a program, or skips the test if the program is not installed.
 func needProgram(t *testing.T, name string) string {
 	t.Helper()
 	p, err := exec.LookPath(name)
@@ -113,18 +119,18 @@ func needProgram(t *testing.T, name string) string {
 	return p
 }
 
-// job is a run of tincan to be.
+// job describes a run of tincan.
 type job struct {
-	before []string // a command that tincan is the argument of: unshare -m, strace ...
+	before []string // a command that runs tincan: unshare -m, strace ...
 	args   []string
 	in     io.Reader
 	env    []string // added to the caller's
 	dir    string
-	files  []*os.File // descriptors 3 and up
-	within time.Duration
+	files  []*os.File    // descriptors 3 and up
+	within time.Duration // how long the run may take; 0 stands for a minute
 }
 
-// result is how it ended. signal is set if tincan itself was killed.
+// result is how a run ended. signal is set if tincan itself was killed.
 type result struct {
 	status   int
 	signal   syscall.Signal
@@ -132,10 +138,12 @@ type result struct {
 	took     time.Duration
 }
 
+// String describes the result, for error messages.
 func (r result) String() string {
 	return fmt.Sprintf("status %d\nstdout: %q\nstderr: %s", r.status, r.out, r.err)
 }
 
+// command returns the command that starts the run.
 func (j job) command(ctx context.Context) *exec.Cmd {
 	line := append(append([]string{}, j.before...), tincanBin)
 	line = append(line, forUser(j.args)...)
@@ -146,14 +154,14 @@ func (j job) command(ctx context.Context) *exec.Cmd {
 	return c
 }
 
-// run runs it to its end, which must come within a minute.
+// run runs tincan to its end, which must come in time.
 func (j job) run(t *testing.T) result {
 	t.Helper()
 	if j.within == 0 {
 		j.within = time.Minute
 	}
 	if asUser == "ranges" {
-		j.within *= 4 // newuidmap and newgidmap for each run, in an emulated machine
+		j.within *= 4 // each run starts newuidmap and newgidmap, perhaps in an emulated machine
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), j.within)
 	defer cancel()
@@ -174,8 +182,7 @@ func (j job) run(t *testing.T) result {
 	return r
 }
 
-// setStatus takes the status from what os/exec says of the end, and gives back what is
-// wrong besides.
+// setStatus sets the status from os/exec's error, and returns any other error.
 func (r *result) setStatus(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -188,9 +195,11 @@ func (r *result) setStatus(err error) error {
 	return nil
 }
 
-// gather makes an output a pipe, and gives a function for the time after the command's
-// end: what came, and an error if somebody still holds the pipe open. os/exec's WaitDelay
-// has that error for commands with status 0 only.
+// gather makes an output a pipe. It returns a function to call after the command's end, which
+// returns what was
+// written, and an error if another process still holds the pipe open. os/exec's WaitDelay reports
+// that only for
+// commands with status 0.
 func gather(t *testing.T, output *io.Writer) func() (string, error) {
 	t.Helper()
 	from, to, err := os.Pipe()
@@ -211,19 +220,21 @@ func gather(t *testing.T, output *io.Writer) func() (string, error) {
 		from.SetReadDeadline(time.Now().Add(15 * time.Second))
 		err := <-end
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			err = errors.New("it ended, and somebody still holds its output open")
+			err = errors.New("it ended, but another process still holds its output open")
 		}
 		return string(text), err
 	}
 }
 
-// tincan runs it with these arguments and nothing on standard input.
+// tincan runs tincan with these arguments and an empty standard input.
 func tincan(t *testing.T, args ...string) result {
 	t.Helper()
 	return job{args: args}.run(t)
 }
 
-// ok runs it and wants status 0 and a silent tincan; it gives the trimmed output.
+// ok runs tincan, requires status 0 and an empty standard error, and returns the output without the
+// last line
+// breaks.
 func ok(t *testing.T, args ...string) string {
 	t.Helper()
 	r := tincan(t, args...)
@@ -233,23 +244,23 @@ func ok(t *testing.T, args ...string) string {
 	return strings.TrimRight(r.out, "\n")
 }
 
-// refused wants status 125, nothing on stdout, and every text on stderr.
+// refused requires status 125, nothing on standard output, and every text on standard error.
 func refused(t *testing.T, r result, texts ...string) {
 	t.Helper()
 	wantFailure(t, r, 125, texts...)
 }
 
-// wantFailure is a failure of tincan's own: what a caller can rely on.
+// wantFailure checks that tincan failed in the documented way, with a status and these texts.
 func wantFailure(t *testing.T, r result, status int, texts ...string) {
 	t.Helper()
 	if r.status != status || r.signal != 0 {
 		t.Errorf("status %d (signal %d), want %d\n%v", r.status, r.signal, status, r)
 	}
 	if r.out != "" {
-		t.Errorf("something ran: stdout %q\n%v", r.out, r)
+		t.Errorf("the command ran: stdout %q\n%v", r.out, r)
 	}
 	if r.err == "" {
-		t.Error("no word on stderr")
+		t.Error("stderr is empty")
 	}
 	for line := range strings.Lines(r.err) {
 		if !strings.HasPrefix(line, "tincan: ") {
@@ -258,13 +269,14 @@ func wantFailure(t *testing.T, r result, status int, texts ...string) {
 	}
 	for _, text := range texts {
 		if !strings.Contains(r.err, text) {
-			t.Errorf("stderr does not say %q:\n%s", text, r.err)
+			t.Errorf("stderr does not contain %q:\n%s", text, r.err)
 		}
 	}
 }
 
-// tree is a root directory with a static busybox and nothing else: no /proc, /dev,
-// /sys or /tmp, which every run has to make and to remove again.
+// tree returns a root directory with a static busybox and nothing else: every run has to make
+// /proc, /dev, /sys
+// and /tmp, and to remove them again.
 func tree(t *testing.T) string {
 	t.Helper()
 	if asUser == "" {
@@ -275,15 +287,16 @@ func tree(t *testing.T) string {
 	return dir
 }
 
+// fillTree makes the content of such a directory.
 func fillTree(t *testing.T, dir string) {
 	t.Helper()
 	const busybox = "/bin/busybox"
 	list, err := exec.Command(busybox, "--list").Output()
 	if err != nil {
-		skip(t, "%s (%v): apt-get install busybox-static", busybox, err)
+		skip(t, "%s (%v; apt-get install busybox-static)", busybox, err)
 	}
 	if f, err := elf.Open(busybox); err != nil || slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
-		skip(t, "a statically linked %s: apt-get install busybox-static", busybox)
+		skip(t, "a statically linked %s (apt-get install busybox-static)", busybox)
 	}
 	mkdir(t, filepath.Join(dir, "bin"))
 	mkdir(t, filepath.Join(dir, "etc"))
@@ -298,11 +311,12 @@ func fillTree(t *testing.T, dir string) {
 	}
 }
 
-// probe gives the flags and the command's name that put the probe into a container.
+// probe returns the flags that add the probe to a container, and the command that runs it.
 func probe(args ...string) []string {
 	return append([]string{"-a", probeBin + ":/probe:ro", "--", "/probe"}, args...)
 }
 
+// mkdir makes a directory and those above it.
 func mkdir(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -310,6 +324,7 @@ func mkdir(t *testing.T, dir string) {
 	}
 }
 
+// write writes a file.
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -317,6 +332,7 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
+// read returns the content of a file.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -326,6 +342,7 @@ func read(t *testing.T, file string) string {
 	return string(b)
 }
 
+// copyFile copies a program.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	b, err := os.ReadFile(from)
@@ -337,25 +354,27 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// inMountNS runs tincan after a shell script in a mount namespace of its own: what
-// the script mounts is seen by that run and by nobody else.
+// inMountNS returns a command that runs tincan in a new mount namespace, after a shell script. Only
+// that run
+// sees what the script mounts.
 func inMountNS(t *testing.T, script string) []string {
 	t.Helper()
-	notForUsers(t, "it takes root to mount something around tincan")
+	notForUsers(t, "only root can mount something for this test")
 	needProgram(t, "unshare")
 	return []string{"unshare", "-m", "--propagation", "private", "sh", "-ec", script + "\n" + `exec "$0" "$@"`}
 }
 
-// eventually waits for something that another process is about to do.
+// eventually waits until another process has done something.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within 10 seconds: %s", what)
+			t.Fatalf("this did not happen within 10 seconds: %s", what)
 		}
 	}
 }
 
+// exists reports whether a file exists. It does not follow symlinks.
 func exists(file string) bool {
 	var st unix.Stat_t
 	return unix.Lstat(file, &st) == nil

@@ -1,4 +1,4 @@
-// --here and :idmap: the files of the caller's directory are the command's to work on.
+// --here and :idmap: the command works on the files of the caller's directory.
 package test
 
 import (
@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// hereScript says who and where it is, and leaves a file of its own.
+// hereScript prints its user and directory, and makes a file.
 const hereScript = "#!/bin/sh\nid -u; pwd; echo made >made; chmod 4755 made 2>/dev/null; cat given; ls -A\n"
 
-// workDir is a directory with a script and a file, of an owner.
+// workDir returns a directory with a script and a file, which belong to the given ids.
 func workDir(t *testing.T, parent string, uid, gid int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(parent, "tincan-here-")
@@ -32,6 +32,7 @@ func workDir(t *testing.T, parent string, uid, gid int) string {
 	return dir
 }
 
+// ownerOf returns the owner and the mode of a file.
 func ownerOf(t *testing.T, file string) (uid, gid int, mode os.FileMode) {
 	t.Helper()
 	fi, err := os.Lstat(file)
@@ -42,7 +43,8 @@ func ownerOf(t *testing.T, file string) (uid, gid int, mode os.FileMode) {
 	return int(st.Uid), int(st.Gid), fi.Mode()
 }
 
-// TestHere: a script in the current directory runs, and writes, wherever that is.
+// TestHere checks that a script in the current directory runs and can write, wherever that
+// directory is.
 func TestHere(t *testing.T) {
 	parents, owners := []string{"/tmp", "/var/tmp", "/dev/shm"}, [][2]int{{os.Getuid(), os.Getgid()}}
 	if asUser == "" {
@@ -60,25 +62,25 @@ func TestHere(t *testing.T) {
 					t.Fatalf("want %q\n%v", want, r)
 				}
 				group := o[1]
-				if o == [2]int{10000, 0} { // the container's own directory, whatever the group: as without --here
+				if o == [2]int{10000, 0} { // the directory belongs to the container's user, so --here changes no owners
 					group = 10000
 				}
 				if uid, gid, mode := ownerOf(t, dir+"/made"); uid != o[0] || gid != group || mode != 0o644 {
-					t.Errorf("what it made belongs to %d:%d, mode %v, and the directory to %d:%d", uid, gid, mode, o[0], o[1])
+					t.Errorf("the new file belongs to %d:%d, mode %v, the directory to %d:%d", uid, gid, mode, o[0], o[1])
 				}
 				r = job{args: []string{"--here=ro", "--", "sh", "-c", "cat given; pwd; echo x >another"}, dir: dir}.run(t)
 				if want := "given\n" + dir + "\n"; r.out != want || !strings.Contains(r.err, "Read-only") {
 					t.Errorf("--here=ro: want %q\n%v", want, r)
 				}
 				if exists(dir + "/another") {
-					t.Error("--here=ro: written all the same")
+					t.Error("--here=ro: the command could write")
 				}
 			})
 		}
 	}
 }
 
-// TestHereBelowClosed: a directory above that the command may not enter is in nobody's way.
+// TestHereBelowClosed checks --here below a directory that the command may not enter.
 func TestHereBelowClosed(t *testing.T) {
 	needRoot(t)
 	closed := workDir(t, "/srv", 0, 0)
@@ -93,8 +95,9 @@ func TestHereBelowClosed(t *testing.T) {
 	}
 }
 
-// TestHereIsAsked: with a root directory, another user, another working directory; and what
-// cannot be had.
+// TestHereIsAsked combines --here with a root directory, another user and another working
+// directory, and checks
+// the errors of directories that cannot be used.
 func TestHereIsAsked(t *testing.T) {
 	root := tree(t)
 	dir := workDir(t, t.TempDir(), 4321, 4321)
@@ -128,8 +131,9 @@ func TestHereIsAsked(t *testing.T) {
 	}
 }
 
-// TestIdmap: the owner is the command's user inside, others are nobody, and only the owner's
-// files can be changed.
+// TestIdmap checks that the owner of an added directory is the command's user inside, that other
+// owners are
+// nobody, and that only the owner's files can be changed.
 func TestIdmap(t *testing.T) {
 	needRoot(t)
 	dir := workDir(t, t.TempDir(), 4321, 4320)
@@ -147,12 +151,12 @@ func TestIdmap(t *testing.T) {
 		t.Errorf("-u 5 --gid=6: %q", out)
 	}
 	if r := tincan(t, "-a", add, "--", "sh", "-c", "echo >/data/roots"); r.status == 0 {
-		t.Errorf("root's own file was written: %v", r)
+		t.Errorf("the command could write to root's file: %v", r)
 	}
 	if r := tincan(t, "-a", add+":ro", "--", "sh", "-c", "cat /data/given; echo >/data/x"); r.out != "given\n" || !strings.Contains(r.err, "Read-only") {
 		t.Errorf("idmap:ro: %v", r)
 	}
-	// Several owners, one of them twice.
+	// Several owners, and one of the directories twice.
 	other := workDir(t, t.TempDir(), 4325, 4320)
 	ok(t, "-a", add, "-a", other+":/o:idmap", "-a", dir+":/e:ro:idmap", "--", "sh", "-c", "echo >/data/a; echo >/o/b; cat /e/a")
 	if uid, gid, _ := ownerOf(t, other+"/b"); uid != 4325 || gid != 4320 {
@@ -165,7 +169,9 @@ func TestIdmap(t *testing.T) {
 	}
 }
 
-// TestIdmapOfRoots: what root owns can only be given under a filter that refuses set-id modes.
+// TestIdmapOfRoots checks that root's files can be given to the command only under a filter that
+// refuses set-id
+// modes.
 func TestIdmapOfRoots(t *testing.T) {
 	needRoot(t)
 	roots, group := workDir(t, t.TempDir(), 0, 0), workDir(t, t.TempDir(), 4321, 42)
@@ -181,10 +187,10 @@ func TestIdmapOfRoots(t *testing.T) {
 	ok(t, "-a", workDir(t, t.TempDir(), 4321, 4321)+":/data:idmap", "--seccomp=none", "--", "true")
 }
 
-// TestIdmapByUsers: there is nobody to be but oneself.
+// TestIdmapByUsers checks that without root only the user's own files can be added with :idmap.
 func TestIdmapByUsers(t *testing.T) {
 	if asUser == "" {
-		t.Skip("root's are above")
+		t.Skip("root: TestIdmap is for root")
 	}
 	dir := workDir(t, t.TempDir(), 0, 0)
 	ok(t, "-a", dir+":/data:idmap", "--", "sh", "-c", "echo >/data/a")

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// CVE-2022-0492: a version 1 hierarchy mounted inside, for its release_agent.
+// CVE-2022-0492: mounting a version 1 hierarchy inside, for its release_agent.
 func TestHole15ReleaseAgent(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -27,7 +27,7 @@ func TestHole15ReleaseAgent(t *testing.T) {
 			expect(t, got, "unshare(NEWCGROUP)", "EPERM")
 		}
 	}
-	// On the host, in a mount namespace of its own, the same program can mount.
+	// On the host, in a new mount namespace, the same program must be able to mount.
 	as := []string{"-m", "--propagation", "private"}
 	if asUser != "" {
 		as = append(as, "-r")
@@ -39,7 +39,7 @@ func TestHole15ReleaseAgent(t *testing.T) {
 	expect(t, parseProbe(result{out: string(out)}), "tmpfs", "ok")
 }
 
-// CVE-2023-25809: the group changed from inside.
+// CVE-2023-25809: changing the resource group from inside.
 func TestHole16WritableCgroup(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -49,7 +49,7 @@ func TestHole16WritableCgroup(t *testing.T) {
 			t.Errorf("%q: %v", flags, r)
 		}
 	}
-	// Groups of version 1 are to be seen from the container's own down, and not to be changed.
+	// The container sees version 1's groups from its own one down, and cannot change them.
 	for m := range strings.Lines(ok(t, "-m", dir, "--", "cat", "/proc/self/mountinfo")) {
 		f := strings.Fields(m)
 		if !strings.Contains(m, " - cgroup ") {
@@ -68,9 +68,9 @@ func TestHole16WritableCgroup(t *testing.T) {
 	}
 }
 
-// CVE-2022-29162: what the caller has as inheritable comes in.
+// CVE-2022-29162: the container gets the caller's inheritable capabilities.
 func TestHole17InheritableCapabilities(t *testing.T) {
-	notForUsers(t, "who has no capabilities to begin with")
+	notForUsers(t, "a user has no capabilities to inherit")
 	dir := tree(t)
 	noLeaks(t, dir)
 	needProgram(t, "setpriv")
@@ -86,7 +86,7 @@ func TestHole17InheritableCapabilities(t *testing.T) {
 	}
 }
 
-// Without a user namespace nothing may run.
+// If there is no user namespace, nothing may run.
 func TestHole18UserNamespaceFailsOpen(t *testing.T) { TestDefect01UserNamespaceFailureIgnored(t) }
 
 // The init is a copy of the launcher, with the caller's environment in its memory.
@@ -104,13 +104,14 @@ func TestHole19LauncherMemory(t *testing.T) {
 			t.Errorf("%q: %v", flags, r)
 		}
 	}
-	// The search does find what can be found.
+	// The search must find a secret that the command is given.
 	r := job{args: append([]string{"-e", "SECRET", "-m", dir}, probe("search", hex.EncodeToString([]byte(secret)))...), env: []string{"SECRET=" + secret}}.run(t)
 	if !strings.Contains(r.out, "found in /proc/self/environ") && !strings.Contains(r.out, "/environ\n") {
 		t.Error("the search finds nothing:", r)
 	}
-	// Not even in the moment after the fork, made long here, is the command line seen.
-	notForRanges(t, "newuidmap's set-id bit does not work under a user's strace")
+	// Even right after the fork, which strace prolongs here, the host's command line must not
+	// be visible.
+	notForRanges(t, "newuidmap, which is a set-user-ID program, does not work under a user's strace")
 	needProgram(t, "strace")
 	slow := []string{"strace", "-f", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:delay_exit=200000:when=1"}
 	r = job{before: slow, args: []string{"--stats=" + stats, "-m", dir, "--", "/bin/cat", "/proc/1/cmdline"}}.run(t)
@@ -119,7 +120,7 @@ func TestHole19LauncherMemory(t *testing.T) {
 	}
 }
 
-// The host's sockets, with the host's tree as root.
+// The host's sockets, as root in the host's own tree.
 func TestHole21HostSockets(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)

@@ -1,6 +1,7 @@
-// Holes 9 to 14 of tools of this class: each attack is run in a container and shown
-// refused, and shown to work where the protection is not there. 15 to 19 and 21 are in
-// holes_inside_test.go, 20 is in terminal_test.go; 1 to 8 and 22 are the filter's.
+// Holes 9 to 14 of tools of this class. Each test runs the attack in a container, where it must
+// fail, and shows
+// that it works without the protection. Holes 15 to 19 and 21 are in holes_inside_test.go, 20 is in
+// terminal_test.go, the later ones are in the other files of this name; 1 to 8 and 22 concern the filter.
 package test
 
 import (
@@ -15,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CVE-2019-5736: the launcher's program, memory and environment through /proc/1.
+// CVE-2019-5736: the launcher's program, memory and environment, through /proc/1.
 func TestHole09LauncherOverwritten(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -33,8 +34,8 @@ func TestHole09LauncherOverwritten(t *testing.T) {
 	if sha256.Sum256([]byte(read(t, tincanBin))) != before {
 		t.Error("the launcher's file has changed")
 	}
-	// Against an ordinary process, on the host, all of it works.
-	sleep := filepath.Join(t.TempDir(), "sleep") // one's own, or writing it would be refused anyway
+	// On the host, all of it must work on an ordinary process.
+	sleep := filepath.Join(t.TempDir(), "sleep") // a copy: writing to the original could be refused anyway
 	copyFile(t, needProgram(t, "sleep"), sleep)
 	victim := exec.Command(sleep, "100")
 	victim.Start()
@@ -47,12 +48,12 @@ func TestHole09LauncherOverwritten(t *testing.T) {
 	control := parseProbe(result{out: string(out)})
 	for _, a := range attacks {
 		if e := control[a]; e == "EACCES" || e == "EPERM" && a != "ptrace seize" || e == "" {
-			t.Errorf("without protection: %s: %q, so that the test shows nothing", a, e)
+			t.Errorf("without protection: %s: %q, so this test shows nothing", a, e)
 		}
 	}
 }
 
-// CVE-2024-21626: a descriptor of the host, or a working directory on it.
+// CVE-2024-21626: a descriptor of the host, or a working directory on the host.
 func TestHole10LeakedDescriptors(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -73,7 +74,7 @@ func TestHole10LeakedDescriptors(t *testing.T) {
 	}
 	r := job{args: append([]string{"--pass-fd=7", "-m", dir}, probe("fds")...), files: five}.run(t)
 	if !strings.HasPrefix(r.out, "0\n1\n2\n7\n") {
-		t.Error("what is passed on purpose is not seen:", r)
+		t.Error("the descriptor that was passed is not seen:", r)
 	}
 	for _, w := range []string{"/proc/self/fd/7", "/proc/self/fd/7/..", "/proc/1/fd/7"} {
 		r := job{args: append([]string{"-w", w, "-m", dir}, probe("fds")...), files: five, dir: "/usr"}.run(t)
@@ -90,12 +91,12 @@ func TestHole10LeakedDescriptors(t *testing.T) {
 		wantFailure(t, job{args: args, files: []*os.File{bin}}.run(t), 127, "execve(")
 		r := job{args: append([]string{"--pass-fd=3"}, args...), files: []*os.File{bin}}.run(t)
 		if r.status != 0 {
-			t.Error("with --pass-fd it is the caller's wish:", r)
+			t.Error("with --pass-fd it must work:", r)
 		}
 	}
 }
 
-// CVE-2021-30465: a destination that is, or becomes, a symlink. It leads nowhere but inside.
+// CVE-2021-30465: a destination that is or becomes a symlink. It must be followed inside.
 func TestHole11DestinationSymlinks(t *testing.T) {
 	dir := tree(t)
 	outside := t.TempDir()
@@ -122,7 +123,7 @@ func TestHole11DestinationSymlinks(t *testing.T) {
 			t.Errorf("%s: %v", to, r)
 		}
 	}
-	// A loop swaps the destination for a link to a directory of the host.
+	// A loop exchanges the destination for a symlink to a directory of the host.
 	mkdir(t, dir+"/data")
 	os.Symlink(outside, dir+"/other")
 	stop, done, swaps := make(chan bool), make(chan bool), 0
@@ -152,10 +153,10 @@ func TestHole11DestinationSymlinks(t *testing.T) {
 	}
 	close(stop)
 	<-done
-	t.Logf("%d swaps; runs by status: %v", swaps, counts)
+	t.Logf("%d exchanges; runs by status: %v", swaps, counts)
 }
 
-// CVE-2025-31133: the root directory's own /dev/null leads somewhere else.
+// CVE-2025-31133: the root directory's own /dev/null is a symlink.
 func TestHole12MaskSources(t *testing.T) {
 	dir := tree(t)
 	mkdir(t, dir+"/dev")
@@ -173,7 +174,8 @@ func TestHole12MaskSources(t *testing.T) {
 		os.WriteFile("/proc/sys/kernel/core_pattern", []byte(was), 0o644)
 		t.Errorf("core_pattern was changed to %q", now)
 	}
-	// Not even for the host's own root, whom no permission stops.
+	// The container must not write to these files even as the host's root, whom permissions do
+	// not stop.
 	sysctls := []string{"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/net/core/somaxconn"}
 	got2 := attempt(t, append([]string{"-m", dir, fmt.Sprintf("--map=0:%d:1", os.Getuid()), "--cap-add=ALL", "--seccomp=none", "files"}, sysctls...)...)
 	for _, f := range sysctls {
@@ -186,7 +188,7 @@ func TestHole12MaskSources(t *testing.T) {
 		}
 	}
 	if asUser != "" {
-		return // the host would not let this user
+		return // on the host, this user may not write to them either
 	}
 	out, err := exec.Command(probeBin, "files", sysctls[0]).Output()
 	if err != nil {
@@ -195,7 +197,7 @@ func TestHole12MaskSources(t *testing.T) {
 	expect(t, parseProbe(result{out: string(out)}), sysctls[0], "ok") // on the host
 }
 
-// CVE-2026-41579: the root directory's /dev is a link to the host's /etc.
+// CVE-2026-41579: the root directory's /dev is a symlink to the host's /etc.
 func TestHole13DevRedirected(t *testing.T) {
 	dir := tree(t)
 	outside := t.TempDir()
@@ -217,7 +219,7 @@ func TestHole13DevRedirected(t *testing.T) {
 	os.Chtimes(dir, info.ModTime(), info.ModTime())
 }
 
-// CVE-2025-52881: what is written to /proc must reach procfs.
+// CVE-2025-52881: what tincan writes to /proc must reach a procfs.
 func TestHole14FakeProc(t *testing.T) {
 	dir := tree(t)
 	for _, d := range []string{"proc/self/attr/apparmor", "proc/1", "proc/sys/kernel"} {
@@ -226,17 +228,18 @@ func TestHole14FakeProc(t *testing.T) {
 	for _, f := range []string{"proc/self/attr/exec", "proc/self/attr/apparmor/exec", "proc/1/uid_map", "proc/sys/kernel/cap_last_cap"} {
 		write(t, filepath.Join(dir, f), "fake\n")
 	}
-	noLeaks(t, dir) // the files in it are not written to
+	noLeaks(t, dir) // nothing may write to its files
 	if got := ok(t, "-m", dir, "--", "sh", "-c", "cat /proc/sys/kernel/cap_last_cap; stat -f -c %T /proc"); strings.Contains(got, "fake") || !strings.HasSuffix(got, "\nproc") {
 		t.Errorf("inside: %q", got)
 	}
-	// A directory in place of the host's /proc, with what a launcher might want there
-	// for every process id to come.
+	// A directory in the place of the host's /proc, with the files that a launcher might write
+	// to, for the
+	// next process ids.
 	fake := t.TempDir()
 	script := fmt.Sprintf(`mkdir -p %[1]s/sys/kernel %[1]s/self/fd; cp /proc/sys/kernel/cap_last_cap %[1]s/sys/kernel; cp /proc/self/mountinfo /proc/self/cgroup %[1]s/self
 		for i in $(seq $$ $(($$+200))); do mkdir %[1]s/$i; : >%[1]s/$i/uid_map; : >%[1]s/$i/gid_map; cp /proc/self/mountinfo %[1]s/$i; done
 		mount --bind %[1]s /proc`, fake)
 	r := job{before: inMountNS(t, script), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
 	refused(t, r)
-	t.Logf("a directory in place of /proc: %s", r.err)
+	t.Logf("with a directory in the place of /proc: %s", r.err)
 }

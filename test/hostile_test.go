@@ -1,4 +1,4 @@
-// Root directories that somebody has made to do harm.
+// Root directories that are made to do harm.
 package test
 
 import (
@@ -15,23 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostileNames are those that a container wants for itself, and odd ones.
+// hostileNames are names that a container uses itself, and odd names.
 var hostileNames = []string{"proc", "sys", "dev", "tmp", "etc", "bin", "d", "e", "null", "shm", "pts", "mqueue", "console", "self", "fd",
 	"a\nb", "\x1b[2J", "-rf", "..x", "ü", strings.Repeat("n", 200), " ", "tab\there", `back\slash`}
 
-// growHostile fills a directory with whatever can be in one. canary is a directory of the
-// host's that symlinks lead to. Failures are ignored: a name may be there already.
+// growHostile fills a directory with files of every kind. Symlinks lead to canary, a directory of
+// the host.
+// Failures are ignored, because a name may exist already.
 func growHostile(r *rand.Rand, dir, canary string, depth int) {
 	for range 1 + r.IntN(6) {
 		name := filepath.Join(dir, hostileNames[r.IntN(len(hostileNames))])
 		switch r.IntN(12) {
 		case 0, 1, 2:
 			err := os.Mkdir(name, []os.FileMode{0o755, 0o755, 0o755, 0, 0o111, 0o777}[r.IntN(6)])
-			if err == nil && depth > 0 { // and not through a symlink
+			if err == nil && depth > 0 { // never through a symlink
 				growHostile(r, name, canary, depth-1)
 			}
 		case 3:
-			if f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, []os.FileMode{0o644, 0, 0o755}[r.IntN(3)]); err == nil { // and not into a FIFO
+			if f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, []os.FileMode{0o644, 0, 0o755}[r.IntN(3)]); err == nil { // never into a FIFO
 				f.WriteString("x")
 				f.Close()
 			}
@@ -58,8 +59,9 @@ func growHostile(r *rand.Rand, dir, canary string, depth int) {
 	}
 }
 
-// Two thousand random ones: each run ends as it should, in time, and nothing of the host is
-// changed.
+// TestHostileTrees tries two thousand random directories. Each run must end properly, in time, and
+// nothing of the
+// host may change.
 func TestHostileTrees(t *testing.T) {
 	good := tree(t)
 	canary := filepath.Join(t.TempDir(), "canary")
@@ -113,6 +115,6 @@ func TestHostileTrees(t *testing.T) {
 	}
 	t.Logf("statuses: %v", ended)
 	if n >= 100 && (ended[0] == 0 || ended[125] == 0) {
-		t.Error("all ended alike, so that the test shows nothing")
+		t.Error("all runs ended alike, so this test shows nothing")
 	}
 }

@@ -1,4 +1,5 @@
-// Hostile and broken files and arguments: each is one clear line, status 125, within a second.
+// Hostile and broken files and arguments: each gives one line of error and status 125, within a
+// second.
 package test
 
 import (
@@ -11,7 +12,7 @@ import (
 	"time"
 )
 
-// oneLine wants an error of one line that says all of these, soon.
+// oneLine checks that a run failed quickly with an error of one line that contains these texts.
 func oneLine(t *testing.T, what string, r result, says ...string) {
 	t.Helper()
 	if r.status != 125 || r.out != "" || strings.Count(r.err, "\n") != 1 || !strings.HasPrefix(r.err, "tincan: ") || len(r.err) > 700 {
@@ -19,20 +20,20 @@ func oneLine(t *testing.T, what string, r result, says ...string) {
 	}
 	for _, s := range says {
 		if !strings.Contains(r.err, s) {
-			t.Errorf("%s: not said: %q\n%s", what, s, r.err)
+			t.Errorf("%s: the error lacks %q\n%s", what, s, r.err)
 		}
 	}
 	if limit := time.Second; r.took > limit {
-		t.Errorf("%s: after %v", what, r.took)
+		t.Errorf("%s: it took %v", what, r.took)
 	}
 	for _, c := range r.err {
 		if c < ' ' && c != '\n' {
-			t.Errorf("%s: a control character: %q", what, r.err)
+			t.Errorf("%s: the error has a control character: %q", what, r.err)
 		}
 	}
 }
 
-// A profile that is not one.
+// TestHostileProfiles tries files that are not profiles.
 func TestHostileProfiles(t *testing.T) {
 	dir := tree(t)
 	files := t.TempDir()
@@ -99,7 +100,7 @@ func TestHostileProfiles(t *testing.T) {
 	}
 }
 
-// What an administrator, or somebody who is not, wrote into the files about ids.
+// TestHostileIDFiles tries broken lines in /etc/subuid.
 func TestHostileIDFiles(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "newuidmap")
@@ -143,7 +144,7 @@ func TestHostileIDFiles(t *testing.T) {
 	}
 }
 
-// What goes into an image, and arguments that no program expects.
+// TestHostileArguments tries broken files for an image, and arguments that no program expects.
 func TestHostileArguments(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -181,7 +182,7 @@ func TestHostileArguments(t *testing.T) {
 	} {
 		r := tincan(t, args...)
 		if len(strings.Join(args, " ")) > 2000 && len(r.err) > 700 {
-			r.err = r.err[:100] + "\n" // what is too long is shown all the same
+			r.err = r.err[:100] + "\n" // a long argument may make the error long
 		}
 		oneLine(t, fmt.Sprintf("%.80q", args), r)
 	}

@@ -1,3 +1,4 @@
+// --map=auto: each container has a range of ids that no other container has.
 package test
 
 import (
@@ -12,7 +13,8 @@ import (
 	"time"
 )
 
-// Containers with --map=auto that run at the same time have no id of the host in common.
+// TestMapAuto checks that containers with --map=auto that run at the same time share no id of the
+// host.
 func TestMapAuto(t *testing.T) {
 	if asUser == "single" {
 		refused(t, tincan(t, "--map=auto", "--", "true"), "--map=auto: ", "usermod --add-subuids")
@@ -45,8 +47,8 @@ func TestMapAuto(t *testing.T) {
 	if got := notes(); got != n {
 		t.Errorf("%d ranges are taken, want %d", got, n)
 	}
-	time.Sleep(200 * time.Millisecond)        // so that all have the FIFO open, or nearly
-	w, err := os.OpenFile(hold, os.O_RDWR, 0) // and who comes later finds a writer
+	time.Sleep(200 * time.Millisecond)        // until nearly all have opened the FIFO
+	w, err := os.OpenFile(hold, os.O_RDWR, 0) // those that open it later find a writer
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +72,11 @@ func TestMapAuto(t *testing.T) {
 				continue
 			}
 			if host < 1879048192 || host+count > 2147352576 {
-				t.Errorf("ids %d to %d are others'", host, host+count-1)
+				t.Errorf("the ids %d to %d are outside of root's space", host, host+count-1)
 			}
 			for id := host; id < host+count; id++ {
 				if j, taken := owner[id]; taken {
-					t.Fatalf("containers %d and %d both have %d", i, j, id)
+					t.Fatalf("the containers %d and %d both have the id %d", i, j, id)
 				}
 				owner[id] = i
 			}
@@ -85,6 +87,7 @@ func TestMapAuto(t *testing.T) {
 	}
 }
 
+// glob returns the files that match any of the patterns.
 func glob(patterns ...string) (out []string) {
 	for _, p := range patterns {
 		found, _ := filepath.Glob(p)
@@ -93,9 +96,10 @@ func glob(patterns ...string) (out []string) {
 	return out
 }
 
-// What one container with --map=auto writes for itself, another cannot read.
+// TestMapAutoKeepsFilesApart checks that a container with --map=auto cannot read another one's
+// private files.
 func TestMapAutoKeepsFilesApart(t *testing.T) {
-	notForUsers(t, "the directory must be everybody's, and the ids root's choice")
+	notForUsers(t, "this needs a directory for all ids, and ids that root chooses")
 	dir := tree(t)
 	shared := t.TempDir()
 	os.Chmod(filepath.Dir(shared), 0o755)
@@ -114,9 +118,9 @@ func TestMapAutoKeepsFilesApart(t *testing.T) {
 	}
 }
 
-// A launcher that is killed leaves its range's file, and a later run removes it.
+// TestMapAutoKilled checks that a later run releases the range of a killed launcher.
 func TestMapAutoKilled(t *testing.T) {
-	notForUsers(t, "root's ledger is looked at")
+	notForUsers(t, "this looks at root's ledger")
 	dir := tree(t)
 	noLeaks(t, dir)
 	c := exec.Command(tincanBin, "--map=auto", "-m", dir, "--", "sleep", "60")
@@ -127,7 +131,7 @@ func TestMapAutoKilled(t *testing.T) {
 	c.Process.Kill()
 	c.Wait()
 	if len(glob("/run/tincan/ids-*", "/dev/shm/tincan/ids-*")) != 1 {
-		t.Fatal("the file went with the launcher: this test shows nothing")
+		t.Fatal("the file was removed with the launcher, so this test shows nothing")
 	}
 	for range 3 {
 		ok(t, "-m", dir, "--", "true")
@@ -137,6 +141,7 @@ func TestMapAutoKilled(t *testing.T) {
 	}
 }
 
+// TestMapAutoRefused checks the errors of --map=auto.
 func TestMapAutoRefused(t *testing.T) {
 	refused(t, tincan(t, "--map=auto", "--map=0:10000:10", "--", "true"), "--map=auto", "another --map")
 	refused(t, tincan(t, "--map=automatic", "--", "true"), "--map=automatic", "0:10000:2000", "auto")

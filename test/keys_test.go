@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// The session keyring is inherited, whatever the namespaces and the user id: only the
-// filter stands before it, and here there is none.
+// TestCallersKeys checks that the command cannot reach the caller's keys. A session keyring is
+// inherited across
+// namespaces and user ids. Usually the filter refuses keyctl; here there is no filter.
 func TestCallersKeys(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -15,7 +16,7 @@ func TestCallersKeys(t *testing.T) {
 	hold := []string{probeBin, "holdkey", secret}
 	for _, flags := range [][]string{nil, {"--no-init"}, {"--cap-add=ALL"}, {"-u", "1"}} {
 		if asUser == "single" && len(flags) == 2 {
-			continue // a user with one id has no other
+			continue // a user with one id cannot have another
 		}
 		args := append(append([]string{"--seccomp=none", "-m", dir}, flags...), probe("keys", "NUMBER")...)
 		got := parseProbe(job{before: hold, args: args}.run(t))
@@ -27,7 +28,7 @@ func TestCallersKeys(t *testing.T) {
 		expect(t, got, "add", "ok")
 		expect(t, got, "read the own", `"own"`)
 	}
-	// Outside, where the session keyring is the same one, the program gets at the key.
+	// Outside, with the same session keyring, the program must reach the key.
 	out, err := exec.Command(hold[0], append(hold[1:], probeBin, "keys", "NUMBER")...).Output()
 	if err != nil {
 		t.Fatalf("%v %s", err, out)
@@ -39,9 +40,10 @@ func TestCallersKeys(t *testing.T) {
 	expect(t, got, "revoke", "revoked")
 }
 
-// Where keyctl is refused from outside, nothing runs with the caller's keyring.
+// TestCallersKeysNotLeft checks that nothing runs with the caller's keyring if a filter outside
+// refuses keyctl.
 func TestCallersKeysNotLeft(t *testing.T) {
-	notForRanges(t, "under a filter newuidmap's set-id bit does not work")
+	notForRanges(t, "newuidmap, which is a set-user-ID program, does not work under a filter")
 	r := job{before: []string{probeBin, "deny", "keyctl", "--"}, args: []string{"-m", tree(t), "--", "echo", "ran"}}.run(t)
 	refused(t, r, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = EPERM", "a seccomp filter around tincan refuses this call")
 }

@@ -1,4 +1,4 @@
-// What a run leaves behind, which is to be nothing.
+// Checks that a run leaves nothing behind.
 package test
 
 import (
@@ -17,12 +17,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noLeaks compares the machine before and after the test: processes, mounts, groups,
-// ledgers, this process's descriptors, and everything below the directories given.
+// noLeaks compares the machine before and after the test: processes, mounts, groups, ledgers, this
+// process's
+// descriptors, and everything below the given directories.
 //
-// Others may be running containers at the same time. Processes of ours have a mark in
-// their environment, and a group or ledger in use by others is theirs. What cannot be
-// told apart is gone soon if it is theirs: whatever is new gets ten seconds to go.
+// Other users may run containers at the same time. Processes of these tests have a mark in their
+// environment. A
+// group or ledger that others use is ignored. What cannot be attributed soon disappears if it
+// belongs to others,
+// so everything new has ten seconds to disappear.
 func noLeaks(t *testing.T, dirs ...string) {
 	t.Helper()
 	before := snapshot(t, dirs)
@@ -32,6 +35,7 @@ func noLeaks(t *testing.T, dirs ...string) {
 	})
 }
 
+// checkLeaks reports what differs from the state before.
 func checkLeaks(t *testing.T, before map[string]string, dirs []string) {
 	t.Helper()
 	after := snapshot(t, dirs)
@@ -57,14 +61,14 @@ func checkLeaks(t *testing.T, before map[string]string, dirs []string) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Errorf("not as before:\n%s", strings.Join(left, "\n"))
+			t.Errorf("this differs from before the test:\n%s", strings.Join(left, "\n"))
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-// snapshot is everything a run could leave, by name.
+// snapshot returns everything that a run could leave behind, by name.
 func snapshot(t *testing.T, dirs []string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -77,12 +81,10 @@ func snapshot(t *testing.T, dirs []string) map[string]string {
 	return all
 }
 
-// mark is in the environment of everything that these tests start.
+// mark is in the environment of every process that these tests start.
 var mark = fmt.Sprintf("TINCAN_TEST_MARK=%d", os.Getpid())
 
-// processes are those that these tests started: children of this process, and those
-// with the mark, or with an ancestor that has it. An init's environment is that of
-// the launcher it was copied from.
+// processes returns the processes that these tests have started.
 func processes() map[string]string {
 	out := map[string]string{}
 	entries, _ := filepath.Glob("/proc/[0-9]*")
@@ -94,6 +96,9 @@ func processes() map[string]string {
 	return out
 }
 
+// ours reports whether a process is a child of this process, or has the mark, or an ancestor that
+// has it. (An
+// init's environment is that of the launcher from which it was copied.)
 func ours(pid string) bool {
 	self := strconv.Itoa(os.Getpid())
 	for first := true; pid != "0" && pid != "1" && pid != ""; first = false {
@@ -110,7 +115,7 @@ func ours(pid string) bool {
 	return false
 }
 
-// statusFields reads the form of /proc/PID/status.
+// statusFields returns the fields of a file such as /proc/PID/status.
 func statusFields(text string) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -120,6 +125,7 @@ func statusFields(text string) map[string]string {
 	return out
 }
 
+// mounts returns the mounts of this mount namespace.
 func mounts() map[string]string {
 	out := map[string]string{}
 	b, _ := os.ReadFile("/proc/self/mountinfo")
@@ -129,8 +135,9 @@ func mounts() map[string]string {
 	return out
 }
 
-// groupParents are the directories that a run may make its group in: the caller's
-// own group of each version 1 hierarchy, and the top of version 2.
+// groupParents returns the directories in which a run may make its group, by controller: the
+// caller's own group in
+// each version 1 hierarchy, and the top of version 2 as "unified".
 func groupParents() map[string]string {
 	out := map[string]string{}
 	own := map[string]string{}
@@ -166,10 +173,11 @@ func groupParents() map[string]string {
 	return out
 }
 
-// onV2 tells whether the groups are of version 2.
+// onV2 reports whether this machine's control groups are of version 2.
 func onV2() bool { return exists("/sys/fs/cgroup/cgroup.controllers") }
 
-// v2Top is where groups of version 2 are made: at the top, or in a user's own.
+// v2Top returns the directory in which groups of version 2 are made: the top, or a user's own
+// group.
 func v2Top() string {
 	if own := os.Getenv("TINCAN_TEST_GROUP"); own != "" {
 		return own
@@ -177,6 +185,7 @@ func v2Top() string {
 	return "/sys/fs/cgroup"
 }
 
+// groupDirs returns the groups that are empty, or have processes of these tests.
 func groupDirs() map[string]string {
 	out := map[string]string{}
 	for _, dir := range groupParents() {
@@ -197,7 +206,7 @@ func groupDirs() map[string]string {
 	return out
 }
 
-// ledgers are the notes of runs that have not ended, or not well.
+// ledgers returns the notes of runs that have not ended properly.
 func ledgers() map[string]string {
 	out := map[string]string{}
 	own := fmt.Sprintf("-%d", os.Getuid())
@@ -213,17 +222,19 @@ func ledgers() map[string]string {
 	return out
 }
 
-// locked reports whether a run holds a note: it is in use, by others perhaps. It looks at
-// the kernel's list (proc_locks(5)), since a lock of its own would be in their way.
+// locked reports whether a run, perhaps another user's, holds a note. It reads the kernel's list
+// (proc_locks(5)),
+// because taking the lock would disturb that run.
 func locked(file string) bool {
 	var st syscall.Stat_t
 	if syscall.Stat(file, &st) != nil {
-		return true // gone by now
+		return true // it has just been removed
 	}
 	b, err := os.ReadFile("/proc/locks")
 	return err != nil || strings.Contains(string(b), fmt.Sprintf(" %02x:%02x:%d ", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino))
 }
 
+// descriptors returns this process's open descriptors.
 func descriptors() map[string]string {
 	out := map[string]string{}
 	entries, _ := os.ReadDir("/proc/self/fd")
@@ -236,7 +247,7 @@ func descriptors() map[string]string {
 	return out
 }
 
-// files lists everything below dir, with what a run could change of it.
+// files returns all files below dir, with the attributes that a run could change.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}

@@ -1,4 +1,4 @@
-// The life of a run: how it ends, what it passes on, and that it leaves nothing.
+// How a run ends, and what it passes on to the command.
 package test
 
 import (
@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestExitStatuses checks that the exit status is the command's.
 func TestExitStatuses(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -32,14 +33,14 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
-// Every signal that ends a process, real-time ones among them, is told as 128+N.
+// TestSignalStatuses checks that the status is 128+N for every signal N that ends a process.
 func TestSignalStatuses(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	for n := 1; n <= 64; n++ {
 		switch syscall.Signal(n) {
 		case unix.SIGCHLD, unix.SIGCONT, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGURG, unix.SIGWINCH, 32, 33:
-			continue // do not end a process, or are the C library's
+			continue // do not end a process, or belong to the C library
 		}
 		args := []string{"-m", dir, "--", "sh", "-c", fmt.Sprintf("kill -%d $$; sleep 5", n)}
 		if n == 3 { // shells ignore it
@@ -51,7 +52,7 @@ func TestSignalStatuses(t *testing.T) {
 	}
 }
 
-// A signal to the launcher is the command's.
+// TestSignalsPassedOn checks that the command gets the launcher's signals.
 func TestSignalsPassedOn(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -68,7 +69,7 @@ func TestSignalsPassedOn(t *testing.T) {
 	}
 }
 
-// Signals that come at once come through, each of them.
+// TestSignalsAtOnce checks that several signals at once all reach the command.
 func TestSignalsAtOnce(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -90,6 +91,7 @@ func TestSignalsAtOnce(t *testing.T) {
 	}
 }
 
+// TestTimeout checks --timeout.
 func TestTimeout(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -129,6 +131,7 @@ type stats struct {
 	Limits    struct{ Memory, Pids *int64 } `json:"limits_hit"`
 }
 
+// withStats runs tincan with --stats, and returns the report too.
 func withStats(t *testing.T, args ...string) (result, stats) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stats.json")
@@ -140,6 +143,7 @@ func withStats(t *testing.T, args ...string) (result, stats) {
 	return r, s
 }
 
+// TestStats checks the report of --stats.
 func TestStats(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -157,48 +161,49 @@ func TestStats(t *testing.T) {
 		t.Errorf("timeout: %+v", s)
 	}
 	if _, s = withStats(t, "--no-cgroup", "-m", dir, "--", "true"); s.Memory != nil || s.Limits.Memory != nil || s.Limits.Pids != nil {
-		t.Errorf("what is not known must be null: %+v", s)
+		t.Errorf("unknown values must be null: %+v", s)
 	}
 	r = tincan(t, "--stats=-", "-m", dir, "--", "true")
 	if err := json.Unmarshal([]byte(r.err), &s); err != nil || r.out != "" {
 		t.Errorf("--stats=-: %v: %v", err, r)
 	}
-	// A run that failed leaves no report, and what was there untouched.
+	// A run that failed writes no report, and does not change an old file.
 	file := filepath.Join(t.TempDir(), "s")
 	tincan(t, "--stats="+file, "-m", dir, "--", "nonesuch")
 	if exists(file) {
-		t.Error("a report of nothing")
+		t.Error("a run that failed has written a report")
 	}
 	write(t, file, "precious")
 	tincan(t, "--stats="+file, "-m", dir, "--", "nonesuch")
 	if got := read(t, file); got != "precious" {
-		t.Errorf("an old report became %q", got)
+		t.Errorf("the old file became %q", got)
 	}
 }
 
-// A thousand orphans, all reaped by the init.
+// TestOrphansReaped checks that the init reaps a thousand orphans.
 func TestOrphansReaped(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	orphans := "1000"
 	if testing.Short() {
-		orphans = "200" // a thousand take an emulated machine 20 seconds
+		orphans = "200" // an emulated machine needs 20 seconds for a thousand
 	}
 	script := `i=0; while [ $i -lt $0 ]; do (: & :); i=$((i+1)); done
 		n=0; while set -- /proc/[0-9]*; [ $# -gt 2 ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done
 		echo $#`
 	r := tincan(t, "-m", dir, "--", "sh", "-c", script, orphans)
 	if r.status != 0 || r.out != "2\n" { // the init and the shell
-		t.Errorf("processes left after %s orphans: %v", orphans, r)
+		t.Errorf("want 2 processes after %s orphans: %v", orphans, r)
 	}
-	// Without the init they stay until the end, which is the flag's meaning.
+	// Without the init nobody reaps them, which is the flag's meaning, but the command must
+	// work.
 	r = tincan(t, "--no-init", "-m", dir, "--", "sh", "-c", `(: & :); (sleep 0 & exec true); sleep 0.2; exec sh -c 'echo done'`)
 	if r.status != 0 || r.out != "done\n" {
 		t.Error(r)
 	}
 }
 
-// The command's processes end with it.
+// TestBackgroundProcessesEnd checks that background processes end with the command.
 func TestBackgroundProcessesEnd(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -208,7 +213,7 @@ func TestBackgroundProcessesEnd(t *testing.T) {
 	}
 }
 
-// Every byte of the command's input and output is as it was.
+// TestBytesUntouched checks that the command's input and output are passed on byte by byte.
 func TestBytesUntouched(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -222,14 +227,14 @@ func TestBytesUntouched(t *testing.T) {
 	if r.err != string(data) || r.out != "" {
 		t.Errorf("standard error: %d bytes of %d, status %d", len(r.err), len(data), r.status)
 	}
-	// A reader that goes away is SIGPIPE for the command, as without tincan.
+	// If the reader ends, the command gets SIGPIPE, as without tincan.
 	out, err := exec.Command("bash", "-c", `"$0" $2 -m "$1" -- yes | head -1; echo "${PIPESTATUS[0]}"`, tincanBin, dir, strings.Join(forUser(nil), " ")).CombinedOutput()
 	if err != nil || string(out) != "y\n141\n" {
 		t.Errorf("yes | head -1: %v %q", err, out)
 	}
 }
 
-// Closed standard descriptors are no way in for anything else.
+// TestClosedStdio checks that no other file takes the place of a closed standard descriptor.
 func TestClosedStdio(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -250,6 +255,7 @@ func TestClosedStdio(t *testing.T) {
 	}
 }
 
+// TestPassFD checks --pass-fd.
 func TestPassFD(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

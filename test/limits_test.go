@@ -1,4 +1,4 @@
-// Limits: that they are set, that they hold, and that hitting one is told.
+// Limits: they are set, they hold, and tincan reports those that were hit.
 package test
 
 import (
@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// TestMemoryLimit checks --memory.
 func TestMemoryLimit(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -24,20 +25,21 @@ func TestMemoryLimit(t *testing.T) {
 	}
 	r, s := withStats(t, append([]string{"--memory=600M", "-m", dir}, probe("alloc", "400")...)...)
 	if r.status != 0 || r.out != "allocated\n" || r.err != "" || *s.OOMKilled || *s.Limits.Memory != 0 || *s.Memory < 400<<20 {
-		t.Errorf("with room: %v %+v", r, s)
+		t.Errorf("with enough memory: %v %+v", r, s)
 	}
-	// Another SIGKILL is not taken for it.
+	// SIGKILL for another reason is not reported as out of memory.
 	r, s = withStats(t, "--memory=48M", "-m", dir, "--", "sh", "-c", "kill -9 $$")
 	if r.status != 137 || r.err != "" || *s.OOMKilled {
 		t.Errorf("kill -9: %v %+v", r, s)
 	}
-	// What a tmpfs holds is memory too.
+	// The content of a tmpfs counts as memory.
 	r = tincan(t, "--memory=48M", "-m", dir, "--", "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=400")
 	if r.status == 0 || !strings.Contains(r.err, "tincan: out of memory: ") {
 		t.Errorf("a full /tmp: %v", r)
 	}
 }
 
+// TestPidsLimit checks --pids.
 func TestPidsLimit(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -55,14 +57,14 @@ func TestPidsLimit(t *testing.T) {
 			t.Errorf("--pids=%s: %v", pids, r)
 		}
 	}
-	// A fork bomb ends with its shell.
+	// The processes of a fork bomb end with its shell.
 	r = tincan(t, "--pids=20", "--timeout=5", "-m", dir, "--", "sh", "-c", "f() { f | f & }; f; sleep 0.3")
 	if !strings.Contains(r.err, "--pids raises it") {
 		t.Errorf("a fork bomb: %v", r)
 	}
 }
 
-// The files of the group, read from outside while the container runs.
+// TestGroupFiles reads the group's files from outside while the container runs.
 func TestGroupFiles(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -92,7 +94,7 @@ func TestGroupFiles(t *testing.T) {
 					t.Errorf("%q: %s is %s, want %s", c.flags, name, got, v)
 				}
 			}
-			// Init and command are in it, and the launcher is not.
+			// The init and the command are in the group, the launcher is not.
 			procs := strings.Fields(file(map[bool]string{true: "unified", false: "pids"}[onV2()] + "/cgroup.procs"))
 			if len(procs) != 2 {
 				t.Errorf("%q: processes in the group: %q", c.flags, procs)
@@ -101,13 +103,14 @@ func TestGroupFiles(t *testing.T) {
 	}
 }
 
+// TestIOWeight checks --io-weight, which not every kernel supports.
 func TestIOWeight(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	r := tincan(t, "--io-weight=50", "-m", dir, "--", "true")
 	if r.status == 0 {
-		return // this kernel has weights: the group's file was written, or it were an error
+		return // this kernel has weights: otherwise this would be an error
 	}
 	refused(t, r, "--io-weight", "weight", "bfq")
 	if r := tincan(t, "-d", "-m", dir, "--", "true"); !strings.Contains(r.err, "--io-weight: the default 10 is not set") {
@@ -115,7 +118,8 @@ func TestIOWeight(t *testing.T) {
 	}
 }
 
-// A name that is taken: another is found, and what was there stays.
+// TestGroupNameTaken checks that tincan uses another name if a group exists, and leaves that group
+// alone.
 func TestGroupNameTaken(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -140,10 +144,11 @@ func TestGroupNameTaken(t *testing.T) {
 		t.Error(r)
 	}
 	if !exists(taken) {
-		t.Error("the group that was there is gone")
+		t.Error("the other group was removed")
 	}
 }
 
+// TestNoCgroup checks --no-cgroup.
 func TestNoCgroup(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -151,7 +156,7 @@ func TestNoCgroup(t *testing.T) {
 	j := start(t, job{args: []string{"--no-cgroup", "--hostname=" + name, "-m", dir, "--", "sh", "-c", "cat /proc/self/cgroup; echo ready; cat"}})
 	j.waitFor("ready")
 	if got := groupNames(name); len(got) != 0 {
-		t.Errorf("a group all the same: %q", got)
+		t.Errorf("a group was made: %q", got)
 	}
 	j.closeInput()
 	if r := j.wait(); r.status != 0 || r.err != "" {
@@ -159,7 +164,7 @@ func TestNoCgroup(t *testing.T) {
 	}
 }
 
-// All sixteen limits of setrlimit(2), as the kernel shows them.
+// TestRlimits sets all sixteen limits of setrlimit(2), and reads them from /proc.
 func TestRlimits(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -174,7 +179,7 @@ func TestRlimits(t *testing.T) {
 		{"rtprio", "Max realtime priority", "0", "0"}, {"rttime", "Max realtime timeout", "13", "14"},
 	}
 	if len(limits) != 16 {
-		t.Fatal("there are sixteen")
+		t.Fatal("want sixteen limits")
 	}
 	args := []string{"-m", dir}
 	for _, l := range limits {
@@ -187,7 +192,7 @@ func TestRlimits(t *testing.T) {
 			t.Errorf("%s: %q, want %s %s", l.name, f, l.soft, l.hard)
 		}
 	}
-	// They hold.
+	// Two of them are hit.
 	r := tincan(t, "-m", dir, "--rlimit=fsize=1000", "--", "sh", "-c", "dd if=/dev/zero of=/tmp/f bs=2000 count=1 2>/dev/null; wc -c </tmp/f")
 	if strings.TrimSpace(r.out) != "1000" {
 		t.Errorf("fsize: %v", r)

@@ -1,4 +1,4 @@
-// Destinations behind symlinks: where the link leads inside the container, and nowhere else.
+// Destinations behind symlinks: the symlinks are followed inside the container, and nowhere else.
 package test
 
 import (
@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// TestDestinationsThroughLinks adds a file at destinations behind symlinks.
 func TestDestinationsThroughLinks(t *testing.T) {
 	dir, added := tree(t), t.TempDir()
 	for _, d := range []string{"run/here", "var/deep", "a/b"} {
@@ -27,7 +28,7 @@ func TestDestinationsThroughLinks(t *testing.T) {
 	file := added + "/file"
 	for name, c := range map[string]struct {
 		flags []string
-		at    string // where it is, without links
+		at    string // where it is, without symlinks; "" for an error
 	}{
 		"absolute link":        {[]string{"-a", file + ":/var/run/secrets/token"}, "/run/secrets/token"},
 		"above the root":       {[]string{"-a", file + ":/var/up/token"}, "/run/token"},
@@ -42,7 +43,7 @@ func TestDestinationsThroughLinks(t *testing.T) {
 		"ephemeral":            {[]string{"--ephemeral", "-a", file + ":/var/run/secrets/token"}, "/run/secrets/token"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.at == "" { // not a file
+			if c.at == "" { // the destination is a directory
 				refused(t, tincan(t, append(c.flags, "-m", dir, "--", "/bin/true")...), "/run/here in the container is a directory")
 				return
 			}

@@ -1,3 +1,4 @@
+// How much memory a run needs.
 package test
 
 import (
@@ -12,17 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plain reports whether the program under test is one without the entry before Go's runtime:
-// it does the same, with more memory and more threads.
+// plain reports whether the program under test was built without the entry point before Go's
+// runtime. It does the
+// same, with more memory and more threads.
 func plain() bool { return os.Getenv("TINCAN_TEST_PLAIN") != "" }
 
-// TestFaults: a run touches few pages. It is counted and not timed: the number hardly varies.
+// TestFaults checks that a run touches few pages. It counts instead of timing, because the number
+// hardly varies.
 func TestFaults(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
 	noLeaks(t, dir)
 	if plain() {
-		t.Skip("the program without the entry")
+		t.Skip("the program was built without the entry point")
 	}
 	least := int64(1 << 30)
 	for range 5 {
@@ -34,18 +37,18 @@ func TestFaults(t *testing.T) {
 	}
 	t.Logf("%d page faults, with those of the command", least)
 	if least > 130 {
-		t.Errorf("%d page faults, and 130 is the most", least)
+		t.Errorf("%d page faults, want at most 130", least)
 	}
 }
 
-// TestMemoryWhileWaiting: a container whose command sleeps costs little: the launcher has one
-// thread, and what it and the init hold for themselves is at most 400 KiB (proc(5),
-// smaps_rollup).
+// TestMemoryWhileWaiting checks that a container whose command sleeps needs little memory: the
+// launcher has one
+// thread, and the launcher and the init have at most 400 KiB of their own (proc(5), smaps_rollup).
 func TestMemoryWhileWaiting(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
 	noLeaks(t, dir)
-	mark := fmt.Sprintf("8%d.5", os.Getpid()) // the sleep's argument, by which it is known
+	mark := fmt.Sprintf("8%d.5", os.Getpid()) // the argument by which the test finds the command
 	c := exec.Command(tincanBin, "-m", dir, "--", "sleep", mark)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -55,7 +58,7 @@ func TestMemoryWhileWaiting(t *testing.T) {
 	eventually(t, "the command sleeps", func() bool { return sleeping(mark) > 0 })
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", c.Process.Pid))
 	inits := strings.Fields(string(b))
-	for range 100 { // of another thread, perhaps
+	for range 100 { // another thread may be their parent
 		if len(inits) > 0 || err != nil {
 			break
 		}
@@ -75,14 +78,14 @@ func TestMemoryWhileWaiting(t *testing.T) {
 		t.Errorf("the launcher has %d threads", len(threads))
 	}
 	last := 0
-	eventually(t, fmt.Sprintf("launcher and init hold at most %d KiB for themselves", most), func() bool {
+	eventually(t, fmt.Sprintf("the launcher and the init have at most %d KiB of their own", most), func() bool {
 		last = private(t, strconv.Itoa(c.Process.Pid)) + private(t, inits[0])
 		return last <= most
 	})
 	t.Logf("%d KiB", last)
 }
 
-// private is how much memory is the process's alone, in KiB.
+// private returns how much memory only this process uses, in KiB.
 func private(t *testing.T, pid string) int {
 	sum := 0
 	for line := range strings.SplitSeq(read(t, "/proc/"+pid+"/smaps_rollup"), "\n") {

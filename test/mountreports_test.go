@@ -1,4 +1,4 @@
-// What users of such tools have reported about files and mounts; the names are those of the list.
+// What users of such tools have reported about files and mounts. R3 to R6 are numbers in that list.
 package test
 
 import (
@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// R3: /dev/stdout, where it is a pipe that somebody else has made.
+// R3: opening /dev/stdout, which is a pipe that another user has made.
 func TestR3StdoutIsOpenedAgain(t *testing.T) {
-	notForRanges(t, "the user's own pipe belongs to user 0 inside, and -u 33 is another")
+	notForRanges(t, "the user's pipe belongs to user 0 inside, and -u 33 is another user")
 	const script = `echo out >/dev/stdout; echo err >/dev/stderr; echo more >>/proc/self/fd/1; cat /dev/stdin
 for c in "exec 3<>/dev/stdin" "exec 3<>/dev/stdout" "exec 3</dev/stdout" "exec 3>/dev/stdin"; do (eval "$c") 2>/dev/null && echo "$c"; done`
 	for _, flags := range [][]string{nil, {"-u", "33"}, {"--no-init"}} {
@@ -23,7 +23,7 @@ for c in "exec 3<>/dev/stdin" "exec 3<>/dev/stdout" "exec 3</dev/stdout" "exec 3
 		r := job{args: append(flags, "--", "sh", "-c", script), in: from}.run(t)
 		from.Close()
 		want := "out\nmore\nin\n"
-		if asUser != "" { // the pipes are the user's, in either direction
+		if asUser != "" { // the pipes belong to the user, who may open both directions
 			want += "exec 3<>/dev/stdin\nexec 3<>/dev/stdout\nexec 3</dev/stdout\nexec 3>/dev/stdin\n"
 		}
 		if r.status == 125 || r.out != want || r.err != "err\n" {
@@ -32,7 +32,7 @@ for c in "exec 3<>/dev/stdin" "exec 3<>/dev/stdout" "exec 3</dev/stdout" "exec 3
 	}
 }
 
-// R3: a FIFO with a name, and a file, belong to the host: nothing about them changes.
+// R3: a named FIFO and a file belong to the host, and must not change.
 func TestR3FilesStay(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func TestR3FilesStay(t *testing.T) {
 	}
 }
 
-// R5: the host's network has names, wherever the host's resolv.conf leads to.
+// R5: with the host's network, names can be looked up, wherever the host's resolv.conf leads.
 func TestR5Resolver(t *testing.T) {
 	// An /etc like the host's, of symlinks and without resolv.conf, and a /run with the file.
 	const prepare = `mount -t tmpfs t /mnt; mkdir /mnt/etc; cp -P /etc/passwd /etc/group /mnt/etc; mount --bind /mnt/etc /etc; mount -t tmpfs r /run; mkdir -p /run/a /run/b
@@ -61,7 +61,7 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 		"a file":           "cp /run/b/real /etc/resolv.conf",
 		"a file in a link": "ln -s sub /etc/d; mkdir /etc/sub; cp /run/b/real /etc/sub/f; ln -s d/f /etc/resolv.conf",
 	} {
-		if testing.Short() && name != "several in /etc" && name != "a file in a link" { // they have what the others have
+		if testing.Short() && name != "several in /etc" && name != "a file in a link" { // these two cover the others
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +71,8 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 			if r.out != "nameserver 192.0.2.7\n" || !strings.Contains(r.err, "Read-only") {
 				t.Error(r)
 			}
-			// What the user adds there wins; without the host's network there is nobody to ask.
+			// What the user adds at that place wins. With its own network, the
+			// container has no such file.
 			r = job{before: before, args: []string{"--net=host", "-a", "/etc/passwd:/etc/resolv.conf", "--", "grep", "-c", "^root:", "/etc/resolv.conf"}}.run(t)
 			if r.out != "1\n" {
 				t.Error(r)
@@ -90,8 +91,9 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 	}
 }
 
-// R6: the container's own groups, read-only, where programs look for their limits. A Java machine
-// wants all of the hierarchies memory, cpu, cpuacct and cpuset in mountinfo, or takes none.
+// R6: the container sees its own groups, read-only, where programs look for their limits. A Java
+// machine needs
+// memory, cpu, cpuacct and cpuset in mountinfo, or ignores all of them.
 func TestR6OwnGroups(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -107,13 +109,13 @@ func TestR6OwnGroups(t *testing.T) {
 	if out := r("cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.shares"); out != "67108864\n37\n256" {
 		t.Errorf("%q", out)
 	}
-	// The processes in them are the container's, and there is no group of anybody else's.
+	// The group's processes are the container's, and no other group is visible.
 	if out := r("cat /sys/fs/cgroup/memory/cgroup.procs"); !strings.HasPrefix(out, "1\n2") {
 		t.Errorf("%q", out)
 	}
 	out := r(`cd /sys/fs/cgroup; find . -mindepth 2 -type d; for f in . memory pids cpu cpuset cpuacct memory/tasks pids/pids.max; do test -e $f || continue; test -d $f && f=$f/new; (echo 1 >$f) 2>/dev/null && echo wrote $f; done; mkdir memory/x 2>/dev/null && echo made; :`)
 	if out != "" {
-		t.Errorf("others' groups, or something that can be written:\n%s", out)
+		t.Errorf("other groups are visible, or something can be written:\n%s", out)
 	}
 	seen := r("grep -c ' - cgroup ' /proc/self/mountinfo; cat /proc/self/mountinfo")
 	mounted := func(controller string) bool {
@@ -129,7 +131,7 @@ func TestR6OwnGroups(t *testing.T) {
 		host := read(t, "/proc/self/mountinfo")
 		if strings.Contains(host+",", ","+c+",") || strings.Contains(host, ","+c+"\n") {
 			if !mounted(c) {
-				t.Errorf("%s is not there:\n%s", c, seen)
+				t.Errorf("%s is not mounted:\n%s", c, seen)
 			}
 		}
 	}
