@@ -53,10 +53,8 @@ func TestForbiddenGroupHints(t *testing.T) {
 }
 
 // TestForbiddenControllers checks the case of a group without all controllers. If the user asked
-// for
-// a limit that needs a missing controller, the error must not blame the kernel. If the limit is
-// only
-// a default, it is left out with a note.
+// for a limit that needs a missing controller, the error must not blame the kernel. If the limit is
+// only a default, it is left out with a note.
 func TestForbiddenControllers(t *testing.T) {
 	for _, c := range []struct {
 		controllers []string

@@ -108,8 +108,7 @@ func differ(p *policy, prog []unix.SockFilter, n int, seed uint64) error {
 }
 
 // randomPolicy returns a policy of many calls and few constants, so that its rules overlap,
-// contradict
-// and repeat each other.
+// contradict and repeat each other.
 func randomPolicy(r *rand.Rand) *policy {
 	p := &policy{name: "random"}
 	verdicts := []verdict{allow, killProcess, refuse(1), refuse(38), unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRAP}
@@ -191,8 +190,7 @@ func TestRandomPolicies(t *testing.T) {
 }
 
 // TestInterpreter compares our interpreter of filters with that of golang.org/x/net/bpf, which
-// reads
-// words in big-endian order.
+// reads words in big-endian order.
 func TestInterpreter(t *testing.T) {
 	for seed := range 40 {
 		p := randomPolicy(rand.New(rand.NewPCG(uint64(seed), 3)))

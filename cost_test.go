@@ -56,8 +56,7 @@ func meanCost(t testing.TB, prog []unix.SockFilter, mix map[string]float64) (mea
 }
 
 // TestCost limits the size and the mean cost of the filter of Docker's profile, and compares it
-// with
-// libseccomp's.
+// with libseccomp's.
 func TestCost(t *testing.T) {
 	file := profileFile("moby-default.json")
 	mix := heldOut(t)
@@ -122,8 +121,7 @@ func attach(t testing.TB, prog []unix.SockFilter) time.Duration {
 }
 
 // TestConstantAllow checks which calls the kernel's cache of allowed calls can hold: exactly those
-// that
-// the policy allows with any arguments.
+// that the policy allows with any arguments.
 func TestConstantAllow(t *testing.T) {
 	for _, spec := range []string{"default", "tutorial", profileFile("moby-default.json"), profileFile("podman-seccomp.json")} {
 		p, _, err := seccompPolicyFor(&abis[0], spec, dockerCaps, false)

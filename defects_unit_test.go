@@ -10,8 +10,7 @@ import (
 )
 
 // In the published code, if the parent failed first, the child hung, or read the end of the socket
-// as
-// "go on". This test makes each step of the launcher after the clone fail in turn.
+// as "go on". This test makes each step of the launcher after the clone fail in turn.
 func TestDefect13ParentFailsFirst(t *testing.T) {
 	dir := sabotageTree(t)
 	args := []string{"-m", dir, "--", "/bin/sh", "-c", "echo ran"}
@@ -45,8 +44,8 @@ func TestDefect13ParentFailsFirst(t *testing.T) {
 }
 
 // The published code read the version as a decimal number, in which 5.9 is newer than 5.14. (The
-// other
-// half of this defect was that it ran on x86_64 only; TestBinary builds for three architectures.)
+// other half of this defect was that it ran on x86_64 only; TestBinary builds for three
+// architectures.)
 func TestDefect16KernelVersion(t *testing.T) {
 	for release, ok := range map[string]bool{
 		"4.8.0": false, "4.10": false, "4.19.0-26-amd64": false, "5.1": false, "5.2.0": false, "5.9.16": false, "5.13.19": false,

@@ -97,8 +97,7 @@ func filesBelow(t *testing.T, dir string) map[string]fs.FileMode {
 }
 
 // TestInstall checks that make install puts every file in its place, even if a name has a blank and
-// the
-// umask is strict, that man(1) finds the page, and that make uninstall removes exactly what was
+// the umask is strict, that man(1) finds the page, and that make uninstall removes exactly what was
 // installed.
 func TestInstall(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "src")
@@ -133,10 +132,8 @@ func TestInstall(t *testing.T) {
 }
 
 // TestDist builds a release twice, and compares the bytes. The second time, the directory's name,
-// the
-// times of the files, git, the umask, the time zone, the locale and Go's settings are different,
-// and with
-// TINCAN_TEST_DIST=full the build cache is empty.
+// the times of the files, git, the umask, the time zone, the locale and Go's settings are
+// different, and with TINCAN_TEST_DIST=full the build cache is empty.
 func TestDist(t *testing.T) {
 	const version = "1.2.3-test"
 	first, second := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "some other", "place")

@@ -15,8 +15,7 @@ var emulators = map[string]string{"amd64": "qemu-x86_64", "arm64": "qemu-aarch64
 
 // TestEntryUnderEmulation checks that a run starts before Go's runtime on each architecture. The
 // emulator has no clone3: the run is undone, the runtime starts, makes the run again, and reports
-// the
-// error. Each run makes one memfd, for the init's title, so two are made.
+// the error. Each run makes one memfd, for the init's title, so two are made.
 func TestEntryUnderEmulation(t *testing.T) {
 	root := t.TempDir()
 	for _, d := range []string{"", "proc", "sys", "dev", "tmp"} { // the emulator has no openat2 to look for more

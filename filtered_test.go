@@ -1,8 +1,7 @@
 package main
 
 // Commands under a filter on the running kernel: the test binary starts itself, attaches the
-// filter, and
-// executes the command.
+// filter, and executes the command.
 
 import (
 	"bytes"
@@ -21,16 +20,14 @@ import (
 )
 
 // attachTime is a prefix of the command. With it, the child prints how many nanoseconds the kernel
-// needed
-// to attach the filter, and does not run the command.
+// needed to attach the filter, and does not run the command.
 const attachTime = "attach-time:"
 
 const filterEnv = "TINCAN_TEST_FILTER"
 
 // TINCAN_TEST_FILTER, in the child, holds the filter's file and the flags for seccomp(2). If the
-// flags ask
-// for a listener, the child writes the listener's number to descriptor 3 and waits for a byte on
-// descriptor 4.
+// flags ask for a listener, the child writes the listener's number to descriptor 3 and waits for a
+// byte on descriptor 4.
 func init() {
 	file, flags, found := strings.Cut(os.Getenv(filterEnv), "|")
 	if !found {
@@ -138,10 +135,8 @@ func attack(t testing.TB, bin string, p *policy) map[string]string {
 }
 
 // holeResults has the result of each attack under the default filter and, for root, without a
-// filter. The
-// second shows that the attack would work. "!" stands for any result but the filter's: the kernel
-// saw the
-// call.
+// filter. The second shows that the attack would work. "!" stands for any result but the filter's:
+// the kernel saw the call.
 var holeResults = []struct {
 	hole          int
 	name          string
@@ -211,8 +206,7 @@ func TestHoles(t *testing.T) {
 
 // noI386 reports whether this machine itself refuses 32-bit calls, as some virtual machines do. The
 // argument is the result of such a call without a filter. On such a machine this test cannot show
-// that the
-// filter refuses the call; test/vm has a machine where it can.
+// that the filter refuses the call; test/vm has a machine where it can.
 func noI386(t *testing.T, without string) bool {
 	t.Helper()
 	if without == "killed SIGSEGV" {
@@ -317,8 +311,7 @@ func TestRefusalLog(t *testing.T) {
 }
 
 // TestRefusalLogAbandoned checks that the filter still refuses calls without its listener: the
-// kernel
-// returns ENOSYS.
+// kernel returns ENOSYS.
 func TestRefusalLogAbandoned(t *testing.T) {
 	bin := holes(t)
 	p, _, err := seccompPolicy("default", nil, false)
@@ -349,10 +342,8 @@ func TestRefusalLogAbandoned(t *testing.T) {
 
 // fetchListener takes a copy of the listener of a child: pidfd_getfd(2) "requires
 // PTRACE_MODE_ATTACH_REALCREDS", which a parent has over its child as long as the child is dumpable
-// or
-// lives in a user namespace that the parent made. The child must not have called execve, because
-// that
-// closes the listener.
+// or lives in a user namespace that the parent made. The child must not have called execve, because
+// that closes the listener.
 func fetchListener(pidfd, fd int) (int, error) {
 	n, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// parseWithKong returns the flags that kong reads from the words after run, or an error if kong refuses
-// them.
+// parseWithKong returns the flags that kong reads from the words after run, or an error if kong
+// refuses them.
 func parseWithKong(t *testing.T, args []string) (f *runFlags, model *kong.Application, err error) {
 	t.Helper()
 	var c cli
@@ -79,8 +79,8 @@ func TestEveryFlagIsReadQuickly(t *testing.T) {
 	}
 }
 
-// compareWithKong compares the two readers on a command line. It reports whether the quick reader took the
-// line.
+// compareWithKong compares the two readers on a command line. It reports whether the quick reader
+// took the line.
 func compareWithKong(t *testing.T, args []string) bool {
 	t.Helper()
 	got := readFlags(args)
@@ -186,8 +186,8 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
-// wantError checks that a command line gives an error with these texts, and that the quick reader, which
-// runs before Go's runtime and cannot report errors, leaves the line to kong.
+// wantError checks that a command line gives an error with these texts, and that the quick reader,
+// which runs before Go's runtime and cannot report errors, leaves the line to kong.
 func wantError(t *testing.T, args []string, texts ...string) {
 	t.Helper()
 	if args[0] == "run" && readFlags(args[1:]) != nil {

@@ -348,10 +348,8 @@ func TestPlansInvariants(t *testing.T) {
 				if s.call == "" || (s.actor == host) != (s.kind >= writesFile) {
 					t.Errorf("%s: its kind and its actor disagree on whether the launcher or the child makes the call", text)
 				}
-				// An errno that counts as success must mean "not there" or "already
-				// there", never
-				// "not allowed". ENOSYS is allowed for keyctl, because a kernel
-				// without keys has no
+				// An errno that counts as success must mean "not there" or "already there", never
+				// "not allowed". ENOSYS is allowed for keyctl, because a kernel without keys has no
 				// session keyring.
 				if s.may != 0 && (s.may != unix.ENOSYS || s.call != "keyctl") && s.may != unix.ENOENT && s.may != unix.EEXIST && s.may != unix.EPIPE {
 					t.Errorf("%s: must not tolerate %v", text, s.may)

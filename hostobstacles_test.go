@@ -79,8 +79,7 @@ func TestForbiddenHosts(t *testing.T) {
 }
 
 // TestUserProfile checks that the suggested profile names this program, in AppArmor's syntax.
-// (Debian's
-// parser does not know userns yet, so the test replaces that line for it.)
+// (Debian's parser does not know userns yet, so the test replaces that line for it.)
 func TestUserProfile(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

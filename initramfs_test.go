@@ -84,8 +84,7 @@ func treeLines(t *testing.T, dir string) string {
 }
 
 // script returns an /init for images. The test program itself may need libraries, which depends on
-// how
-// it was built.
+// how it was built.
 func script(t *testing.T) string {
 	t.Helper()
 	f := filepath.Join(t.TempDir(), "script")
@@ -202,8 +201,7 @@ func TestImageOwners(t *testing.T) {
 }
 
 // TestImageFileChanges checks that a file which has become shorter or longer since its size was
-// read is
-// an error. It would shift everything after it.
+// read is an error. It would shift everything after it.
 func TestImageFileChanges(t *testing.T) {
 	for _, text := range []string{"abc", "abcdef"} {
 		c := &cpioWriter{w: io.Discard}

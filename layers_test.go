@@ -1,6 +1,5 @@
 // The list of files in main.go is the architecture: every file is in it once, and uses only files
-// in its
-// own part of the list or above.
+// in its own part of the list or above.
 package main
 
 import (
@@ -18,8 +17,7 @@ import (
 )
 
 // upward lists the allowed exceptions: for a file, the files further down in the list that it uses.
-// The
-// test fails for a use that is not here, and for an entry that is no longer needed.
+// The test fails for a use that is not here, and for an entry that is no longer needed.
 var upward = map[string][]string{
 	// A failed call may be a step of the plan. Its text is made for the error.
 	"errors.go": {"plan.go", "strace.go"},
@@ -48,8 +46,7 @@ var upward = map[string][]string{
 }
 
 // readingOrder returns the list in main.go's package comment: the files in order, and the number of
-// each
-// file's part, from 0.
+// each file's part, from 0.
 func readingOrder(t *testing.T) (parts map[string]int, files []string) {
 	t.Helper()
 	text, err := os.ReadFile("main.go")

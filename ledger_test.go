@@ -87,10 +87,8 @@ func left(t *testing.T, dir string) (out []string) {
 }
 
 // TestDeadRunsNotes leaves the notes of a killed launcher: one of a group, which is an ordinary
-// directory
-// here, and one of a root directory. The next run must remove what the notes list, and must leave
-// alone
-// what a live run has noted.
+// directory here, and one of a root directory. The next run must remove what the notes list, and
+// must leave alone what a live run has noted.
 func TestDeadRunsNotes(t *testing.T) {
 	notes, _ := tree(t)
 	groups := t.TempDir()
@@ -134,10 +132,10 @@ func TestDeadRunsNotes(t *testing.T) {
 	}
 }
 
-// TestSearchIsBounded makes many notes of live runs, of both kinds. Each run must try only a bounded
-// number of them, and a dead run's note must be found all the same, whichever process has its
-// number now.
-// At the end of the directory the search starts again, and in the end nothing of it is left.
+// TestSearchIsBounded makes many notes of live runs, of both kinds. Each run must try only a
+// bounded number of them, and a dead run's note must be found all the same, whichever process has
+// its number now. At the end of the directory the search starts again, and in the end nothing of it
+// is left.
 func TestSearchIsBounded(t *testing.T) {
 	notes, _ := tree(t)
 	groups := t.TempDir()
@@ -227,9 +225,8 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 	}
 }
 
-// TestSearchDisturbsNoOtherRun checks that a run which tries the locks of other runs' notes does not
-// disturb a
-// run that is just making its note.
+// TestSearchDisturbsNoOtherRun checks that a run which tries the locks of other runs' notes does
+// not disturb a run that is just making its note.
 func TestSearchDisturbsNoOtherRun(t *testing.T) {
 	notes, _ := tree(t)
 	stop, done := make(chan bool), make(chan int)
@@ -264,8 +261,7 @@ func TestSearchDisturbsNoOtherRun(t *testing.T) {
 }
 
 // TestNoteOfBusyLeafStays checks that a note stays for a later run if the launcher's own group
-// cannot be
-// removed yet.
+// cannot be removed yet.
 func TestNoteOfBusyLeafStays(t *testing.T) {
 	notes, _ := tree(t)
 	leaf := t.TempDir()
@@ -343,8 +339,7 @@ func TestLedgerNamesItsOwnCall(t *testing.T) {
 }
 
 // TestRecordsHoldAnyName checks that a record can hold any name, and that a record which was cut
-// short is
-// ignored.
+// short is ignored.
 func TestRecordsHoldAnyName(t *testing.T) {
 	notes, _ := tree(t)
 	l := notesIn(t, notes)

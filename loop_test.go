@@ -17,8 +17,7 @@ var loopFunctions = []string{
 }
 
 // stubFunctions are the functions through which a raw system call goes, down to the instruction.
-// They
-// call nothing else: the test follows every call.
+// They call nothing else: the test follows every call.
 var stubFunctions = []string{
 	"main.rawCall", // the linker's wrapper, and the instructions
 }
@@ -35,12 +34,9 @@ type function struct {
 }
 
 // branches matches the branches of the three architectures, as objdump shows them in Go's notation.
-// A
-// branch within the function has a number or "N(PC)"; any other has a symbol or a register, and is
-// a call
-// or a tail call. (Conditional branches never leave a function. On amd64 they are written as J and
-// a
-// condition, and match as well.)
+// A branch within the function has a number or "N(PC)"; any other has a symbol or a register, and
+// is a call or a tail call. (Conditional branches never leave a function. On amd64 they are written
+// as J and a condition, and match as well.)
 var branches = regexp.MustCompile(`^(CALL|JMP|JALR?|BLR?|BR?|J[A-Z]+)\s+(.*)$`)
 
 var local = regexp.MustCompile(`^(0x[0-9a-f]+|-?[0-9]+\(PC\))$`)
@@ -99,9 +95,8 @@ func isReturn(text string) bool { return text == "JALR X0, X1" || text == "JMP (
 
 // symbol returns the symbol of an operand, without (SB). A function, and its wrapper for the other
 // calling convention, whose name ends in .abi0, are different symbols. A trampoline, which the
-// linker
-// inserts where the target is too far away for one instruction (1 MiB on riscv64), counts as its
-// target.
+// linker inserts where the target is too far away for one instruction (1 MiB on riscv64), counts as
+// its target.
 func symbol(s string) string { return trampoline.ReplaceAllString(strings.TrimSuffix(s, "(SB)"), "") }
 
 var trampoline = regexp.MustCompile(`-tramp[0-9]+$`)
@@ -110,8 +105,7 @@ var trampoline = regexp.MustCompile(`-tramp[0-9]+$`)
 func plain(s string) string { return strings.TrimSuffix(s, ".abi0") }
 
 // reached follows every call from the loop's functions, and returns all functions that can run in
-// the
-// child.
+// the child.
 func reached(t *testing.T, bin string) map[string]*function {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.rawCall`)
@@ -135,11 +129,9 @@ func reached(t *testing.T, bin string) map[string]*function {
 }
 
 // TestLoopMakesRawSystemCallsOnly disassembles the binary and checks every call. The compiler may
-// have
-// added none of these: growth of the stack (runtime.morestack), bounds checks (runtime.panicIndex),
-// write
-// barriers (runtime.gcWriteBarrier), copying and clearing of memory (runtime.memmove, memclr,
-// typedmemmove, duffcopy, duffzero), allocation (runtime.newobject).
+// have added none of these: growth of the stack (runtime.morestack), bounds checks
+// (runtime.panicIndex), write barriers (runtime.gcWriteBarrier), copying and clearing of memory
+// (runtime.memmove, memclr, typedmemmove, duffcopy, duffzero), allocation (runtime.newobject).
 func TestLoopMakesRawSystemCallsOnly(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
@@ -184,9 +176,8 @@ func checkLoop(t *testing.T, bin string) {
 	if system != 1 {
 		t.Errorf("main.rawCall has %d system call instructions, want 1", system)
 	}
-	// The converse: the test must see what it looks for. Both functions are ordinary Go. The
-	// second calls,
-	// through a pointer, the function that prints an argument.
+	// The converse: the test must see what it looks for. Both functions are ordinary Go. The second
+	// calls, through a pointer, the function that prints an argument.
 	seen := disassemble(t, bin, `^main\.(startChild|\(\*step\)\.String)$`)
 	grows := func(f *function) bool {
 		for to := range f.calls {
@@ -205,8 +196,7 @@ func checkLoop(t *testing.T, bin string) {
 }
 
 // TestLoopInOtherBuilds checks the builds in which the compiler adds the most code. Each must start
-// a
-// container.
+// a container.
 func TestLoopInOtherBuilds(t *testing.T) {
 	for _, b := range []struct {
 		name  string
@@ -217,8 +207,7 @@ func TestLoopInOtherBuilds(t *testing.T) {
 	}{
 		{"release", nil, releaseFlags, false, false}, // has no symbols for the disassembler; the next build does
 		{"release with symbols", nil, []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1"}, false, true},
-		// Without optimisation the compiler adds checks of indexes that cannot fail:
-		// the calls are
+		// Without optimisation the compiler adds checks of indexes that cannot fail: the calls are
 		// in the code, but never made. This build shows that the stack suffices.
 		{"no optimisation", nil, []string{"-gcflags=-N -l"}, false, false},
 		{"coverage set", nil, []string{"-cover", "-covermode=set"}, false, true},

@@ -23,10 +23,8 @@ func TestKernelArgs(t *testing.T) {
 		{"quiet nosplash -- run -- true\n", "nosplash|run", "run|--|true"},
 		{"quiet nosplash --  a", "nosplash|a", "a"},
 		{"quiet --", "", ""},
-		// Quotes group words, and are removed at the ends of a word or of a value. Each
-		// line has a
-		// second --: without one, tincan would use the kernel's own words if these did not
-		// match.
+		// Quotes group words, and are removed at the ends of a word or of a value. Each line has a
+		// second --: without one, tincan would use the kernel's own words if these did not match.
 		{`a="b c" -- "x y" e="f g" h"i j"k -- "l m"`, `x y|e=f g|h"i j"k`, `x y|e=f g|h"i j"k|--|l m`},
 		{`-- sh -c "echo a;  echo b" -- "c  d"`, "sh|-c|echo a;  echo b", "sh|-c|echo a;  echo b|--|c  d"},
 		{"--\ta\n-- b\n", "a", "a|--|b"},

@@ -45,8 +45,8 @@ func shownPage(t *testing.T) string {
 }
 
 // TestManPageHasEverything checks that the page, as a reader sees it, has each command, each flag
-// with its
-// value, and each help text. A character that is special in the page's source must not get lost.
+// with its value, and each help text. A character that is special in the page's source must not get
+// lost.
 func TestManPageHasEverything(t *testing.T) {
 	page, m := shownPage(t), modelOf(t)
 	n := 0

@@ -1,10 +1,8 @@
 // docs/tincan.1 and completions/ are generated from the flags in the source, by `make docs`.
 //
 // The source is kong's model of the command line, from which --help is printed too; the binary has
-// no code
-// for this. The parts that a person has written are in gen/. In them, @NAME@ marks the place of a
-// generated
-// part.
+// no code for this. The parts that a person has written are in gen/. In them, @NAME@ marks the
+// place of a generated part.
 package main
 
 import (

@@ -9,8 +9,7 @@ import (
 )
 
 // TestSharedMountPointsGoWithTheLastRun uses a root directory in two runs. The first makes mount
-// points and
-// ends; the second, which ends last, must remove them.
+// points and ends; the second, which ends last, must remove them.
 func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
 	notes, _ := tree(t)
 	root, fd := tree(t)
@@ -67,8 +66,7 @@ func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
 }
 
 // TestCompleteTreeIsNotHeld checks that a run which found all mount points in the root directory
-// holds no
-// lock on it, unless another run has made some of them.
+// holds no lock on it, unless another run has made some of them.
 func TestCompleteTreeIsNotHeld(t *testing.T) {
 	notes, _ := tree(t)
 	root, fd := tree(t)

@@ -1,8 +1,7 @@
 package main
 
 // Would the comparison with libseccomp notice a wrong filter? It must notice most filters in which
-// one
-// instruction was changed.
+// one instruction was changed.
 
 import (
 	"math/rand/v2"
@@ -14,8 +13,7 @@ import (
 )
 
 // mutate changes one instruction in a way that is hard to see: a constant by one, the two targets
-// of a jump
-// exchanged, another comparison, another result.
+// of a jump exchanged, another comparison, another result.
 func mutate(r *rand.Rand, prog []unix.SockFilter) []unix.SockFilter {
 	m := slices.Clone(prog)
 	for {

@@ -1,9 +1,8 @@
 package main
 
 // Profiles, compared with libseccomp: both get the same rules, and millions of calls. The test
-// reads the
-// rules from the profile in its own way, independently of profile.go, so that errors in reading
-// show too.
+// reads the rules from the profile in its own way, independently of profile.go, so that errors in
+// reading show too.
 
 import (
 	"bytes"
@@ -125,8 +124,7 @@ func oracleRules(t testing.TB, file, arch string, held []string) (otherwise uint
 }
 
 // oracleFilter returns libseccomp's filter, the names of calls that libseccomp does not know, and
-// how long it
-// took.
+// how long it took.
 func oracleFilter(t testing.TB, bin string, archs []string, optimize int, otherwise uint32, rules []oracleRule) (prog []unix.SockFilter, unknown []string, microseconds int) {
 	t.Helper()
 	var in, out, errs bytes.Buffer
@@ -204,9 +202,8 @@ func oracleCases() (cases []oracleCase) {
 			}
 		}
 	}
-	// The two real profiles do not have everything: calls through socketcall and ipc,
-	// comparisons of several
-	// arguments.
+	// The two real profiles do not have everything: calls through socketcall and ipc, comparisons
+	// of several arguments.
 	return append(cases, oracleCase{filepath.Join("testdata", "multiplexed.json"), "x86_64", []string{"x86_64", "x86", "x32"}, "no", nil})
 }
 

@@ -242,8 +242,7 @@ func TestProfileWarnings(t *testing.T) {
 }
 
 // TestSysnum checks that each name in the tables has one number in its ABI, and compares some
-// numbers with
-// those of x/sys.
+// numbers with those of x/sys.
 func TestSysnum(t *testing.T) {
 	for i := range abis {
 		a := &abis[i]
@@ -267,8 +266,7 @@ func TestSysnum(t *testing.T) {
 }
 
 // TestTables checks that the default filter's lists name calls that x86_64 has, and that the
-// tutorial's list
-// is the published one.
+// tutorial's list is the published one.
 func TestTables(t *testing.T) {
 	for _, rows := range [][]refusal{tutorialList(), tutorialClosed(), closedHoles()} {
 		for _, r := range rows {

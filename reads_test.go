@@ -41,8 +41,7 @@ func TestSortStrings(t *testing.T) {
 }
 
 // TestOpenInsideRegular checks that the launcher opens only regular files for reading, and no
-// symlink that
-// has replaced an added path.
+// symlink that has replaced an added path.
 func TestOpenInsideRegular(t *testing.T) {
 	dir := t.TempDir()
 	dir, _ = filepath.EvalSymlinks(dir)
@@ -62,8 +61,7 @@ func TestOpenInsideRegular(t *testing.T) {
 }
 
 // TestSetIDCallModes checks that a filter is found out which refuses the usual way to write a
-// set-id mode
-// but allows another way.
+// set-id mode but allows another way.
 func TestSetIDCallModes(t *testing.T) {
 	for mode, want := range map[uint32]bool{unix.S_ISUID | 0o755: true, unix.S_IFREG | unix.S_ISUID | 0o755: true, 1<<16 | unix.S_ISUID | 0o755: true, 0o755: false} {
 		program := []unix.SockFilter{

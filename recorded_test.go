@@ -108,8 +108,7 @@ func TestRecordedProfile(t *testing.T) {
 }
 
 // TestRecordedArguments checks when a call is allowed with any arguments: when too many values were
-// seen, or
-// when a bit was set that the profile would have refused.
+// seen, or when a bit was set that the profile would have refused.
 func TestRecordedArguments(t *testing.T) {
 	var lines []string
 	for i := range mostValues {
@@ -128,8 +127,7 @@ func TestRecordedArguments(t *testing.T) {
 }
 
 // TestRecordedMerge checks that a merged profile allows what both allow, and that merging the same
-// profile
-// again changes nothing.
+// profile again changes nothing.
 func TestRecordedMerge(t *testing.T) {
 	one := seen(t, true, "socket 1", "ioctl 0 5", "clone 0x20000000", "getpid").profile(false, usualPolicy(t))
 	two := seen(t, true, "socket 2", "clone 0x40000000", "clone3", "getppid").profile(false, nil)
@@ -212,8 +210,7 @@ func TestRecordedByLibseccomp(t *testing.T) {
 }
 
 // TestRecorderFilter checks the recorder's filter: which calls it reports, which it lets pass, and
-// that its
-// random bits work.
+// that its random bits work.
 func TestRecorderFilter(t *testing.T) {
 	native, _ := abiNamed("")
 	for _, executable := range []bool{false, true} {
@@ -259,8 +256,7 @@ func TestRecorderFilter(t *testing.T) {
 }
 
 // TestRecordBegins checks that calls of tincan itself are not recorded. They come first, and all
-// from one
-// instruction.
+// from one instruction.
 func TestRecordBegins(t *testing.T) {
 	r := newRecorder()
 	for _, ip := range []uint64{4, 4, 4, 9, 4} {

@@ -14,8 +14,7 @@ import (
 )
 
 // TestRecordPaths checks which paths are found in the arguments of calls. The recorder reads this
-// test's own
-// memory.
+// test's own memory.
 func TestRecordPaths(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

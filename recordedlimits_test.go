@@ -10,8 +10,7 @@ import (
 )
 
 // TestRecordHostilePaths checks that a path cannot add a line to the AppArmor profile, and that
-// characters of
-// patterns in it are escaped.
+// characters of patterns in it are escaped.
 func TestRecordHostilePaths(t *testing.T) {
 	r := newRecorder()
 	r.file = newFileUses()
@@ -32,8 +31,7 @@ func TestRecordHostilePaths(t *testing.T) {
 }
 
 // TestRecordBounds checks that the recorder's memory is bounded for a command that makes up
-// programs, calls
-// and files, and that no call with a name is lost.
+// programs, calls and files, and that no call with a name is lost.
 func TestRecordBounds(t *testing.T) {
 	r := newRecorder()
 	for i := range mostPrograms + 100 {
@@ -97,8 +95,7 @@ func TestRecordForgetsThreads(t *testing.T) {
 }
 
 // TestRecordedDefaultOfOtherABIs checks that, during a recording, 32-bit programs get the same
-// rules, and
-// cannot avoid them.
+// rules, and cannot avoid them.
 func TestRecordedDefaultOfOtherABIs(t *testing.T) {
 	for _, spec := range []string{"default", "setid"} {
 		p, err := recordedDefault(spec)

@@ -108,8 +108,7 @@ func TestAddsInOrder(t *testing.T) {
 }
 
 // FuzzParseAdd checks that every accepted value has a source that exists and a target that is a
-// clean path of
-// the container.
+// clean path of the container.
 func FuzzParseAdd(f *testing.F) {
 	for _, s := range []string{"", "/:/x", "/dev/null:/a:ro", `/\::/x`, "/:/..", "/:/a/../b", "/:/proc/1", ":::"} {
 		f.Add(s)

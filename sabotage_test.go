@@ -1,6 +1,5 @@
 // Sabotage: each step of the plan is made to fail in turn. The error must name that step, no
-// command may run,
-// and nothing may be left behind.
+// command may run, and nothing may be left behind.
 package main
 
 import (
@@ -22,8 +21,7 @@ import (
 )
 
 // sabotageEnv names the variable with the number of the step that fails, in a tincan that was built
-// with the
-// tag `sabotage` (sabotage.go).
+// with the tag `sabotage` (sabotage.go).
 const sabotageEnv = "TINCAN_TEST_SABOTAGE"
 
 // saboteurs returns two such programs: with our entry point, which runs before Go's runtime, and
@@ -180,10 +178,8 @@ func TestSabotageAsUser(t *testing.T) {
 }
 
 // fail makes every step of each plan fail, two plans at a time if there are two processors. It
-// looks for what
-// was left behind when all have ended: before, a child or a mount could belong to another plan that
-// still
-// runs.
+// looks for what was left behind when all have ended: before, a child or a mount could belong to
+// another plan that still runs.
 func (all sabotages) fail(t *testing.T, owner int) {
 	top := filepath.Dir(t.TempDir()) // the parent of all temporary directories of a test
 	os.Chmod(top, 0o755)             // an ordinary user has to reach them
@@ -238,8 +234,7 @@ func sabotageTree(t *testing.T) (dir string) {
 }
 
 // everyStepFails makes each step fail in turn, in both programs. An error before Go's runtime must
-// be reported
-// by the runtime, in the same words. It removes the file that the command makes.
+// be reported by the runtime, in the same words. It removes the file that the command makes.
 func everyStepFails(t *testing.T, dir string, args []string) {
 	status, out, text := saboteur(t, 0, -1, append([]string{"plan", "--json"}, args...)...)
 	var plan []planLine
@@ -297,8 +292,7 @@ func everyStepFails(t *testing.T, dir string, args []string) {
 }
 
 // traces returns what a run could leave behind: files in the directory, groups and mounts with the
-// test's
-// names, notes of the ledger, and children of this process.
+// test's names, notes of the ledger, and children of this process.
 func traces(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}

@@ -64,8 +64,7 @@ func TestDefaultFilterIsCompiled(t *testing.T) {
 }
 
 // TestNewCallsAreDecided checks that every call from number 424 on is in exactly one row, with a
-// reason, and
-// that the filter refuses the numbers after the newest call with ENOSYS.
+// reason, and that the filter refuses the numbers after the newest call with ENOSYS.
 func TestNewCallsAreDecided(t *testing.T) {
 	for _, arch := range filterArches {
 		native, err := abiNamed(arch)

@@ -36,8 +36,7 @@ func TestTerminalFilter(t *testing.T) {
 }
 
 // TestTerminalFilterIsInEveryPlan checks that this filter is added to every profile but `default`,
-// which
-// has these rules itself, and `none`.
+// which has these rules itself, and `none`.
 func TestTerminalFilterIsInEveryPlan(t *testing.T) {
 	for spec, want := range map[string]string{
 		"default": "", "none": "", "tutorial": "13 more", "testdata/profiles/podman-seccomp.json": "13 more", "testdata/profiles/moby-default.json": "13 more",

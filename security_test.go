@@ -10,8 +10,7 @@ import (
 )
 
 // TestSecurityTable checks that SECURITY.md's table has a row for each hole, in order, and that the
-// files
-// and tests that it names exist. A row without a test must say what is open.
+// files and tests that it names exist. A row without a test must say what is open.
 func TestSecurityTable(t *testing.T) {
 	text, err := os.ReadFile("SECURITY.md")
 	if err != nil {

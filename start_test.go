@@ -19,16 +19,14 @@ import (
 var earlyFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funcalign=1 -E main.entry"}
 
 // harmless matches the functions of the runtime that the compiler calls by itself and that work
-// before the
-// runtime has started: they use only registers and the stack. Those that begin with panic are
-// bounds checks;
-// a failed one ends the program before the runtime, as it does with the runtime.
+// before the runtime has started: they use only registers and the stack. Those that begin with
+// panic are bounds checks; a failed one ends the program before the runtime, as it does with the
+// runtime.
 var harmless = regexp.MustCompile(`^runtime\.(memmove|memclrNoHeapPointers|memequal|memequal_varlen|cmpstring|duffzero|duffcopy|` +
 	`panic[A-Za-z0-9]*|gcWriteBarrier[0-8]?|morestack|morestack_noctxt|wbZero|wbMove|convT64|goPanic[A-Za-z0-9]*)$`)
 
 // marked returns the functions with a directive: //tincan:runtime marks those that are called only
-// with the
-// runtime, //tincan:both those that check whether the runtime runs.
+// with the runtime, //tincan:both those that check whether the runtime runs.
 func marked(t *testing.T, directive string) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -65,16 +63,14 @@ func marked(t *testing.T, directive string) map[string]bool {
 }
 
 // source returns a function's name as it is in the source, without the types of an instance and
-// without its
-// ABI.
+// without its ABI.
 func source(symbol string) string {
 	symbol, _, _ = strings.Cut(plain(symbol), "[")
 	return symbol
 }
 
 // checkStart follows every call from begin. It returns the calls that are not allowed, and the
-// number of
-// functions.
+// number of functions.
 func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.|^strings\.|^syscall\.|^internal/|^unicode|^math|^sync|^golang\.org/x/sys|^os\.|^bytes\.|^strconv\.|^(index|indexbyte|memeq|cmp)body$|^indexByteBig$`)
@@ -145,8 +141,7 @@ func TestStartNeedsNoRuntime(t *testing.T) {
 }
 
 // TestStartIsSeenToNeedTheRuntime adds code to begin that is not allowed there, one kind after the
-// other. The
-// test must notice it.
+// other. The test must notice it.
 func TestStartIsSeenToNeedTheRuntime(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: make test runs this")

@@ -125,8 +125,7 @@ func keptOf(s *step, i int) slot {
 }
 
 // checkArg compares an argument with its text. It returns "" if they agree, "opaque" if they cannot
-// be
-// compared, and otherwise the difference.
+// be compared, and otherwise the difference.
 func checkArg(s *step, a arg) string {
 	text := a.show(a)
 	le := binary.LittleEndian

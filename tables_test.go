@@ -14,8 +14,7 @@ import (
 )
 
 // defines returns the #defines of a kernel header whose names match and whose values are numbers.
-// Debian's
-// linux-libc-dev has the headers.
+// Debian's linux-libc-dev has the headers.
 func defines(t *testing.T, match string, headers ...string) map[string]int {
 	t.Helper()
 	for _, h := range headers {
@@ -88,8 +87,7 @@ func TestCapabilitiesAgainstXSys(t *testing.T) {
 }
 
 // TestCapabilitiesOfTheTutorial checks which capabilities are dropped: those of the tutorial's step
-// 12, and
-// three that are newer.
+// 12, and three that are newer.
 func TestCapabilitiesOfTheTutorial(t *testing.T) {
 	dropped := strings.Fields(`AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND DAC_READ_SEARCH DAC_OVERRIDE FSETID
 		IPC_LOCK MAC_ADMIN MAC_OVERRIDE MKNOD SETFCAP SYSLOG SYS_ADMIN SYS_BOOT SYS_MODULE SYS_NICE SYS_RAWIO
@@ -198,8 +196,7 @@ func TestHostnames(t *testing.T) {
 }
 
 // TestDevices compares the device numbers, which are those of
-// Documentation/admin-guide/devices.txt, with
-// this machine's.
+// Documentation/admin-guide/devices.txt, with this machine's.
 func TestDevices(t *testing.T) {
 	for _, d := range deviceTable {
 		var st unix.Stat_t

@@ -1,6 +1,5 @@
 // TUTORIAL.md and the source must name each other: every step of the tutorial has a section with
-// its files
-// and functions, and every file of a step is in that section.
+// its files and functions, and every file of a step is in that section.
 package main
 
 import (
@@ -49,8 +48,7 @@ func declared(source, name string) bool {
 }
 
 // TestTutorialNamesTheSource checks that the files, functions and tests that a section names exist,
-// and that
-// each section has all its parts.
+// and that each section has all its parts.
 func TestTutorialNamesTheSource(t *testing.T) {
 	sections := stepSections(t)
 	tests := testNames(t)
@@ -186,10 +184,8 @@ func head(t *testing.T, file string) string {
 }
 
 // TestSourceNamesItsStep checks that a file which has a step in main.go's list names the step in
-// its first
-// line, and is in that step's section of TUTORIAL.md, and that a file in a section has the step in
-// main.go's
-// list.
+// its first line, and is in that step's section of TUTORIAL.md, and that a file in a section has
+// the step in main.go's list.
 func TestSourceNamesItsStep(t *testing.T) {
 	sections := stepSections(t)
 	words := regexp.MustCompile(`^(?:Chapters?|Steps?) (\d+(?:(?:, | and | to )\d+)*)\b`)

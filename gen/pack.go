@@ -4,12 +4,10 @@
 // SHA256SUMS.
 //
 // The same files give the same bytes on every machine at any time: names are sorted, all times are
-// the given
-// date, owners are 0, modes are 755 and 644, and gzip's header has no name and no time. tar(1) and
-// gzip(1)
-// differ between machines. The archives have no entries for directories: tar then makes only
-// directories that
-// are missing, and leaves the others alone, so that an archive can be unpacked in /usr/local.
+// the given date, owners are 0, modes are 755 and 644, and gzip's header has no name and no time.
+// tar(1) and gzip(1) differ between machines. The archives have no entries for directories: tar
+// then makes only directories that are missing, and leaves the others alone, so that an archive can
+// be unpacked in /usr/local.
 //
 // Run by `make dist`.
 package main

@@ -1,11 +1,9 @@
 //go:build ignore
 
 // Writes syscalltable.go: the names of all system calls, in the order of their numbers, for each
-// ABI that
-// tincan can filter. The source is golang.org/x/sys/unix, which is generated from the kernel's
-// headers. Only
-// the numbers that arm handles outside its table are written here by hand, because x/sys does not
-// have them.
+// ABI that tincan can filter. The source is golang.org/x/sys/unix, which is generated from the
+// kernel's headers. Only the numbers that arm handles outside its table are written here by hand,
+// because x/sys does not have them.
 //
 // Run by `go generate`, from the project's root.
 package main
@@ -92,8 +90,7 @@ func generate() error {
 }
 
 // lines returns a Go string of the names in order, with "=N" before a name whose number N does not
-// follow the
-// number before it.
+// follow the number before it.
 func lines(names map[int]string) string {
 	numbers := make([]int, 0, len(names))
 	for nr := range names {

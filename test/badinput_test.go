@@ -1,6 +1,5 @@
 // Bad input: each wrong command line is refused before anything is made. The error names the flag,
-// the
-// value, and what would be right.
+// the value, and what would be right.
 package test
 
 import (
@@ -225,8 +224,7 @@ var wrongInLists = map[string]string{
 }
 
 // TestEachFlagWrong tries three wrong command lines for each flag in --help. The error must name
-// the flag, and
-// show how it is written.
+// the flag, and show how it is written.
 func TestEachFlagWrong(t *testing.T) {
 	if asUser == "" {
 		needRoot(t)
@@ -318,8 +316,7 @@ func TestBadHost(t *testing.T) {
 	refused(t, job{before: without(noDevices), args: bare}.run(t), "/dev/null", "ENOENT")
 	refused(t, job{before: without(wrongOne), args: bare}.run(t), "/dev/null", "1:3")
 	r := job{before: inMountNS(t, "for d in /run /dev/shm /tmp; do mount --bind $d $d; mount -o remount,bind,ro $d; done; mount -t tmpfs -o ro none /run; mount -t tmpfs -o ro none /dev/shm"), args: []string{"-m", dir, "--", "echo", "ran"}}.run(t)
-	// Nobody can prevent another user's runs by taking these directories: tincan runs without
-	// them,
+	// Nobody can prevent another user's runs by taking these directories: tincan runs without them,
 	// and says so.
 	if r.status != 0 || r.out != "ran\n" || !strings.Contains(r.err, "mount a tmpfs on /run") {
 		t.Errorf("without a directory for notes: %v", r)

@@ -18,8 +18,7 @@ func TestCheck(t *testing.T) {
 }
 
 // TestCheckWithoutProc checks that without /proc, which nearly all other checks need, only that is
-// reported
-// as missing.
+// reported as missing.
 func TestCheckWithoutProc(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "unshare")

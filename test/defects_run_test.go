@@ -60,8 +60,7 @@ func TestDefect08LimitsSkipped(t *testing.T) {
 }
 
 // The published code wrote version 1's weights to version 2. 256 of 1024 is a quarter, and version
-// 2's is 25 of
-// 100.
+// 2's is 25 of 100.
 func TestDefect09Values(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -82,8 +81,7 @@ func TestDefect09Values(t *testing.T) {
 }
 
 // In the published code, the command saw the host's path of its group, and two containers with the
-// same name
-// shared a group.
+// same name shared a group.
 func TestDefect10GroupSeenAndShared(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
@@ -146,8 +144,7 @@ func TestDefect12HangBeforeHandshake(t *testing.T) {
 }
 
 // In the published code, SIGTERM ended the launcher and left the command and the group behind, and
-// the
-// command, as PID 1, got neither TERM nor INT and did not reap orphans.
+// the command, as PID 1, got neither TERM nor INT and did not reap orphans.
 func TestDefect14SignalsAndZombies(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -164,8 +161,7 @@ func TestDefect14SignalsAndZombies(t *testing.T) {
 }
 
 // The published code left a directory in /tmp and mount points behind, and failed for a read-only
-// root
-// directory.
+// root directory.
 func TestDefect15LeftBehindAndReadOnlyRoot(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

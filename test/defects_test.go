@@ -1,6 +1,5 @@
 // The eighteen defects of the published code, by number: each test would fail there. 13 and 16 need
-// access to
-// the program's internals, and are in defects_unit_test.go in the root directory.
+// access to the program's internals, and are in defects_unit_test.go in the root directory.
 package test
 
 import (
@@ -144,8 +143,7 @@ func TestDefect04AddFollowsSymlinks(t *testing.T) {
 }
 
 // The published code masked an argument with the value to compare it with. So it refused 24
-// ordinary requests
-// and allowed TIOCLINUX. It also allowed clone3 and fchmodat2.
+// ordinary requests and allowed TIOCLINUX. It also allowed clone3 and fchmodat2.
 func TestDefect05FilterCompares(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -212,8 +210,7 @@ func expect(t *testing.T, got map[string]string, name, want string) {
 }
 
 // In the published code, added paths were writable, could have set-user-ID programs and devices,
-// and lacked the
-// mounts below them.
+// and lacked the mounts below them.
 func TestDefect06AddedPathsUnprotected(t *testing.T) {
 	dir := tree(t)
 	source := t.TempDir()

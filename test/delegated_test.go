@@ -39,8 +39,7 @@ func groupState(t *testing.T, dir string) string {
 }
 
 // TestUserDelegatedGroup runs tincan alone in a delegated group. The launcher moves to a subgroup
-// and, at the
-// end, back.
+// and, at the end, back.
 func TestUserDelegatedGroup(t *testing.T) {
 	needV2(t)
 	for _, as := range []string{"single", "ranges"} {
@@ -104,8 +103,8 @@ func TestUserDelegatedKilled(t *testing.T) {
 }
 
 // TestUserControllersAreKept checks that limits stay when systemd takes back the controllers, which
-// the user's
-// systemd does in units without Delegate=. The user cannot know in advance whether it will.
+// the user's systemd does in units without Delegate=. The user cannot know in advance whether it
+// will.
 func TestUserControllersAreKept(t *testing.T) {
 	needV2(t)
 	const booted = "/run/systemd/system" // sd_booted(3)
@@ -145,8 +144,7 @@ func toGetGroup() string {
 }
 
 // TestUserUndelegatedGroup runs tincan without a usable group. A limit that was asked for is an
-// error that says
-// why. The defaults become limits of setrlimit(2), with a note.
+// error that says why. The defaults become limits of setrlimit(2), with a note.
 func TestUserUndelegatedGroup(t *testing.T) {
 	needV2(t)
 	u := newUser(t, "single")
@@ -201,8 +199,7 @@ func TestUserUndelegatedGroup(t *testing.T) {
 }
 
 // TestRootInsideAnotherGroup runs tincan as root in a group below the top, as in another container.
-// The launcher
-// moves to a subgroup there too, or reports what prevents that.
+// The launcher moves to a subgroup there too, or reports what prevents that.
 func TestRootInsideAnotherGroup(t *testing.T) {
 	needV2(t)
 	dir := tree(t)

@@ -14,8 +14,7 @@ import (
 )
 
 // bothBinaries returns two programs: one as make builds it, with the entry point before Go's
-// runtime, and one as
-// a plain go build makes it, without.
+// runtime, and one as a plain go build makes it, without.
 func bothBinaries(t *testing.T) (out [2]string) {
 	t.Helper()
 	needProgram(t, "go")
@@ -37,10 +36,8 @@ var (
 )
 
 // childCalls returns the system calls of a container's processes, as strace sees them, up to the
-// command's
-// execve: those of the init, which is recognised by its first call, and those of the command's
-// process. Numbers
-// and addresses are replaced.
+// command's execve: those of the init, which is recognised by its first call, and those of the
+// command's process. Numbers and addresses are replaced.
 func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "trace")
@@ -83,8 +80,7 @@ func childCalls(t *testing.T, bin string, args ...string) map[string][]string {
 }
 
 // TestChildrenDoTheSameWithAndWithoutTheRuntime checks that the container's processes make the same
-// calls whether
-// the launcher has Go's runtime or not.
+// calls whether the launcher has Go's runtime or not.
 func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -124,8 +120,7 @@ func TestChildrenDoTheSameWithAndWithoutTheRuntime(t *testing.T) {
 }
 
 // TestHundredThousandArguments checks a command line that needs more memory than the launcher
-// reserves before
-// the runtime.
+// reserves before the runtime.
 func TestHundredThousandArguments(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -139,8 +134,7 @@ func TestHundredThousandArguments(t *testing.T) {
 }
 
 // TestBrokenStandardError checks that the launcher ends with the command's status even if nobody
-// reads its
-// messages any more.
+// reads its messages any more.
 func TestBrokenStandardError(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
@@ -161,8 +155,7 @@ func TestBrokenStandardError(t *testing.T) {
 }
 
 // TestNotesAreSaidOnce checks that notes are printed once, although a run that fails before Go's
-// runtime is
-// repeated with it.
+// runtime is repeated with it.
 func TestNotesAreSaidOnce(t *testing.T) {
 	needRoot(t)
 	asOther := func(command string) *exec.Cmd {

@@ -49,8 +49,7 @@ func TestEphemeral(t *testing.T) {
 }
 
 // TestEphemeralHost checks that in the host's own tree files can be made, replaced and removed, and
-// that what
-// could not be read or changed without --ephemeral still cannot.
+// that what could not be read or changed without --ephemeral still cannot.
 func TestEphemeralHost(t *testing.T) {
 	added := t.TempDir()
 	write(t, added+"/file", "added\n")
@@ -162,8 +161,7 @@ func TestEphemeralMounts(t *testing.T) {
 }
 
 // TestEphemeralClosed checks that a directory which other users may not list stays closed when a
-// mount point is
-// made in it.
+// mount point is made in it.
 func TestEphemeralClosed(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)
@@ -175,8 +173,7 @@ func TestEphemeralClosed(t *testing.T) {
 }
 
 // TestEphemeralMountsByUsers checks mounts below the root directory without root: the kernel then
-// does not let an
-// overlay show what is below a mount.
+// does not let an overlay show what is below a mount.
 func TestEphemeralMountsByUsers(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)

@@ -1,6 +1,5 @@
 // What people do on their first day: lines of shell, with what they print and their status. Nothing
-// may be left
-// behind.
+// may be left behind.
 package test
 
 import (
@@ -16,8 +15,7 @@ import (
 )
 
 // firstDay is a line of shell, run in a directory with the files that firstFiles makes. $T is
-// tincan. The shell
-// function tincan adds --no-cgroup for a user without a resource group.
+// tincan. The shell function tincan adds --no-cgroup for a user without a resource group.
 type firstDay struct {
 	name, line string
 	status     int

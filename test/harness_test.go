@@ -1,10 +1,8 @@
 // Package test drives the built binary on a real machine, as root and as ordinary users.
 //
 // If this machine lacks something, a test says what and skips; with MUST_WORK=1, which CI sets, it
-// fails
-// instead. leaks_test.go checks that a run leaves nothing behind, and probe/ has the program that
-// tries to
-// break out of a container.
+// fails instead. leaks_test.go checks that a run leaves nothing behind, and probe/ has the program
+// that tries to break out of a container.
 package test
 
 import (
@@ -33,9 +31,8 @@ var tincanBin, probeBin string
 func TestMain(m *testing.M) { os.Exit(mainStatus(m)) }
 
 func mainStatus(m *testing.M) int {
-	// Launchers would inherit signals that are ignored here (nohup make test, or a script's
-	// make test &). If
-	// this process catches them, the launchers start with the default action.
+	// Launchers would inherit signals that are ignored here (nohup make test, or a script's make
+	// test &). If this process catches them, the launchers start with the default action.
 	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // Go handles the others from the start
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
@@ -78,8 +75,7 @@ func mainStatus(m *testing.M) int {
 }
 
 // ownContainer returns which container the user who runs the tests can have: one with a single id,
-// one with
-// ranges, or "" for none. Without one, tests that need root are skipped.
+// one with ranges, or "" for none. Without one, tests that need root are skipped.
 func ownContainer() string {
 	out, err := exec.Command(tincanBin, "--no-cgroup", "--", "cat", "/proc/self/uid_map").Output()
 	switch {
@@ -196,10 +192,8 @@ func (r *result) setStatus(err error) error {
 }
 
 // gather makes an output a pipe. It returns a function to call after the command's end, which
-// returns what was
-// written, and an error if another process still holds the pipe open. os/exec's WaitDelay reports
-// that only for
-// commands with status 0.
+// returns what was written, and an error if another process still holds the pipe open. os/exec's
+// WaitDelay reports that only for commands with status 0.
 func gather(t *testing.T, output *io.Writer) func() (string, error) {
 	t.Helper()
 	from, to, err := os.Pipe()
@@ -233,8 +227,7 @@ func tincan(t *testing.T, args ...string) result {
 }
 
 // ok runs tincan, requires status 0 and an empty standard error, and returns the output without the
-// last line
-// breaks.
+// last line breaks.
 func ok(t *testing.T, args ...string) string {
 	t.Helper()
 	r := tincan(t, args...)
@@ -275,8 +268,7 @@ func wantFailure(t *testing.T, r result, status int, texts ...string) {
 }
 
 // tree returns a root directory with a static busybox and nothing else: every run has to make
-// /proc, /dev, /sys
-// and /tmp, and to remove them again.
+// /proc, /dev, /sys and /tmp, and to remove them again.
 func tree(t *testing.T) string {
 	t.Helper()
 	if asUser == "" {
@@ -355,8 +347,7 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 // inMountNS returns a command that runs tincan in a new mount namespace, after a shell script. Only
-// that run
-// sees what the script mounts.
+// that run sees what the script mounts.
 func inMountNS(t *testing.T, script string) []string {
 	t.Helper()
 	notForUsers(t, "only root can mount something for this test")

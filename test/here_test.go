@@ -96,8 +96,7 @@ func TestHereBelowClosed(t *testing.T) {
 }
 
 // TestHereIsAsked combines --here with a root directory, another user and another working
-// directory, and checks
-// the errors of directories that cannot be used.
+// directory, and checks the errors of directories that cannot be used.
 func TestHereIsAsked(t *testing.T) {
 	root := tree(t)
 	dir := workDir(t, t.TempDir(), 4321, 4321)
@@ -132,8 +131,7 @@ func TestHereIsAsked(t *testing.T) {
 }
 
 // TestIdmap checks that the owner of an added directory is the command's user inside, that other
-// owners are
-// nobody, and that only the owner's files can be changed.
+// owners are nobody, and that only the owner's files can be changed.
 func TestIdmap(t *testing.T) {
 	needRoot(t)
 	dir := workDir(t, t.TempDir(), 4321, 4320)
@@ -170,8 +168,7 @@ func TestIdmap(t *testing.T) {
 }
 
 // TestIdmapOfRoots checks that root's files can be given to the command only under a filter that
-// refuses set-id
-// modes.
+// refuses set-id modes.
 func TestIdmapOfRoots(t *testing.T) {
 	needRoot(t)
 	roots, group := workDir(t, t.TempDir(), 0, 0), workDir(t, t.TempDir(), 4321, 42)

@@ -1,5 +1,5 @@
-// Holes 23, 24, 25, 32 and 38 of tools of this class: somebody exchanges a file between a check and the use. Each
-// attack runs beside many runs of tincan.
+// Holes 23, 24, 25, 32 and 38 of tools of this class: somebody exchanges a file between a check and
+// the use. Each attack runs beside many runs of tincan.
 package test
 
 import (
@@ -16,13 +16,11 @@ import (
 )
 
 // attack starts the probe's `exchange` or `catch`: a file that tincan has checked becomes another
-// file before it
-// is used. The attack goes on until the test ends.
+// file before it is used. The attack goes on until the test ends.
 type attack func(t *testing.T, how, dir, a, b string)
 
 // fromBoth runs a test during an attack by a process of the host, and during one by another
-// container that has
-// the directory.
+// container that has the directory.
 func fromBoth(t *testing.T, test func(t *testing.T, attack attack)) {
 	t.Run("host", func(t *testing.T) {
 		test(t, func(t *testing.T, how, dir, a, b string) { attacking(t, exec.Command(probeBin, how, dir, a, b)) })
@@ -80,8 +78,8 @@ func races() int {
 }
 
 // beside runs tincan again and again during an attack. It passes the result of each run that was
-// not refused to
-// look, which is nil if most runs are refused because the tree changes while they start.
+// not refused to look, which is nil if most runs are refused because the tree changes while they
+// start.
 func beside(t *testing.T, args []string, look func(r result)) {
 	t.Helper()
 	besideRuns(t, races(), args, look)
@@ -108,8 +106,7 @@ func besideRuns(t *testing.T, n int, args []string, look func(r result)) {
 }
 
 // A new mount point, exchanged for a symlink to a file of the host: the file must not change, and
-// nothing may be
-// made beside it.
+// nothing may be made beside it.
 func TestHole23ModeOfAnyFile(t *testing.T) {
 	fromBoth(t, func(t *testing.T, attack attack) {
 		dir := tree(t)
@@ -136,8 +133,8 @@ func TestHole23ModeOfAnyFile(t *testing.T) {
 }
 
 // Files that the container's process makes while the host's tree is still mounted, in a directory
-// that is
-// exchanged for a symlink. At that time, `..` of the container's root is a directory of the host.
+// that is exchanged for a symlink. At that time, `..` of the container's root is a directory of the
+// host.
 func TestHole23DotDot(t *testing.T) {
 	for _, swapped := range []string{"dev", "tmp", "sys"} {
 		t.Run(swapped, func(t *testing.T) {
@@ -319,8 +316,7 @@ func exchangeWithFIFO(t *testing.T, tree string, image func() (string, error)) {
 }
 
 // The file that is opened again must be the one that the caller gave, or nothing may run. A FIFO in
-// its place
-// must not block tincan.
+// its place must not block tincan.
 func TestHole38InputSwapped(t *testing.T) {
 	for _, other := range []string{"secret", "fifo"} {
 		dir, files := tree(t), t.TempDir()

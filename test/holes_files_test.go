@@ -1,5 +1,5 @@
-// Holes 26, 35, 38, 39 and 43 of tools of this class: symlinks, sockets, descriptors and files. Each test runs the
-// attack in a container, where it must fail.
+// Holes 26, 35, 38, 39 and 43 of tools of this class: symlinks, sockets, descriptors and files.
+// Each test runs the attack in a container, where it must fail.
 package test
 
 import (
@@ -18,8 +18,7 @@ import (
 )
 
 // If the root directory has a procfs, that has symlinks out of any root. No destination may lead
-// through one of
-// them. All other symlinks are followed inside.
+// through one of them. All other symlinks are followed inside.
 func TestHole26MagicLinks(t *testing.T) {
 	dir := tree(t)
 	outside := filepath.Join(filepath.Dir(dir), "outside")
@@ -201,8 +200,7 @@ func TestHole38ReadOnlyInput(t *testing.T) {
 }
 
 // Until execve, the process is tincan, and /proc/self/exe is tincan's file. No way to execute a
-// command may lead
-// there. In 0.1.0, each of these commands ran tincan inside.
+// command may lead there. In 0.1.0, each of these commands ran tincan inside.
 func TestHole39OwnFileInside(t *testing.T) {
 	dir := tree(t)
 	os.Symlink("/proc/self/exe", dir+"/bin/to-exe")
@@ -273,8 +271,7 @@ func elfWithInterpreter(name string) []byte {
 }
 
 // --stats must write to regular files only. An empty last argument must not keep the host's command
-// line readable
-// inside.
+// line readable inside.
 func TestHole43WhatOthersCanDeny(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

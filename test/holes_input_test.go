@@ -1,4 +1,5 @@
-// Holes 27, 34, 40, 41 and 42 of tools of this class: filters, ids and names that the caller or the host gives.
+// Holes 27, 34, 40, 41 and 42 of tools of this class: filters, ids and names that the caller or the
+// host gives.
 package test
 
 import (

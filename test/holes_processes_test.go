@@ -1,4 +1,5 @@
-// Holes 28 to 31, 33 and 36 of tools of this class: terminals, signals, and what the kernel counts for a user.
+// Holes 28 to 31, 33 and 36 of tools of this class: terminals, signals, and what the kernel counts
+// for a user.
 package test
 
 import (
@@ -16,8 +17,7 @@ import (
 )
 
 // A terminal that was not handed over must not be opened, taken or read by the command. What is
-// typed at the
-// shell must stay with the shell.
+// typed at the shell must stay with the shell.
 func TestHole28TerminalNotHandedOver(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -81,8 +81,7 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 }
 
 // A launcher that SIGTSTP stops, with its command, as a shell expects it, must still end the
-// command at its
-// deadline.
+// command at its deadline.
 func TestHole29StoppedPastItsDeadline(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -178,8 +177,7 @@ func TestHole31MemoryOfSockets(t *testing.T) {
 }
 
 // A command that is PID 1 can clear its death signal. It must end with the launcher all the same,
-// however the
-// launcher is killed.
+// however the launcher is killed.
 func TestHole33OutlivesItsLauncher(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

@@ -1,7 +1,7 @@
 // Holes 9 to 14 of tools of this class. Each test runs the attack in a container, where it must
-// fail, and shows
-// that it works without the protection. Holes 15 to 19 and 21 are in holes_inside_test.go, 20 is in
-// terminal_test.go, the later ones are in the other files of this name; 1 to 8 and 22 concern the filter.
+// fail, and shows that it works without the protection. Holes 15 to 19 and 21 are in
+// holes_inside_test.go, 20 is in terminal_test.go, the later ones are in the other files of this
+// name; 1 to 8 and 22 concern the filter.
 package test
 
 import (
@@ -232,9 +232,8 @@ func TestHole14FakeProc(t *testing.T) {
 	if got := ok(t, "-m", dir, "--", "sh", "-c", "cat /proc/sys/kernel/cap_last_cap; stat -f -c %T /proc"); strings.Contains(got, "fake") || !strings.HasSuffix(got, "\nproc") {
 		t.Errorf("inside: %q", got)
 	}
-	// A directory in the place of the host's /proc, with the files that a launcher might write
-	// to, for the
-	// next process ids.
+	// A directory in the place of the host's /proc, with the files that a launcher might write to,
+	// for the next process ids.
 	fake := t.TempDir()
 	script := fmt.Sprintf(`mkdir -p %[1]s/sys/kernel %[1]s/self/fd; cp /proc/sys/kernel/cap_last_cap %[1]s/sys/kernel; cp /proc/self/mountinfo /proc/self/cgroup %[1]s/self
 		for i in $(seq $$ $(($$+200))); do mkdir %[1]s/$i; : >%[1]s/$i/uid_map; : >%[1]s/$i/gid_map; cp /proc/self/mountinfo %[1]s/$i; done

@@ -20,8 +20,7 @@ var hostileNames = []string{"proc", "sys", "dev", "tmp", "etc", "bin", "d", "e",
 	"a\nb", "\x1b[2J", "-rf", "..x", "ü", strings.Repeat("n", 200), " ", "tab\there", `back\slash`}
 
 // growHostile fills a directory with files of every kind. Symlinks lead to canary, a directory of
-// the host.
-// Failures are ignored, because a name may exist already.
+// the host. Failures are ignored, because a name may exist already.
 func growHostile(r *rand.Rand, dir, canary string, depth int) {
 	for range 1 + r.IntN(6) {
 		name := filepath.Join(dir, hostileNames[r.IntN(len(hostileNames))])
@@ -60,8 +59,7 @@ func growHostile(r *rand.Rand, dir, canary string, depth int) {
 }
 
 // TestHostileTrees tries two thousand random directories. Each run must end properly, in time, and
-// nothing of the
-// host may change.
+// nothing of the host may change.
 func TestHostileTrees(t *testing.T) {
 	good := tree(t)
 	canary := filepath.Join(t.TempDir(), "canary")

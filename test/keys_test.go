@@ -7,8 +7,8 @@ import (
 )
 
 // TestCallersKeys checks that the command cannot reach the caller's keys. A session keyring is
-// inherited across
-// namespaces and user ids. Usually the filter refuses keyctl; here there is no filter.
+// inherited across namespaces and user ids. Usually the filter refuses keyctl; here there is no
+// filter.
 func TestCallersKeys(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

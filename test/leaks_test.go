@@ -18,14 +18,11 @@ import (
 )
 
 // noLeaks compares the machine before and after the test: processes, mounts, groups, ledgers, this
-// process's
-// descriptors, and everything below the given directories.
+// process's descriptors, and everything below the given directories.
 //
 // Other users may run containers at the same time. Processes of these tests have a mark in their
-// environment. A
-// group or ledger that others use is ignored. What cannot be attributed soon disappears if it
-// belongs to others,
-// so everything new has ten seconds to disappear.
+// environment. A group or ledger that others use is ignored. What cannot be attributed soon
+// disappears if it belongs to others, so everything new has ten seconds to disappear.
 func noLeaks(t *testing.T, dirs ...string) {
 	t.Helper()
 	before := snapshot(t, dirs)
@@ -97,8 +94,7 @@ func processes() map[string]string {
 }
 
 // ours reports whether a process is a child of this process, or has the mark, or an ancestor that
-// has it. (An
-// init's environment is that of the launcher from which it was copied.)
+// has it. (An init's environment is that of the launcher from which it was copied.)
 func ours(pid string) bool {
 	self := strconv.Itoa(os.Getpid())
 	for first := true; pid != "0" && pid != "1" && pid != ""; first = false {
@@ -136,8 +132,7 @@ func mounts() map[string]string {
 }
 
 // groupParents returns the directories in which a run may make its group, by controller: the
-// caller's own group in
-// each version 1 hierarchy, and the top of version 2 as "unified".
+// caller's own group in each version 1 hierarchy, and the top of version 2 as "unified".
 func groupParents() map[string]string {
 	out := map[string]string{}
 	own := map[string]string{}
@@ -223,8 +218,7 @@ func ledgers() map[string]string {
 }
 
 // locked reports whether a run, perhaps another user's, holds a note. It reads the kernel's list
-// (proc_locks(5)),
-// because taking the lock would disturb that run.
+// (proc_locks(5)), because taking the lock would disturb that run.
 func locked(file string) bool {
 	var st syscall.Stat_t
 	if syscall.Stat(file, &st) != nil {

@@ -14,8 +14,7 @@ import (
 )
 
 // plain reports whether the program under test was built without the entry point before Go's
-// runtime. It does the
-// same, with more memory and more threads.
+// runtime. It does the same, with more memory and more threads.
 func plain() bool { return os.Getenv("TINCAN_TEST_PLAIN") != "" }
 
 // TestFaults checks that a run touches few pages. It counts instead of timing, because the number
@@ -42,8 +41,8 @@ func TestFaults(t *testing.T) {
 }
 
 // TestMemoryWhileWaiting checks that a container whose command sleeps needs little memory: the
-// launcher has one
-// thread, and the launcher and the init have at most 400 KiB of their own (proc(5), smaps_rollup).
+// launcher has one thread, and the launcher and the init have at most 400 KiB of their own
+// (proc(5), smaps_rollup).
 func TestMemoryWhileWaiting(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)

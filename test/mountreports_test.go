@@ -71,8 +71,8 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 			if r.out != "nameserver 192.0.2.7\n" || !strings.Contains(r.err, "Read-only") {
 				t.Error(r)
 			}
-			// What the user adds at that place wins. With its own network, the
-			// container has no such file.
+			// What the user adds at that place wins. With its own network, the container has no
+			// such file.
 			r = job{before: before, args: []string{"--net=host", "-a", "/etc/passwd:/etc/resolv.conf", "--", "grep", "-c", "^root:", "/etc/resolv.conf"}}.run(t)
 			if r.out != "1\n" {
 				t.Error(r)
@@ -92,8 +92,7 @@ echo nameserver 192.0.2.7 >/run/b/real; ln -s ../b/real /run/a/link; umount -l /
 }
 
 // R6: the container sees its own groups, read-only, where programs look for their limits. A Java
-// machine needs
-// memory, cpu, cpuacct and cpuset in mountinfo, or ignores all of them.
+// machine needs memory, cpu, cpuacct and cpuset in mountinfo, or ignores all of them.
 func TestR6OwnGroups(t *testing.T) {
 	needGroup(t)
 	dir := tree(t)
