@@ -5,9 +5,13 @@
 // The root directory is mounted on itself and pivoted into. For a while the process is in two
 // worlds: `/` is the container, while the working directory is still the host's /proc, whose
 // `..` is the host's root. Sources are therefore relative paths ("../srv/data"), and
-// destinations are absolute paths ("/data"). A symlink in the root directory cannot lead a
-// destination out of the container. The new /proc is mounted last: before it there is no magic
-// link inside that could lead out. Then the host's whole tree is unmounted.
+// destinations are absolute paths ("/data"). The host's tree is mounted on `/` until it is
+// unmounted, so `..` at `/` leads to it too, and a symlink that somebody puts in the way of a
+// destination meanwhile can lead there. Then the mount is not in its place, which
+// mountverify.go finds out before anything runs; and nothing is made there, because what is
+// made below the root directory is made below a descriptor (makeBelow, dev.go). The new /proc
+// is mounted last: before it there is no magic link inside that could lead out. Then the
+// host's whole tree is unmounted.
 //
 // A root that is read-only, or is the host's own tree, cannot get the mount points that it
 // needs. Such a root is assembled: a tmpfs with one mount for each entry of the root directory.
