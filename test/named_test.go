@@ -1,3 +1,4 @@
+// No path is resolved twice: the system calls of a run, as strace sees them.
 package test
 
 import (
@@ -8,24 +9,24 @@ import (
 	"testing"
 )
 
-// byName are the calls that may name a path of the root directory or of what is added, with
-// the reason. All others go by descriptors that were opened once.
+// byName lists the calls that may name a path of the root directory, or of what is added, with the
+// reason. All other calls use descriptors that were opened once.
 var byName = []struct{ call, why string }{
 	{`^openat\(AT_FDCWD, "NAME", O_RDONLY\|O_CLOEXEC\|O_PATH\)`, "the launcher opens it once, and looks at the descriptor"},
 	{`^openat2\(AT_FDCWD, "(\.\.)?NAME", \{flags=O_RDONLY\|O_CLOEXEC\|O_PATH, resolve=RESOLVE_NO_SYMLINKS\}`, "the container's process opens it once, in its own mount namespace"},
-	{`^readlinkat\(AT_FDCWD, "/proc/self/fd/\d+", "NAME"`, "the kernel's answer, and no path that is resolved"},
-	{`^execve\("`, "the launcher's own command line, and the command's"},
-	{`^(read|write|pread64|pwrite64)\(`, "text: mountinfo, notes"},
+	{`^readlinkat\(AT_FDCWD, "/proc/self/fd/\d+", "NAME"`, "the name is in the kernel's answer; it is not resolved"},
+	{`^execve\("`, "the command lines of the launcher and of the command"},
+	{`^(read|write|pread64|pwrite64)\(`, "the name is in a text: mountinfo, notes"},
 }
 
-// insideByName are those of the container's process that name a place in the root after the
-// pivot. mountverify.go looks afterwards at where they went, and nothing runs if one went astray.
+// insideByName matches the calls of the container's process that name a place in the root after the
+// pivot. mountverify.go then checks where the mounts are, and nothing runs if one is elsewhere.
 var insideByName = regexp.MustCompile(`^(mount\((NULL|"(tmpfs|proc|sysfs|cgroup|cgroup2|devpts|mqueue|/dev/null|\.\./(dev|sys/fs/cgroup)/[a-z/._]+|/proc/[a-z-]+)"), "/(tmp|dev|sys|proc)|mount\(NULL, "/"|mkdirat\(AT_FDCWD, "/(dev|sys)/|mknodat\(AT_FDCWD, "/(dev|sys)/|symlinkat\("[^"]*", AT_FDCWD, "(\.\./proc|/dev|/sys)/|mount_setattr\(AT_FDCWD, "/(dev|proc|sys)|open_tree\(AT_FDCWD, "\.\./proc|pivot_root\("\."|chdir\("/"\)|umount2\("\.\."|execve\()`)
 
-// What a run does under strace(1): no path of a tree that others may change is resolved by
-// name, but for those above.
+// TestNothingIsNamedTwice runs tincan under strace(1). No call may resolve the name of a path that
+// others can change, except those above.
 func TestNothingIsNamedTwice(t *testing.T) {
-	notForRanges(t, "newuidmap's set-id bit does not work under a user's strace")
+	notForRanges(t, "newuidmap, which is a set-user-ID program, does not work under a user's strace")
 	strace := needProgram(t, "strace")
 	dir := tree(t)
 	for _, d := range []string{"proc", "sys", "dev", "tmp", "d"} {
@@ -41,14 +42,14 @@ func TestNothingIsNamedTwice(t *testing.T) {
 	}
 	named := map[string]int{}
 	inContainer := false
-	traces, _ := filepath.Glob(file + ".*") // of each thread, so that no call is in two parts
+	traces, _ := filepath.Glob(file + ".*") // one for each thread, so that no call is shown in two parts
 	all := ""
 	for _, f := range traces {
 		all += "\n" + read(t, f)
 	}
 	for l := range strings.Lines(all) {
 		call := strings.TrimSpace(l)
-		if call == "" { // the next one's
+		if call == "" { // the next thread's trace begins
 			inContainer = false
 		}
 		if strings.HasPrefix(call, "setpgid(0, 0)") || strings.HasPrefix(call, "setsid(") || strings.HasPrefix(call, "pivot_root(") {
@@ -66,21 +67,21 @@ func TestNothingIsNamedTwice(t *testing.T) {
 				}
 			}
 			if !allowed {
-				t.Errorf("by name: %s", call)
+				t.Errorf("this call names a path: %s", call)
 			}
 		}
-		// Of the container's process, absolute names.
+		// Absolute names in the calls of the container's process.
 		if inContainer && regexp.MustCompile(`^(mount|mkdirat|mknodat|symlinkat|mount_setattr|move_mount|open_tree|chdir|chroot|unlinkat)\(`).MatchString(call) &&
 			strings.Contains(call, `"/`) && !strings.Contains(call, "unfinished") && !insideByName.MatchString(call) && !strings.HasPrefix(call, "unlinkat(AT_FDCWD, \"/sys/fs/cgroup/") {
-			t.Errorf("by name, after the pivot: %s", call)
+			t.Errorf("after the pivot this call names a path: %s", call)
 		}
 	}
 	for what, n := range named {
 		if n > 1 && strings.Contains(what, "once") {
-			t.Errorf("%d times: %s", n, what)
+			t.Errorf("this happened %d times: %s", n, what)
 		}
 	}
 	if len(named) < 4 {
-		t.Errorf("only %v: the trace is not understood", named)
+		t.Errorf("found only %v: the test does not understand the trace", named)
 	}
 }

@@ -1,4 +1,4 @@
-// tincan in somebody else's container: a user namespace, or root with less than root has.
+// tincan inside another container: in a user namespace, or as root without all capabilities.
 package test
 
 import (
@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Inside another's user namespace: with the ids that there are, or an error that says why.
+// TestUserNested runs tincan in another user namespace. It uses the ids that exist there, or its
+// error says why it cannot.
 func TestUserNested(t *testing.T) {
 	needProgram(t, "unshare")
 	u := newUser(t, "ranges")
@@ -17,7 +18,7 @@ func TestUserNested(t *testing.T) {
 	noLeaks(t, dir)
 	for _, c := range []struct {
 		before string
-		says   string // of an error
+		says   string // the error; "" if it must work
 	}{
 		{"unshare -r", ""},
 		{"unshare -c", ""},
@@ -40,7 +41,8 @@ func TestUserNested(t *testing.T) {
 	refused(t, v.run(t, "--map=0:700000:10", "--", "echo", "ran"), "--map: the user namespace around tincan does not contain these ids")
 }
 
-// Root in another container: without CAP_SYS_ADMIN, or in a user namespace of one id.
+// TestRootWithLess runs tincan as root in another container: without CAP_SYS_ADMIN, or in a user
+// namespace of one id.
 func TestRootWithLess(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -57,7 +59,8 @@ func TestRootWithLess(t *testing.T) {
 	}
 }
 
-// Root without one of its capabilities: it works without, or says which it takes.
+// TestRootWithoutOne runs tincan as root without one capability. It works, or its error names the
+// capability.
 func TestRootWithoutOne(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "setpriv")
@@ -76,8 +79,9 @@ func TestRootWithoutOne(t *testing.T) {
 	refused(t, r, "SIOCSIFFLAGS", "EPERM", "--cap-add=NET_ADMIN", "--net=host")
 }
 
-// In a chroot the kernel makes no user namespaces, for root neither; what to do instead
-// is said. A chroot to a mount point only fails when the user namespace is made.
+// TestRootInChroot runs tincan in a chroot, where the kernel makes no user namespaces, even for
+// root. The error must say what to do instead. In a chroot to a mount point, tincan notices only
+// when it makes the user namespace.
 func TestRootInChroot(t *testing.T) {
 	dir := t.TempDir()
 	fillTree(t, dir)

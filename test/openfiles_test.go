@@ -1,3 +1,4 @@
+// Low limits of open files.
 package test
 
 import (
@@ -7,8 +8,8 @@ import (
 )
 
 // TestOpenFiles runs tincan with each low limit of open files (setrlimit(2), RLIMIT_NOFILE). It
-// does what it was asked for, or says that the limit is too low; Go's runtime alone would end
-// with a stack trace where it cannot open its descriptors.
+// must do what it was asked to, or say that the limit is too low. Go's runtime alone would end with
+// a stack trace if it cannot open its descriptors.
 func TestOpenFiles(t *testing.T) {
 	noLeaks(t)
 	group := ""
@@ -48,7 +49,7 @@ func TestOpenFiles(t *testing.T) {
 		}
 		t.Logf("%s: statuses %v", args, ended)
 		if len(ended) < 2 && !strings.Contains(args, "=x") {
-			t.Errorf("%s: %v: no limit was too low, or each was", args, ended)
+			t.Errorf("%s: %v: either no limit was too low, or every limit was", args, ended)
 		}
 	}
 }

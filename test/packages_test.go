@@ -1,4 +1,4 @@
-// Packages in a tree that stays: the README's recipe.
+// Packages in a tree that stays: the recipe in the documentation.
 package test
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// packagesInTree unpacks a tree of debootstrap's by root inside, and installs what has set-id
-// programs. Without the one flag or the other that fails.
+// packagesInTree lets root inside unpack a tree of debootstrap and install packages with set-id
+// programs. Without either of the two flags this must fail.
 func packagesInTree(t *testing.T, plain string) {
 	tree := filepath.Join(t.TempDir(), "tree")
 	mkdir(t, tree)

@@ -1,4 +1,4 @@
-// A pipe has one mode for both of its ends.
+// Pipes as standard input or output. Both ends of a pipe have the same mode.
 package test
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPipeBothEnds: a container with one end of a pipe does not get the other because another
-// container has that one, in whatever order they start.
+// TestPipeBothEnds checks that a container with one end of a pipe cannot open the other end, while
+// another container has that end, in whatever order they start.
 func TestPipeBothEnds(t *testing.T) {
 	needRoot(t)
 	const opens = `for c in "exec 3<>%[1]s" "exec 3<%[1]s" "exec 3>%[1]s"; do (eval "$c") 2>/dev/null && echo "%[2]s: $c" >&2; done; true`
@@ -34,7 +34,8 @@ func TestPipeBothEnds(t *testing.T) {
 	}
 }
 
-// TestPipeEndsLater: what one run has opened up is closed for the next.
+// TestPipeEndsLater checks that each run resets the mode of a pipe that the run before it has
+// opened up.
 func TestPipeEndsLater(t *testing.T) {
 	needRoot(t)
 	from, to, err := os.Pipe()

@@ -1,4 +1,4 @@
-// What `tincan plan` prints is what `strace -f` shows the container doing, in order.
+// `tincan plan` must print what `strace -f` shows that the container does, in the same order.
 package test
 
 import (
@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// planLine is a line of `tincan plan --json`.
+// planLine is an element of `tincan plan --json`.
 type planLine struct {
 	Actor, Call, Text, Tolerated string
 }
 
+// TestPlanIsWhatHappens compares the plans of many command lines with strace's output.
 func TestPlanIsWhatHappens(t *testing.T) {
-	notForRanges(t, "newuidmap's set-id bit does not work under a user's strace; TestUserPlan has root's")
+	notForRanges(t, "newuidmap, which is a set-user-ID program, does not work under a user's strace; TestUserPlan uses root's strace")
 	strace := needProgram(t, "strace")
 	dir := tree(t)
 	added := t.TempDir()
@@ -60,7 +61,7 @@ func TestPlanIsWhatHappens(t *testing.T) {
 	}
 }
 
-// idmapped are flags by which directories of two owners are the command's; a user has one's own.
+// idmapped returns flags that add directories of two owners with :idmap. A user adds only his own.
 func idmapped(t *testing.T, added string) []string {
 	other := t.TempDir()
 	if asUser == "" {
@@ -69,7 +70,7 @@ func idmapped(t *testing.T, added string) []string {
 	return []string{"-a", added + ":/a:idmap", "-a", other + ":/b:ro:idmap"}
 }
 
-// otherUser are flags by which the command is no root.
+// otherUser returns flags that run the command as another user than root.
 func otherUser() []string {
 	switch asUser {
 	case "single":
@@ -80,8 +81,8 @@ func otherUser() []string {
 	return []string{"-u", "1000", "--gid=50", "--map=0:20000:1001"}
 }
 
-// comparePlan compares plan's output with strace's. who are commands that plan is run
-// with, strace those that begin strace's command line.
+// comparePlan compares the plan with strace's output. who is a command that runs plan, strace one
+// that begins strace's command line.
 func comparePlan(t *testing.T, who, strace, args []string) {
 	var plan []planLine
 	r := job{before: who, args: append([]string{"plan", "--json"}, args...)}.run(t)
@@ -99,8 +100,8 @@ func comparePlan(t *testing.T, who, strace, args []string) {
 			want[l.Actor] = append(want[l.Actor], l)
 		}
 	}
-	// PID 1's trace begins with the child's calls and goes on with the init's, or,
-	// without an init, with the command's.
+	// The trace of PID 1 has the child's calls, then those of the init or, without an init, those
+	// of the command.
 	first, second := traces(t, prefix)
 	init := len(want["init"]) > 0
 	if !init {
@@ -114,7 +115,7 @@ func comparePlan(t *testing.T, who, strace, args []string) {
 	t.Logf("%d calls", len(want["child"])+len(want["init"])+len(want["command"]))
 }
 
-// untilExec leaves out the execve steps that come after the one that succeeds.
+// untilExec removes the execve steps after the one that succeeds.
 func untilExec(want []planLine, got []string) []planLine {
 	for i, g := range got {
 		if strings.HasPrefix(g, "execve(") && strings.HasSuffix(g, " = 0") && i < len(want) {
@@ -124,8 +125,8 @@ func untilExec(want []planLine, got []string) []planLine {
 	return want
 }
 
-// traces finds the trace of the container's first process and that of the command
-// among those of the launcher's threads.
+// traces returns the trace of the container's first process and that of the command. The other
+// files are traces of the launcher's threads.
 func traces(t *testing.T, prefix string) (first, second []string) {
 	t.Helper()
 	names, _ := filepath.Glob(prefix + ".*")
@@ -148,21 +149,21 @@ func traces(t *testing.T, prefix string) (first, second []string) {
 	return first, second
 }
 
-// pad is the blanks that strace puts before the result.
+// pad matches the blanks that strace prints before the result.
 var pad = regexp.MustCompile(`\) +(= .*)$`)
 
-// compareCalls compares line by line. A name in capitals in the plan stands for a
-// number, the same one every time.
+// compareCalls compares line by line. A name in capitals in the plan stands for a number, the same
+// one every time.
 func compareCalls(t *testing.T, who string, want []planLine, got []string) {
 	t.Helper()
 	known := map[string]string{}
-	closed := who == "command" || who == "init" // to strace too, if that is not root: it shows addresses
+	closed := who == "command" || who == "init" // a strace that is not root cannot read their memory either, and shows addresses
 	for i, w := range want {
 		if i >= len(got) {
 			t.Errorf("%s: the plan has %d calls, strace shows %d; the first that is missing is\n%s", who, len(want), len(got), w.Text)
 			return
 		}
-		line := strings.ReplaceAll(pad.ReplaceAllString(got[i], ") $1"), " /* MS_??? */", "") // strace's word for 0
+		line := strings.ReplaceAll(pad.ReplaceAllString(got[i], ") $1"), " /* MS_??? */", "") // what strace prints for 0
 		call, result, found := cutLast(line, " = ")
 		if !found {
 			t.Errorf("%s %d: %s", who, i, line)
@@ -182,8 +183,8 @@ func compareCalls(t *testing.T, who string, want []planLine, got []string) {
 	}
 }
 
-// unreadable puts into the plan's text the addresses that strace shows where it cannot
-// read the memory: of structures and strings, never of numbers.
+// unreadable replaces structures and strings in the plan's text by the addresses that strace shows
+// if it cannot read the memory. Numbers stay.
 func unreadable(plan, call string) string {
 	w, g := splitArgs(plan), splitArgs(call)
 	if len(w) != len(g) {
@@ -198,9 +199,10 @@ func unreadable(plan, call string) string {
 	return name + "(" + strings.Join(w, ", ") + ")"
 }
 
+// address matches an argument that strace shows as an address.
 var address = regexp.MustCompile(`^0x[0-9a-f]+( /\* .* \*/)?$`)
 
-// splitArgs splits a call's arguments at the commas that are in no bracket and no string.
+// splitArgs splits a call's arguments at the commas outside of brackets and strings.
 func splitArgs(call string) (args []string) {
 	_, rest, _ := strings.Cut(strings.TrimSuffix(call, ")"), "(")
 	depth, from, quoted := 0, 0, false
@@ -222,6 +224,7 @@ func splitArgs(call string) (args []string) {
 	return append(args, rest[from:])
 }
 
+// cutLast is strings.Cut for the last separator.
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true
@@ -229,14 +232,15 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// Names that stand for a descriptor, and for what else the plan does not know.
+// Names that stand for a descriptor, and for other values that the plan does not know.
 var (
 	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|IDMAP2?|OUT[012]|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
 	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
 )
 
+// matches reports whether a call is the plan's. known has the numbers that names have stood for.
 func matches(plan, call string, known map[string]string) bool {
-	// A name in quotes is text.
+	// A name in quotes is ordinary text.
 	outside := regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[^"]+`)
 	var names []string
 	pattern := outside.ReplaceAllStringFunc(plan, func(s string) string {
@@ -257,7 +261,7 @@ func matches(plan, call string, known map[string]string) bool {
 	}
 	for i, n := range names {
 		if n == "KEPT" || n == "TREE" || n == "PLACE" {
-			continue // the last kept result, which may be another
+			continue // stands for the last kept result, which changes
 		}
 		if was, ok := known[n]; ok && was != m[i+1] {
 			return false

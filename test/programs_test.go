@@ -1,5 +1,5 @@
-// Real programs: the tutorial's own last test, a Debian tree, and this machine's
-// tools on its own tree.
+// Real programs: the tutorial's own last test, a Debian tree, and this machine's tools in its own
+// tree.
 package test
 
 import (
@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// bareBash is the tutorial's test: an empty directory with a copy of /bin/bash.
+// bareBash returns the flags of the tutorial's test, for an empty directory with a copy of
+// /bin/bash.
 func bareBash(t *testing.T) []string {
 	t.Helper()
 	needRoot(t)
@@ -30,6 +31,7 @@ func bareBash(t *testing.T) []string {
 	return append(args, "-c", "/bash")
 }
 
+// TestTutorialByPipe gives the tutorial's bash commands through a pipe.
 func TestTutorialByPipe(t *testing.T) {
 	args := bareBash(t)
 	r := job{args: args, in: strings.NewReader("echo hello from $$; echo $UID; cd /; echo *; exit 5\n")}.run(t)
@@ -38,7 +40,7 @@ func TestTutorialByPipe(t *testing.T) {
 	}
 	for l := range strings.Lines(r.err) {
 		if !strings.HasPrefix(l, "tincan: ") {
-			t.Errorf("a line of -d: %q", l)
+			t.Errorf("-d prints a line without the prefix: %q", l)
 		}
 	}
 	for _, want := range []string{`pivot_root("`, "unshare(CLONE_NEWUSER)", "capset(", "seccomp(", `execve("/bash", ["/bash"]`} {
@@ -48,6 +50,7 @@ func TestTutorialByPipe(t *testing.T) {
 	}
 }
 
+// TestTutorialOnTerminal uses the tutorial's bash on a terminal.
 func TestTutorialOnTerminal(t *testing.T) {
 	args := bareBash(t)
 	x := onTerminal(t, append([]string{tincanBin}, args...)...)
@@ -62,8 +65,8 @@ func TestTutorialOnTerminal(t *testing.T) {
 	}
 }
 
-// debian is a root directory made of Debian's packages, kept in .cache. It is the
-// container user's own, so that dpkg can work in it.
+// debian returns a root directory of Debian's packages, which is kept in .cache. It belongs to the
+// container's user, so that dpkg can work in it.
 func debian(t *testing.T) string {
 	t.Helper()
 	needRoot(t)
@@ -76,7 +79,7 @@ func debian(t *testing.T) string {
 	packages := strings.Fields("base-files bash coreutils dash debianutils diffutils dpkg findutils grep gzip hostname libacl1 libattr1 libbz2-1.0 libc6 libc-bin libcrypt1 " +
 		"libdb5.3 libgcc-s1 libgmp10 libgdbm6 liblzma5 libmd0 libpcre2-8-0 libselinux1 libtinfo6 libzstd1 perl-base sed tar zlib1g libssl3")
 	complete := filepath.Join(cache, "complete")
-	var st syscall.Stat_t // a copy of the project may be root's
+	var st syscall.Stat_t // a copy of the project may belong to root
 	if b, _ := os.ReadFile(complete); string(b) == fmt.Sprint(packages) && syscall.Stat(cache+"/root", &st) == nil && st.Uid == 10000 {
 		return filepath.Join(cache, "root")
 	}
@@ -113,6 +116,7 @@ func debian(t *testing.T) string {
 	return root
 }
 
+// TestDebianTree runs programs, and dpkg, in that directory.
 func TestDebianTree(t *testing.T) {
 	dir := debian(t)
 	noLeaks(t)
@@ -134,12 +138,12 @@ func TestDebianTree(t *testing.T) {
 	}
 	for _, p := range []string{"proc/self", "dev/null", "sys/kernel"} {
 		if exists(filepath.Join(dir, p)) {
-			t.Error("left in the tree:", p)
+			t.Error("this was left in the tree:", p)
 		}
 	}
 }
 
-// Without -m: this machine's programs on its own tree.
+// TestHostPrograms runs this machine's programs in its own tree, without -m.
 func TestHostPrograms(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)
@@ -166,7 +170,7 @@ with m.Pool(2) as p: print(sum(p.map(abs, range(-5, 5))))
 s = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockname()); print("socket")'`, "thread\nLinux\n25\nsocket", 0},
 		{"git", "", `cd /tmp && git init -q r && cd r && cp /tmp/p/main.go . && git add . && git -c user.name=n -c user.email=e@x commit -qm first && git log --format=%s && git gc -q && git fsck`, "first", 0},
 		{"gcc", "", `cd /tmp && gcc -O2 -o hello /tmp/p/hello.c -lpthread && ./hello`, "hello from c", 0},
-		{goBin, "--rlimit=nofile=1024", "cd /tmp && cp -r /tmp/p w && cd w && HOME=/tmp GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=0 " + goBin + " build -o hello . && ./hello", "hello from go", 5 * time.Minute}, // it builds its standard library first
+		{goBin, "--rlimit=nofile=1024", "cd /tmp && cp -r /tmp/p w && cd w && HOME=/tmp GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=0 " + goBin + " build -o hello . && ./hello", "hello from go", 5 * time.Minute}, // go builds its standard library first
 		{"node", "", "node /tmp/p/hello.js", "hello from node", 0},
 	} {
 		t.Run(filepath.Base(c.needs), func(t *testing.T) {
@@ -178,7 +182,7 @@ s = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockna
 			}
 		})
 	}
-	// What the host's tree does not give away.
+	// The host's private directories are empty, and the tree is read-only.
 	got := ok(t, "--", "sh", "-c", "ls -A /root /home /run /tmp /var/tmp | grep -v : | grep . ; touch /etc/x 2>/dev/null || touch /usr/x 2>/dev/null || echo read-only")
 	if got != "read-only" {
 		t.Errorf("%q", got)

@@ -1,4 +1,4 @@
-// A terminal of the test's own: pty(7), by hand.
+// A terminal for tests: a pseudo-terminal, pty(7), with a program on it.
 package test
 
 import (
@@ -25,7 +25,7 @@ type terminal struct {
 	c      *exec.Cmd
 	mu     sync.Mutex
 	text   bytes.Buffer
-	seen   int // how much of the text expect has passed
+	seen   int // how much of the text expect has consumed
 }
 
 // onTerminal starts the command as the leader of a session with a new terminal.
@@ -68,7 +68,7 @@ func onTerminal(t *testing.T, line ...string) *terminal {
 		}
 	}()
 	t.Cleanup(func() {
-		x.endSession() // the shell, and what a failing test left running
+		x.endSession() // the shell, and programs that a failing test left running
 		x.c.Wait()
 		x.master.Close()
 	})
@@ -89,7 +89,7 @@ func (x *terminal) endSession() {
 	}
 }
 
-// send types.
+// send types keys.
 func (x *terminal) send(s string) {
 	x.t.Helper()
 	if _, err := x.master.WriteString(s); err != nil {
@@ -97,7 +97,7 @@ func (x *terminal) send(s string) {
 	}
 }
 
-// expect waits for the pattern in what has not been passed yet, and gives the match.
+// expect waits for the pattern in the text that is not consumed yet, and returns the match.
 func (x *terminal) expect(pattern string) string {
 	x.t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -113,12 +113,12 @@ func (x *terminal) expect(pattern string) string {
 			return rest[at[0]:at[1]]
 		}
 		if time.Now().After(end) {
-			x.t.Fatalf("the terminal does not show %q after\n%s", pattern, rest)
+			x.t.Fatalf("the terminal did not show %q after\n%s", pattern, rest)
 		}
 	}
 }
 
-// shell is a bash with job control on a terminal.
+// shell returns a bash with job control on a new terminal.
 func shell(t *testing.T) *terminal {
 	t.Helper()
 	x := onTerminal(t, needProgram(t, "bash"), "--norc", "--noprofile", "-i")
@@ -126,7 +126,7 @@ func shell(t *testing.T) *terminal {
 	return x
 }
 
-// run types a line and gives what is shown until the next prompt.
+// run types a line, and returns what the terminal shows until the next prompt.
 func (x *terminal) run(line string) string {
 	x.t.Helper()
 	x.send(line + "\n")

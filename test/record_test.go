@@ -1,5 +1,5 @@
-// tincan record: what is recorded, what is written, and that the container does not
-// outlive the recorder. recordprograms_test.go has the programs of every day.
+// tincan record: what it records and writes. The container must not outlive the recorder.
+// recordprograms_test.go records everyday programs.
 package test
 
 import (
@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordedProfile is the JSON that record writes.
+// recordedProfile is the profile that record writes.
 type recordedProfile struct {
 	DefaultAction   string
 	DefaultErrnoRet int
@@ -33,6 +33,7 @@ type recordedProfile struct {
 	}
 }
 
+// readProfile reads such a profile.
 func readProfile(t *testing.T, file string) (p recordedProfile) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(read(t, file)), &p); err != nil {
@@ -41,7 +42,7 @@ func readProfile(t *testing.T, file string) (p recordedProfile) {
 	return p
 }
 
-// allows reports whether the profile allows a call by name, whatever its arguments.
+// allows reports whether the profile allows a call with any arguments.
 func (p recordedProfile) allows(name string) bool {
 	for _, s := range p.Syscalls {
 		if s.Action == "SCMP_ACT_ALLOW" && s.Args == nil && slices.Contains(s.Names, name) {
@@ -51,7 +52,7 @@ func (p recordedProfile) allows(name string) bool {
 	return false
 }
 
-// record runs a command under record, and wants what run gives.
+// record records a command, which must succeed.
 func record(t *testing.T, file string, flags ...string) result {
 	t.Helper()
 	r := tincan(t, append([]string{"record", "-o", file}, flags...)...)
@@ -61,6 +62,8 @@ func record(t *testing.T, file string, flags ...string) result {
 	return r
 }
 
+// TestRecord checks that a recording changes nothing, that the profile allows the same command and
+// no other, and that a second recording gives the same file.
 func TestRecord(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -70,7 +73,7 @@ func TestRecord(t *testing.T) {
 		plain := ok(t, init, "-m", dir, "--", "sh", "-c", script)
 		r := record(t, file, init, "-m", dir, "--", "sh", "-c", script)
 		if strings.TrimSpace(r.out) != plain {
-			t.Errorf("%s: recorded %q, and otherwise %q", init, r.out, plain)
+			t.Errorf("%s: in a recording %q, otherwise %q", init, r.out, plain)
 		}
 		p := readProfile(t, file)
 		if p.DefaultAction != "SCMP_ACT_ERRNO" || len(p.Architectures) != 1 || !slices.IsSorted(p.Syscalls[0].Names) || len(p.Syscalls[0].Names) < 30 {
@@ -80,14 +83,14 @@ func TestRecord(t *testing.T) {
 			t.Errorf("%s: %q", init, p.Syscalls[0].Names)
 		}
 		if got := ok(t, init, "--seccomp="+file, "-m", dir, "--", "sh", "-c", script); got != plain {
-			t.Errorf("%s: under the profile %q, and otherwise %q", init, got, plain)
+			t.Errorf("%s: under the profile %q, otherwise %q", init, got, plain)
 		}
-		// What is not in it is refused.
+		// The profile refuses other calls.
 		if r := tincan(t, init, "--seccomp="+file, "-m", dir, "--", "sh", "-c", "ln -s a /tmp/l || echo refused"); r.out != "refused\n" {
 			t.Errorf("%s: %v", init, r)
 		}
 	}
-	// The same again is the same file.
+	// A second recording gives the same file.
 	first := read(t, file)
 	record(t, file, "-m", dir, "--", "sh", "-c", script)
 	if again := read(t, file); again != first {
@@ -95,7 +98,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// The status is the command's, and a command that does not run leaves no profile.
+// TestRecordStatus checks that the status is the command's, and that a command which does not run
+// leaves no profile.
 func TestRecordStatus(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -108,7 +112,7 @@ func TestRecordStatus(t *testing.T) {
 		os.Remove(file)
 		r = tincan(t, "record", mode, "-o", file, "-m", dir, "--", "/nosuch")
 		if r.status != 127 || !strings.Contains(r.err, "/nosuch: no such file") {
-			t.Errorf("%s: no such command: %v", mode, r)
+			t.Errorf("%s: a command that does not exist: %v", mode, r)
 		}
 		if left, _ := filepath.Glob(file + "*"); left != nil {
 			t.Errorf("%s: left behind: %q", mode, left)
@@ -120,7 +124,7 @@ func TestRecordStatus(t *testing.T) {
 	}
 	r = tincan(t, "record", "-m", dir, "--", "sh", "-c", "kill -TERM $$")
 	if r.status != 143 || !strings.Contains(r.err, "/bin/busybox: ") {
-		t.Errorf("a signal, and without -o the report: %v", r)
+		t.Errorf("a command that a signal ended, without -o: %v", r)
 	}
 	for _, c := range [][]string{
 		{"--seccomp-log", "--", "true"},
@@ -136,8 +140,8 @@ func TestRecordStatus(t *testing.T) {
 	}
 }
 
-// The filter that --seccomp asks for stays in force, and calls that it refuses are not
-// recorded.
+// TestRecordKeepsTheFilter checks that the filter of --seccomp stays in force, and that calls which
+// it refuses are not recorded.
 func TestRecordKeepsTheFilter(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -146,7 +150,7 @@ func TestRecordKeepsTheFilter(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.json")
 	r := tincan(t, append([]string{"record", "-o", file}, append(flags, "--", "/tmp/holes")...)...)
 	for name, what := range attackResults(t, r) {
-		if name == "i386" { // 32-bit programs may be recorded
+		if name == "i386" { // a recording allows 32-bit programs
 			continue
 		}
 		if plain[name] != what {
@@ -156,12 +160,12 @@ func TestRecordKeepsTheFilter(t *testing.T) {
 	p := readProfile(t, file)
 	for _, name := range []string{"keyctl", "clone3", "io_uring_setup", "mount", "setns", "userfaultfd"} {
 		if p.allows(name) {
-			t.Errorf("%s was refused, and is allowed by the profile", name)
+			t.Errorf("%s was refused, but the profile allows it", name)
 		}
 	}
 }
 
-// Whoever kills the recorder kills the container.
+// TestRecorderKilled checks that the container ends if the recorder is killed.
 func TestRecorderKilled(t *testing.T) {
 	dir := tree(t)
 	for _, init := range []string{"--init", "--no-init"} {
@@ -176,11 +180,12 @@ func TestRecorderKilled(t *testing.T) {
 		if left, _ := filepath.Glob(file + "*"); left != nil {
 			t.Errorf("%s: left behind: %q", init, left)
 		}
-		ok(t, "-m", dir, "--", "true") // clears away what the one that was killed has left
+		ok(t, "-m", dir, "--", "true") // removes what the killed run has left
 	}
 }
 
-// --merge is the sum of both runs, --diff what the file lacks, --args what was asked for.
+// TestRecordMergeDiffArgs checks --merge, which adds a run to a profile, --diff, which lists the
+// calls that a profile lacks, and --args, which limits arguments.
 func TestRecordMergeDiffArgs(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -205,7 +210,7 @@ func TestRecordMergeDiffArgs(t *testing.T) {
 	if r := tincan(t, "record", "--diff="+sum, "-m", dir, "--", "ln", "-s", "a", "/tmp/b"); !strings.Contains(r.err, "allows every call of this run") {
 		t.Errorf("--diff: %v", r)
 	}
-	// Also calls that are assumed otherwise, where the file does not have them.
+	// --diff also lists calls that record assumes, if the file does not allow them.
 	write(t, two, `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["write","lseek"],"action":"SCMP_ACT_ERRNO"}]}`)
 	if r := tincan(t, "record", "--diff="+two, "-m", dir, "--", "echo"); !strings.Contains(r.err, " does not allow write (/bin/busybox, 1 time)") || strings.Contains(r.err, "lseek") {
 		t.Errorf("--diff: %v", r)
@@ -230,8 +235,8 @@ func TestRecordMergeDiffArgs(t *testing.T) {
 	}
 }
 
-// --files: what was done to which file, as AppArmor sees it; --apparmor-out: a profile of it
-// that apparmor_parser takes. test/vm loads one.
+// TestRecordFiles checks --files, which lists the files as AppArmor sees them, and --apparmor-out,
+// whose profile apparmor_parser must accept. test/vm loads such a profile.
 func TestRecordFiles(t *testing.T) {
 	dir := tree(t)
 	if err := os.Symlink("etc", dir+"/link"); err != nil {
@@ -278,8 +283,8 @@ func TestRecordFiles(t *testing.T) {
 	}
 }
 
-// A call is told of with the program that makes it, also where one thread of several has
-// become another program.
+// TestRecordPrograms checks that a call is attributed to the program that makes it, even if one of
+// several threads has become another program.
 func TestRecordPrograms(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -297,7 +302,7 @@ func TestRecordPrograms(t *testing.T) {
 		_, first, _ := strings.Cut(r.err, "/bin/busybox: ")
 		busybox, second, _ := strings.Cut(first, "/probe: ")
 		programs := " 2 programs\n"
-		if strings.Contains(r.err, "tincan: (ended): ") { // threads that execve has ended before their program was looked up
+		if strings.Contains(r.err, "tincan: (ended): ") { // execve ended threads before record looked up their program
 			programs = " 3 programs\n"
 		}
 		if r.status != 0 || !strings.Contains(busybox, " 1  mkdir") || strings.Contains(second, "mkdir") || strings.Contains(busybox, "getppid") || !strings.Contains(second, "getppid") || !strings.Contains(r.err, programs) {
@@ -306,7 +311,7 @@ func TestRecordPrograms(t *testing.T) {
 	}
 }
 
-// thirtyTwo is a program of i386's without a library: it says what is in a file.
+// thirtyTwo is a program for i386 without libraries. It prints a file.
 const thirtyTwo = `static int sys(int n, int a, int b, int c) {
 	int r;
 	__asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
@@ -320,10 +325,10 @@ void _start(void) {
 }
 `
 
-// A 32-bit program is recorded under its own architecture.
+// TestRecord32Bit checks that a 32-bit program is recorded under its own architecture.
 func TestRecord32Bit(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
-		t.Skip("not for this architecture")
+		t.Skip("only amd64 has these 32-bit programs")
 	}
 	dir := tree(t)
 	write(t, dir+"/32.c", thirtyTwo)
@@ -346,15 +351,15 @@ func TestRecord32Bit(t *testing.T) {
 	if r := tincan(t, "--seccomp="+file, "-m", dir, "--", "32"); r.status != 7 || r.out != "the user's own\n" {
 		t.Errorf("under the profile: %v", r)
 	}
-	// As with no other profile of tincan's: a recording of 64 bits alone ends a program of 32.
+	// Like all profiles of tincan, a recording of a 64-bit program ends 32-bit programs.
 	record(t, file, "-m", dir, "--", "cat", "/etc/mine")
 	if r := tincan(t, "--seccomp="+file, "-m", dir, "--", "32"); r.status != 128+int(unix.SIGSYS) {
 		t.Errorf("under a profile without x86: %v", r)
 	}
 }
 
-// On a terminal the calls are shown as they appear, but not while a program has it for
-// itself.
+// TestRecordOnTerminal checks that new calls are shown on a terminal as they appear, but not while
+// a program uses the terminal in raw mode.
 func TestRecordOnTerminal(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

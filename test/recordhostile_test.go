@@ -1,5 +1,5 @@
-// tincan record, of a command that wants to fool it: what it writes is no rule of the profile's, a 32-bit program gets no socket
-// that others do not get, and the recorder's memory has a bound.
+// tincan record with a command that tries to deceive it: a name cannot add a rule to the profile, a
+// 32-bit program gets no socket that others do not get, and the recorder's memory is bounded.
 package test
 
 import (
@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// A path with line breaks is left out, and one with AppArmor's own characters is a path.
+// TestRecordInjectsNothing checks that a path with line breaks is left out, and that AppArmor's
+// special characters in a path are escaped.
 func TestRecordInjectsNothing(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -39,7 +40,8 @@ func TestRecordInjectsNothing(t *testing.T) {
 	}
 }
 
-// sockets32 is a program of i386's without a library. Its status has a bit for each socket that it got.
+// sockets32 is a program for i386 without libraries. Its status has a bit for each socket that it
+// got.
 const sockets32 = `static int sys(int n, int a, int b, int c) {
 	int r;
 	__asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
@@ -58,9 +60,10 @@ void _start(void) {
 }
 `
 
+// TestRecordSocketcall checks that recorded 32-bit programs cannot get sockets by socketcall.
 func TestRecordSocketcall(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
-		t.Skip("not for this architecture")
+		t.Skip("only amd64 has these 32-bit programs")
 	}
 	dir := tree(t)
 	write(t, dir+"/32.c", sockets32)
@@ -75,7 +78,7 @@ func TestRecordSocketcall(t *testing.T) {
 		skip(t, "a kernel with 32-bit calls (CONFIG_IA32_EMULATION): %v", r)
 	}
 	filters := []string{"default", "setid"}
-	if asUser != "" { // whose own id is inside: setid is refused
+	if asUser != "" { // setid is an error, because the user's own id is inside
 		filters = filters[:1]
 	}
 	for _, filter := range filters {
@@ -83,12 +86,12 @@ func TestRecordSocketcall(t *testing.T) {
 			t.Errorf("%s: %v", filter, r)
 		}
 		if p := readProfile(t, file); p.allows("socketcall") {
-			t.Errorf("%s: socketcall was refused, and is allowed by the profile", filter)
+			t.Errorf("%s: socketcall was refused, but the profile allows it", filter)
 		}
 	}
 }
 
-// 20 MiB of names.
+// TestRecordIsBounded lets a command use 20 MiB of file names.
 func TestRecordIsBounded(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

@@ -1,5 +1,5 @@
-// What record writes, in other programs: the OCI's schema, runc and crun. The root package's
-// tests give it to libseccomp.
+// Recorded profiles in other programs: the OCI's schema, runc and crun. A test in the root
+// directory gives them to libseccomp.
 package test
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// bundle is an OCI bundle with a profile as its filter.
+// bundle returns an OCI bundle whose filter is the profile.
 func bundle(t *testing.T, root, profile string, command ...string) string {
 	t.Helper()
 	type object = map[string]any
@@ -34,9 +34,10 @@ func bundle(t *testing.T, root, profile string, command ...string) string {
 	return dir
 }
 
+// recordedScript is what runc runs. Its last command makes a call that is not recorded.
 const recordedScript = "echo $(echo one | cat) two; mkdir /tmp/d; ls /tmp; ln -s a /tmp/l || echo refused"
 
-// recordedForOthers records recordedScript but for its last part.
+// recordedForOthers records recordedScript without its last command.
 func recordedForOthers(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "p.json")
@@ -44,13 +45,14 @@ func recordedForOthers(t *testing.T, dir string, flags ...string) string {
 	return file
 }
 
+// TestRecordForRunc checks that runc and crun accept the profile, and that it works there.
 func TestRecordForRunc(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
-	for runtime, works := range map[string]bool{"runc": true, "crun": onV2()} { // crun is not for two versions of cgroups at once
+	for runtime, works := range map[string]bool{"runc": true, "crun": onV2()} { // crun does not support hosts with both versions of cgroups
 		t.Run(runtime, func(t *testing.T) {
 			if !works {
-				t.Skip("not with cgroups of version 1")
+				t.Skip("not with version 1 of control groups")
 			}
 			needProgram(t, runtime)
 			for _, flag := range []string{"--report", "--args"} {
@@ -64,7 +66,7 @@ func TestRecordForRunc(t *testing.T) {
 	}
 }
 
-// validator wants a JSON document to be what a schema says (python3-jsonschema).
+// validator is a Python program that checks a JSON document against a schema (python3-jsonschema).
 const validator = `import json, sys, jsonschema
 schema, config = sys.argv[1:]
 s = json.load(open(schema + "/config-schema.json"))
@@ -72,14 +74,15 @@ r = jsonschema.RefResolver("file://" + schema + "/config-schema.json", s)
 jsonschema.Draft4Validator(s, resolver=r).validate(json.load(open(config)))
 `
 
+// TestRecordIsOCI checks that the profile conforms to the OCI's schema.
 func TestRecordIsOCI(t *testing.T) {
-	notForUsers(t, "the same profile, and a user of its own has no cache of Go modules")
+	notForUsers(t, "the profile would be the same, and this user has no cache of Go modules")
 	dir := tree(t)
 	python := needProgram(t, "/usr/bin/python3")
 	if err := exec.Command(python, "-c", "import jsonschema").Run(); err != nil {
-		skip(t, "apt-get install python3-jsonschema")
+		skip(t, "the Python module jsonschema (apt-get install python3-jsonschema)")
 	}
-	// The module has the schema beside its Go files.
+	// This Go module also contains the schema.
 	c := exec.Command("go", "mod", "download", "-json", "github.com/opencontainers/runtime-spec@v1.2.1")
 	c.Dir = t.TempDir()
 	out, err := c.Output()
@@ -92,10 +95,10 @@ func TestRecordIsOCI(t *testing.T) {
 		if out, err := exec.Command(python, "-c", validator, module.Dir+"/schema", b+"/config.json").CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", flag, err, out)
 		}
-		// The schema is looked at: what is wrong is seen.
+		// The validator must find an error.
 		write(t, b+"/config.json", strings.Replace(read(t, b+"/config.json"), "SCMP_ACT_ALLOW", "SCMP_ACT_MAYBE", 1))
 		if exec.Command(python, "-c", validator, module.Dir+"/schema", b+"/config.json").Run() == nil {
-			t.Error("an action that is none passes")
+			t.Error("the schema accepts an action that does not exist")
 		}
 	}
 }

@@ -1,6 +1,5 @@
-// Programs of every day, recorded, and then run under the profile that was written: with the
-// same output and status, and with every other call refused. And: nothing that strace sees
-// is missing.
+// Everyday programs are recorded, and then run under the profile: with the same output and status,
+// and with every other call refused. Every call that strace sees must be recorded.
 package test
 
 import (
@@ -16,16 +15,17 @@ import (
 	"time"
 )
 
-// outside makes a call that none of the programs makes, and ends with 42 if it is refused.
+// outside is a program that makes a call which none of the programs makes. Its status is 42 if the
+// call is refused.
 const outside = `#include <errno.h>
 #include <sys/ptrace.h>
 int main(void) { return ptrace(PTRACE_TRACEME, 0, 0, 0) == -1 && errno == EPERM ? 42 : 0; }
 `
 
-// recordedPrograms are shell scripts; /tmp/p has the files of recordedFiles, /tmp/w can be
-// written. What they print does not depend on chance.
+// recordedPrograms are shell scripts. /tmp/p has the files of recordedFiles, /tmp/w can be written
+// to. The output of each script is always the same.
 var recordedPrograms = []struct {
-	name, needs string // programs, with blanks between them
+	name, needs string // needs: programs, separated by blanks
 	flags       string
 	script      string
 	want        string // a part of the output
@@ -45,10 +45,11 @@ var recordedPrograms = []struct {
 	{"postgres", "/usr/lib/postgresql/15/bin/initdb pgbench", "-u 33 --pids=200 --timeout=2m", `B=/usr/lib/postgresql/15/bin; $B/initdb -D /tmp/w/pg -A trust --no-sync >/dev/null && $B/pg_ctl -D /tmp/w/pg -w -l /tmp/w/pglog -o "-k /tmp/w -c listen_addresses= -c fsync=off" start >/dev/null && pgbench -h /tmp/w -i -s 1 -q postgres >/dev/null 2>&1 && pgbench -h /tmp/w -t 20 -c 2 postgres 2>/dev/null | grep -c 'tps ='; psql -h /tmp/w -tAc 'select 6*7' postgres; $B/pg_ctl -D /tmp/w/pg stop >/dev/null`, "1\n42\n"},
 }
 
-// alwaysTheSame are those of them that do the same each time, of which all recordings are equal.
+// alwaysTheSame are the scripts that make the same calls each time, so that all recordings are
+// equal.
 var alwaysTheSame = []string{"busybox", "bash", "gcc", "git", "sqlite", "tar"}
 
-// recordedFiles makes the directory that the scripts have as /tmp/p.
+// recordedFiles makes the directory that the scripts see as /tmp/p.
 func recordedFiles(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "p")
@@ -83,6 +84,7 @@ http {
 	return dir
 }
 
+// TestRecordedPrograms records each script, and runs it under the profile.
 func TestRecordedPrograms(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)
@@ -95,7 +97,7 @@ func TestRecordedPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache := filepath.Join(t.TempDir(), "cache") // so that the standard library is built once
+	cache := filepath.Join(t.TempDir(), "cache") // so that Go builds its standard library only once
 	mkdir(t, cache)
 	os.Chmod(cache, 0o777)
 	for _, c := range recordedPrograms {
@@ -115,12 +117,12 @@ func TestRecordedPrograms(t *testing.T) {
 			}
 			recorded := run("record", "-o", profile)
 			if recorded.status != plain.status || recorded.out != plain.out {
-				t.Errorf("recorded: %v\nand otherwise: %v", recorded, plain)
+				t.Errorf("in a recording: %v\notherwise: %v", recorded, plain)
 			}
-			// What threads do is different from run to run: two runs, one profile.
+			// Threads act differently from run to run, so the profile is that of two runs.
 			first := read(t, profile)
 			if again := run("record", "-o", profile, "--merge="+profile); again.out != plain.out {
-				t.Errorf("recorded again: %v\nand otherwise: %v", again, plain)
+				t.Errorf("in the second recording: %v\notherwise: %v", again, plain)
 			}
 			if slices.Contains(alwaysTheSame, c.name) {
 				run("record", "-o", profile)
@@ -130,7 +132,7 @@ func TestRecordedPrograms(t *testing.T) {
 			}
 			under := run("--seccomp=" + profile)
 			if under.status != plain.status || under.out != plain.out {
-				t.Errorf("under the profile: %v\nand otherwise: %v", under, plain)
+				t.Errorf("under the profile: %v\notherwise: %v", under, plain)
 			}
 			if r := tincan(t, "--seccomp="+profile, "-a", files+":/tmp/p:ro", "--", "/tmp/p/outside"); r.status != 42 {
 				t.Errorf("a call that is not in the profile: %v", r)
@@ -139,20 +141,20 @@ func TestRecordedPrograms(t *testing.T) {
 		})
 	}
 	if r := tincan(t, "-a", files+":/tmp/p:ro", "--", "/tmp/p/outside"); r.status != 0 {
-		t.Errorf("the call that is refused under the profiles is refused without one: %v", r)
+		t.Errorf("without a profile, the call that the profiles must refuse is refused too: %v", r)
 	}
 }
 
-// straceCall is a line of strace -f: a call's name.
+// straceCall matches a line of strace -f, and finds the call's name.
 var straceCall = regexp.MustCompile(`^\d+ +([a-z0-9_]+)\(`)
 
-// TestRecordIsComplete: whatever strace sees a command do is in its recording. strace runs
-// inside, so that both see the same container.
+// TestRecordIsComplete checks that a recording has every call that strace sees the command make.
+// strace runs inside the container, so that both see the same.
 func TestRecordIsComplete(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "strace")
 	if runtime.GOARCH != "amd64" {
-		t.Skip("the scripts' programs are compared on amd64 only")
+		t.Skip("this comparison is made on amd64 only")
 	}
 	noLeaks(t)
 	files := recordedFiles(t)
@@ -186,14 +188,14 @@ func TestRecordIsComplete(t *testing.T) {
 					continue
 				}
 				seen++
-				// Of what is refused there is nothing to record.
+				// Calls that are refused are not recorded.
 				if name := m[1]; !p.allows(name) && !strings.Contains(lines.Text(), "ENOSYS") {
 					missing[name]++
 				}
 			}
-			delete(missing, "execve") // the first one is tincan's own
+			delete(missing, "execve") // the first execve is tincan's own
 			if len(missing) > 0 || seen < 100 {
-				t.Errorf("of %d calls: not recorded: %v", seen, missing)
+				t.Errorf("of %d calls, these were not recorded: %v", seen, missing)
 			}
 			t.Logf("%d calls", seen)
 		})

@@ -1,4 +1,4 @@
-// Many runs: in a row, at a time, and killed in the middle.
+// Many runs: one after the other, at the same time, and killed at a random moment.
 package test
 
 import (
@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// A thousand in a row on a root directory that has no mount points.
+// TestThousandRuns runs a thousand containers one after the other, in a root directory without
+// mount points.
 func TestThousandRuns(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -29,8 +30,8 @@ func TestThousandRuns(t *testing.T) {
 	t.Logf("%d runs", n)
 }
 
-// Fifty at a time on the same root directory: a mount point that one removes takes
-// with it the mounts of the others (ledger.go), so none may be removed too early.
+// TestFiftyAtATime runs fifty containers at a time in the same root directory. If a run removed a
+// mount point too early, the mounts of the others would go too (ledger.go).
 func TestFiftyAtATime(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -54,17 +55,18 @@ func TestFiftyAtATime(t *testing.T) {
 	wg.Wait()
 }
 
-// The launcher is killed at a random moment: the container's processes end at once, and
-// later runs remove what is left, each of them a bounded part (mostNotes in ledger.go).
+// TestLauncherKilled kills launchers at a random moment. The container's processes must end at
+// once, and later runs must remove what is left, each a bounded number of notes (mostNotes in
+// ledger.go).
 func TestLauncherKilled(t *testing.T) {
 	dir := tree(t)
-	// The last runs are not killed; they clean up before noLeaks looks.
+	// The last runs are not killed. They clean up before noLeaks checks.
 	noLeaks(t, dir)
 	n := 120
 	if testing.Short() {
 		n = 24
 	}
-	mark := fmt.Sprintf("9%d.25", os.Getpid()) // the sleep's argument, by which it is known
+	mark := fmt.Sprintf("9%d.25", os.Getpid()) // the argument by which the test finds the command
 	ran := 0
 	start := time.Now()
 	ok(t, "-m", dir, "--", "true")
@@ -85,17 +87,17 @@ func TestLauncherKilled(t *testing.T) {
 	}
 	t.Logf("%d killed, %d of them with the command running", n, ran)
 	if ran == 0 || ran == n {
-		t.Log("all at the same stage: the moments are not random enough")
+		t.Log("all were killed at the same stage: the moments are not random enough")
 	}
-	time.Sleep(200 * time.Millisecond) // the machine's PID 1 has to reap the last of them
-	for range n/4 + 2 {                // mostNotes by each
+	time.Sleep(200 * time.Millisecond) // the machine's PID 1 has to reap the last processes
+	for range n/4 + 2 {                // each run removes up to mostNotes notes
 		if got := ok(t, "-m", dir, "--", "cat", "/etc/mine"); got != "the user's own" {
 			t.Error(got)
 		}
 	}
 }
 
-// sleeping counts the processes with this argument.
+// sleeping returns the number of sleep processes with this argument.
 func sleeping(mark string) int {
 	n := 0
 	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")

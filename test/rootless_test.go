@@ -1,5 +1,5 @@
-// What is special about an ordinary user's container. The tests here are root's, who
-// makes the user; user_test.go has the user run all the others.
+// What is special about an ordinary user's container. Root runs these tests and makes the user;
+// user_test.go lets the user run all other tests.
 package test
 
 import (
@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// user is a user of this machine, for the length of a test.
+// user is a user that exists during a test.
 type user struct {
 	before []string // runs a command as the user
-	home   string   // a directory of the user's
+	home   string   // the user's home directory
 }
 
-// newUser makes one. as is "single" or "ranges".
+// newUser returns a user. as is "single" or "ranges".
 func newUser(t *testing.T, as string) user {
 	t.Helper()
 	needRoot(t)
@@ -39,13 +39,13 @@ func newUser(t *testing.T, as string) user {
 	return u
 }
 
-// with is the user after a shell script of root's in the mount namespace.
+// with returns the user with a shell script that root runs before, in the user's mount namespace.
 func (u user) with(script string) user {
 	u.before = append(slices.Clone(u.before[:6]), strings.Replace(u.before[6], "exec setpriv", script+"; exec setpriv", 1))
 	return u
 }
 
-// tree is a root directory that is the user's.
+// tree returns a root directory that belongs to the user.
 func (u user) tree(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(u.home, "tree")
@@ -56,7 +56,7 @@ func (u user) tree(t *testing.T) string {
 	return dir
 }
 
-// run runs tincan without a resource group, and with the user's HOME.
+// run runs tincan as the user, without a resource group.
 func (u user) run(t *testing.T, args ...string) result {
 	t.Helper()
 	if !slices.Contains(args, "check") {
@@ -65,7 +65,8 @@ func (u user) run(t *testing.T, args ...string) result {
 	return job{before: u.before, args: args, env: []string{"HOME=" + u.home, "XDG_RUNTIME_DIR="}, dir: "/"}.run(t)
 }
 
-// ok wants status 0 and a silent tincan.
+// ok runs tincan as the user, requires status 0 and an empty standard error, and returns the
+// output.
 func (u user) ok(t *testing.T, args ...string) string {
 	t.Helper()
 	r := u.run(t, args...)
@@ -75,7 +76,7 @@ func (u user) ok(t *testing.T, args ...string) string {
 	return strings.TrimRight(r.out, "\n")
 }
 
-// What a user may not have is refused with the reason.
+// TestUserBadMaps checks the errors for maps that a user may not have.
 func TestUserBadMaps(t *testing.T) {
 	single, ranges := newUser(t, "single"), newUser(t, "ranges")
 	for _, c := range []struct {
@@ -99,7 +100,7 @@ func TestUserBadMaps(t *testing.T) {
 	}
 }
 
-// newuidmap and its files: missing, malformed, or without power.
+// TestUserHelpers checks newuidmap and its files: missing, malformed, or without privilege.
 func TestUserHelpers(t *testing.T) {
 	u := newUser(t, "ranges")
 	helper := needProgram(t, "newuidmap")
@@ -122,7 +123,7 @@ func TestUserHelpers(t *testing.T) {
 	refused(t, weak.run(t, "--", "echo", "ran"), `["newuidmap", "`, "Operation not permitted", "--map=0:$(id -u):1")
 	secret := u.with(fmt.Sprintf("cp /etc/subuid %[1]s; chmod 600 %[1]s; mount --bind %[1]s /etc/subuid", filepath.Join(u.home, "unreadable")))
 	refused(t, secret.run(t, "--", "echo", "ran"), `open("/etc/subuid", O_RDONLY) = EACCES (permission denied)`, fmt.Sprintf("--map=0:%d:1", testUser))
-	// Programs that lie, die or do not let go.
+	// Programs that report success wrongly, fail, or keep their output open.
 	bin := filepath.Join(u.home, "bin")
 	mkdir(t, bin)
 	os.Chown(bin, testUser, testUser)
@@ -133,7 +134,7 @@ func TestUserHelpers(t *testing.T) {
 		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map contains "0 `},
 		{"echo boom >&2; exit 7", "exit status 7: boom|neither a set-user-ID bit"},
 		{"kill -9 $$", "signal SIGKILL"},
-		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // and it holds its files open
+		{"sleep 100 & echo $! >" + bin + "/pid; exit 1", "exit status 1"}, // a process keeps the output open
 		{"echo boom; exit 7", "exit status 7: boom"},
 		{"read x || echo none; exit 7", "exit status 7: none"},
 		{"head -c 200000 /dev/zero >&2; exit 3", "exit status 3"},
@@ -150,19 +151,19 @@ func TestUserHelpers(t *testing.T) {
 	left := strings.TrimSpace(read(t, bin+"/pid"))
 	for _, fd := range []string{"1", "2"} {
 		if file, err := os.Readlink("/proc/" + left + "/fd/" + fd); err != nil || !strings.Contains(file, "memfd:") {
-			t.Errorf("what newuidmap left running has descriptor %s: %q (%v)", fd, file, err)
+			t.Errorf("the process that newuidmap left running has descriptor %s: %q (%v)", fd, file, err)
 		}
 	}
 	exec.Command("kill", left).Run()
-	// One that is late takes nothing of the command's time.
+	// A slow newuidmap does not shorten the command's time.
 	write(t, bin+"/newuidmap", "#!/bin/sh\nsleep 2\nexec "+helper+" \"$@\"\n")
 	if got := own.ok(t, "--timeout=1.5", "--", "echo", "ran"); got != "ran" {
 		t.Error(got)
 	}
-	// One that does not end: --timeout and signals end tincan all the same.
+	// If newuidmap does not end, --timeout and signals end tincan all the same.
 	t.Run("endless", func(t *testing.T) {
 		noLeaks(t)
-		length := fmt.Sprint(100000 + os.Getpid()) // it has no environment, so no mark in it
+		length := fmt.Sprint(100000 + os.Getpid()) // newuidmap has no environment, so no mark
 		t.Cleanup(func() {
 			for range 50 {
 				if sleeping(length) == 0 {
@@ -170,7 +171,7 @@ func TestUserHelpers(t *testing.T) {
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
-			t.Error("a helper is left running")
+			t.Error("a newuidmap was left running")
 			exec.Command("kill", strings.Fields(read(t, bin+"/pids"))...).Run()
 		})
 		for _, c := range []struct {
@@ -188,7 +189,7 @@ func TestUserHelpers(t *testing.T) {
 		}
 	})
 	os.Remove(bin + "/newuidmap")
-	mkdir(t, bin+"/newuidmap") // a directory is no program
+	mkdir(t, bin+"/newuidmap") // a directory is not a program
 	if got := own.ok(t, "-u", "33", "--", "id", "-u"); got != "33" {
 		t.Error(got)
 	}
@@ -200,7 +201,8 @@ func TestUserHelpers(t *testing.T) {
 	refused(t, nnp.run(t, "--", "echo", "ran"), `["newuidmap", "`, "no_new_privs")
 }
 
-// Root directories that are not the user's, with the reason where they cannot be used.
+// TestUserRoots checks root directories that do not belong to the user, and the errors for those
+// that cannot be used.
 func TestUserRoots(t *testing.T) {
 	u := newUser(t, "single")
 	dir := filepath.Join(u.home, "roots")
@@ -224,7 +226,7 @@ func TestUserRoots(t *testing.T) {
 	if r.status != 126 || !strings.Contains(r.err, "EACCES") || !strings.Contains(r.err, "/bin/cat: is on a file system that is mounted noexec") {
 		t.Error(r)
 	}
-	// The flags of what is added stay, and :ro comes to them.
+	// An added path keeps the flags of its mount, and :ro is added to them.
 	for flag, want := range map[string]string{"": "rw,nosuid,nodev,noexec,noatime", ":ro": "ro,nosuid,nodev,noexec,noatime"} {
 		lines := strings.Split(v.ok(t, "-a", dir+":/mnt"+flag, "--", "grep", " /mnt ", "/proc/self/mountinfo"), "\n")
 		if last := strings.Fields(lines[len(lines)-1]); len(last) < 6 || last[5] != want {
@@ -233,11 +235,12 @@ func TestUserRoots(t *testing.T) {
 	}
 }
 
-// Hosts and containers that forbid it.
+// TestUserForbidden checks the errors on hosts and in containers that forbid users' containers.
 func TestUserForbidden(t *testing.T) {
 	u := newUser(t, "single")
-	// The kernel is content with any /proc or /sys that is to be seen whole, such as that of
-	// a chroot on this machine (fs/namespace.c, mount_too_revealing).
+	// The kernel allows a new /proc or /sys if any procfs or sysfs is fully visible, such as that
+	// of a chroot on this machine (fs/namespace.c, mount_too_revealing). So the others are
+	// unmounted.
 	alone := u.with(`cat /proc/mounts | while read -r _ at type _; do case "$type $at" in "proc /proc" | "sysfs /sys") ;; proc\ * | sysfs\ *) umount -l "$at" ;; esac; done`)
 	r := alone.with("mount -t tmpfs t /proc/irq").run(t, "--", "echo", "ran")
 	refused(t, r, `mount("proc", "/proc"`, "parts of the host's /proc are covered (/proc/irq)", "systempaths=unconfined")
@@ -245,18 +248,18 @@ func TestUserForbidden(t *testing.T) {
 	refused(t, r, `mount("sysfs", "/sys"`, "/sys/firmware")
 	r = u.with("mount -t tmpfs t /sys/firmware").run(t, "--net=host", "--", "echo", "ran")
 	if r.status != 0 || r.out != "ran\n" {
-		t.Error("with the host's network the host's /sys is bound:", r)
+		t.Error("with --net=host the host's /sys is used, but:", r)
 	}
 	v := u
 	v.before = append(slices.Clone(u.before), probeBin, "deny", "clone3", "--")
 	refused(t, v.run(t, "--", "echo", "ran"), "clone3(", "tincan runs under a seccomp filter", "seccomp=unconfined")
 }
 
-// Without a group the limits are those of a process; a limit that was asked for is an
-// error. The words about it come once.
+// TestUserLimits checks that without a resource group the limits are those of a process, that a
+// limit which was asked for is an error, and that one line on standard error says so.
 func TestUserLimits(t *testing.T) {
 	if onV2() {
-		t.Skip("needs a host with version 1 of control groups, and this one has version 2")
+		t.Skip("needs version 1 of control groups; this host has version 2")
 	}
 	u := newUser(t, "single")
 	dir := u.tree(t)
@@ -278,7 +281,7 @@ func TestUserLimits(t *testing.T) {
 	for _, flag := range []string{"--memory=64M", "--pids=10", "--cpus=1", "--cpu-weight=50", "--swap=0", "--io-weight=5", "--memory=max"} {
 		refused(t, run(flag), strings.Split(flag, "=")[0]+": there is no resource group", "systemd-run --user")
 	}
-	// Each container has its own count: two at a time, with 40 processes each.
+	// Each container has its own count: two at the same time can have 40 processes each.
 	script := "i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); done; echo ready; cat"
 	a := start(t, job{before: u.before, args: []string{"-m", dir, "--", "sh", "-c", script}, dir: "/"})
 	a.waitFor("ready")
@@ -296,7 +299,8 @@ func TestUserLimits(t *testing.T) {
 	}
 }
 
-// strace agrees with the plan for ranges, too; root's strace lets newuidmap work.
+// TestUserPlan compares the plan with strace's output for ranges. Root's strace lets newuidmap
+// work.
 func TestUserPlan(t *testing.T) {
 	strace := needProgram(t, "strace")
 	u := newUser(t, "ranges")

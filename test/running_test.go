@@ -1,4 +1,4 @@
-// A run that the test talks to while it lasts, and the group that it is in.
+// A run that the test controls while it goes on, and its resource group.
 package test
 
 import (
@@ -18,20 +18,20 @@ import (
 	"time"
 )
 
-// running is a run under way.
+// running is a run that goes on.
 type running struct {
 	t      *testing.T
 	c      *exec.Cmd
 	cancel func()
 	in     io.WriteCloser
 	out    *bufio.Reader
-	all    bytes.Buffer // what was read of standard output
+	all    bytes.Buffer // what was read from standard output
 	errs   func() (string, error)
 	began  time.Time
 	ended  bool
 }
 
-// start starts it; standard input is a pipe that stays open until closeInput.
+// start starts a run. Its standard input is a pipe that stays open until closeInput.
 func start(t *testing.T, j job) *running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -58,9 +58,10 @@ func start(t *testing.T, j job) *running {
 	return r
 }
 
+// pid returns tincan's process id.
 func (r *running) pid() int { return r.c.Process.Pid }
 
-// waitFor reads lines until one is the text.
+// waitFor reads lines of output until one is the text.
 func (r *running) waitFor(text string) {
 	r.t.Helper()
 	for {
@@ -71,11 +72,12 @@ func (r *running) waitFor(text string) {
 		}
 		if err != nil {
 			res := r.wait()
-			r.t.Fatalf("it ended without saying %q: %v", text, res)
+			r.t.Fatalf("tincan ended without the line %q: %v", text, res)
 		}
 	}
 }
 
+// signal sends a signal to tincan.
 func (r *running) signal(s syscall.Signal) {
 	r.t.Helper()
 	if err := r.c.Process.Signal(s); err != nil {
@@ -83,9 +85,10 @@ func (r *running) signal(s syscall.Signal) {
 	}
 }
 
+// closeInput ends the standard input.
 func (r *running) closeInput() { r.in.Close() }
 
-// wait waits for the end.
+// wait waits until tincan ends.
 func (r *running) wait() result {
 	defer r.cancel()
 	r.ended = true
@@ -100,12 +103,14 @@ func (r *running) wait() result {
 	return res
 }
 
+// names counts the names that uniqueName has returned.
 var names atomic.Int32
 
-// uniqueName is a hostname that nobody else uses.
+// uniqueName returns a hostname that nothing else uses.
 func uniqueName() string { return fmt.Sprintf("t%d-%d", os.Getpid(), names.Add(1)) }
 
-// groupNames lists the groups whose name begins so, in the hierarchy of memory.
+// groupNames returns the groups whose name has the prefix, in the hierarchy of the memory
+// controller.
 func groupNames(prefix string) []string {
 	dir := groupParents()["memory"]
 	if onV2() {
@@ -115,8 +120,8 @@ func groupNames(prefix string) []string {
 	return found
 }
 
-// withGroup runs a container that waits, and gives check a function that reads a
-// file of its group: "memory/memory.limit_in_bytes", "unified/memory.max".
+// withGroup runs a container, and gives check a function that reads a file of its group, for
+// instance "memory/memory.limit_in_bytes" or "unified/memory.max".
 func withGroup(t *testing.T, flags []string, dir string, check func(file func(string) string)) {
 	t.Helper()
 	name := uniqueName()

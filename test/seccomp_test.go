@@ -1,5 +1,5 @@
-// The system call filter, in a real container: holes 1 to 8, profiles, and the log of
-// what was refused. The root package's tests have the filter by itself.
+// The system call filter in a real container: holes 1 to 8, profiles, and the report of refused
+// calls. Tests in the root directory check the filter by itself.
 package test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// attacks builds the program of test/holes and gives the flags that bring it in.
+// attacks builds the program of test/holes, and returns the flags that add it to a container.
 func attacks(t *testing.T) []string {
 	t.Helper()
 	if built := os.Getenv("TINCAN_TEST_HOLES"); built != "" {
@@ -25,6 +25,7 @@ func attacks(t *testing.T) []string {
 	return []string{"-a", bin + ":/tmp/holes:ro"}
 }
 
+// attackResults returns the result of each attack.
 func attackResults(t *testing.T, r result) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -38,12 +39,12 @@ func attackResults(t *testing.T, r result) map[string]string {
 	return got
 }
 
-// alsoByCapability are calls for which the container lacks a capability as well: for
-// these the root package's test, as real root, shows that the filter refuses them.
+// alsoByCapability are calls for which the container also lacks a capability. For these a test in
+// the root directory, run as real root, shows that the filter refuses them.
 const alsoByCapability = "fsmount move-mount swapon swapoff"
 
-// TestHoles1To8: refused by the filter, and by nothing else: each has another result
-// with --seccomp=none. What must work works with both.
+// TestHoles1To8 checks that the filter, and nothing else, refuses the attacks: each has another
+// result with --seccomp=none. Ordinary calls must work with both.
 func TestHoles1To8(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -69,7 +70,7 @@ func TestHoles1To8(t *testing.T) {
 		}
 	}
 	if runtime.GOARCH == "amd64" {
-		// Some virtual machines take no 32-bit call at all: SIGSEGV, filter or no filter.
+		// Some virtual machines refuse all 32-bit calls with SIGSEGV, with and without a filter.
 		if w := with["i386"]; w != "killed SIGSYS" && (w != "killed SIGSEGV" || without["i386"] != w) {
 			t.Errorf("i386: %q with the filter, %q without", w, without["i386"])
 		}
@@ -89,7 +90,7 @@ func TestHoles1To8(t *testing.T) {
 	}
 }
 
-// TestSeccompLog: the report at the end, and the same verdicts as without it.
+// TestSeccompLog checks the report at the end, and that --seccomp-log changes no result.
 func TestSeccompLog(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -107,14 +108,15 @@ func TestSeccompLog(t *testing.T) {
 		}
 	}
 	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "true"); r.status != 0 || r.err != "tincan: seccomp: the filter did not refuse any call\n" {
-		t.Errorf("nothing refused: %v", r)
+		t.Errorf("a command without refused calls: %v", r)
 	}
 	if r := tincan(t, "-m", dir, "--seccomp-log", "--", "/nosuch"); r.status != 127 || r.out != "" {
-		t.Errorf("no such command: %v", r)
+		t.Errorf("a command that does not exist: %v", r)
 	}
 }
 
-// TestSeccompAround: tincan below its own default filter says what is in its way.
+// TestSeccompAround checks that the error names the filter if tincan runs under its own default
+// filter.
 func TestSeccompAround(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -122,8 +124,9 @@ func TestSeccompAround(t *testing.T) {
 	refused(t, r, "clone3(", "ENOSYS", "tincan runs under a seccomp filter")
 }
 
-// A filter that is compiled already is taken as it is: Docker's profile refuses what it does
-// as JSON. One for another processor, and one that is cut short, are errors.
+// TestCompiledFilter checks that a compiled filter is used as it is: Docker's profile, compiled,
+// refuses what it refuses as JSON. A filter for another processor, or one that is cut short, is an
+// error.
 func TestCompiledFilter(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -156,8 +159,8 @@ func TestCompiledFilter(t *testing.T) {
 	refused(t, tincan(t, "-m", dir, "--seccomp="+file, "--", "echo", "ran"), file, "its size of 100 bytes is wrong")
 }
 
-// profileDir returns where the profiles are. It is another directory in a virtual machine, which has
-// no source, and for a user who may not read the source.
+// profileDir returns the directory of the profiles. It differs in a virtual machine, which has no
+// source, and for a user who may not read the source.
 func profileDir() string {
 	if dir := os.Getenv("TINCAN_TEST_PROFILES"); dir != "" {
 		return dir
@@ -165,8 +168,8 @@ func profileDir() string {
 	return filepath.Join("..", "testdata", "profiles")
 }
 
-// TestSeccompProfiles: Docker's and podman's run ordinary programs; what is wrong in
-// a profile is said with its place, and nothing runs.
+// TestSeccompProfiles checks that ordinary programs run under Docker's and podman's profiles, and
+// that an error in a profile names its place, and nothing runs.
 func TestSeccompProfiles(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

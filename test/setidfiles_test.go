@@ -1,5 +1,5 @@
-// Set-id programs in a directory of root's that is shown as the command's, and directories that
-// somebody else can exchange.
+// Set-id programs in a directory of root's that is shown as the command's own, and directories that
+// somebody else can replace.
 package test
 
 import (
@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestSetIDPrograms: what a command could change by mmap(2) without losing its bit is refused.
+// TestSetIDPrograms checks that directories with programs which a command could change by mmap(2),
+// without clearing the set-id bit, are refused.
 func TestSetIDPrograms(t *testing.T) {
 	needRoot(t)
 	for name, c := range map[string]struct{ script, want string }{
@@ -25,7 +26,7 @@ func TestSetIDPrograms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := workDir(t, "/srv", 0, 0)
 			if out, err := exec.Command("sh", "-ec", "cd "+dir+"; mkdir -p a/b; "+c.script).CombinedOutput(); err != nil {
-				skip(t, "what makes these files (apt-get install libcap2-bin): %v: %s", err, out)
+				skip(t, "setcap (apt-get install libcap2-bin): %v: %s", err, out)
 			}
 			for _, flags := range [][]string{{"--here"}, {"-a", dir + ":/srv/x:idmap", "--ephemeral"}} {
 				r := job{args: append(flags, "--", "sh", "-c", `[ ! -e /srv/x/p ] || ! echo >>/srv/x/p`), dir: dir}.run(t)
@@ -45,7 +46,8 @@ func TestSetIDPrograms(t *testing.T) {
 	refused(t, tincan(t, "-a", file+":/dev/p:idmap", "--", "true"), "set-user-ID program")
 }
 
-// TestExchangeable: a directory of root's that somebody else can exchange for another of root's.
+// TestExchangeable checks that a directory of root's is refused if somebody else can replace it by
+// another one of root's.
 func TestExchangeable(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)

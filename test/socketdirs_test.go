@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where somebody else than root can change the names, a directory with a socket or FIFO is
-// covered whole: nothing is mounted by such a name, nobody can deny a run, and thousands cost
-// what one costs.
+// If somebody else than root can change the names in a directory, a directory with a socket or FIFO
+// is covered as a whole: nothing is mounted at such a name, nobody can prevent a run, and thousands
+// of names cost no more than one.
 func TestHole35OthersDirectories(t *testing.T) {
 	needRoot(t)
 	noLeaks(t)
@@ -66,7 +66,7 @@ func TestHole35OthersDirectories(t *testing.T) {
 		if r := (job{before: before, args: []string{"--no-cgroup", "--", "ls", "-A", dir}}).run(t); r.status != 0 || r.out != "" {
 			t.Errorf("as %s: %v", as, r)
 		}
-		// What was asked for is there, also below it.
+		// A path that was added below it is there.
 		args := []string{"--no-cgroup", "-a", dir + "/file:" + dir + "/sub/there:ro", "--", "cat", dir + "/sub/there"}
 		if r := (job{before: before, args: args}).run(t); r.status != 0 || r.out != "text" {
 			t.Errorf("as %s, below it: %v", as, r)
@@ -74,7 +74,7 @@ func TestHole35OthersDirectories(t *testing.T) {
 	}
 	os.Mkdir(dir+"/t", 0o755)
 	unix.Mkfifo(dir+"/s", 0o666)
-	t.Run("exchanged", func(t *testing.T) { // the exchanges end with it
+	t.Run("exchanged", func(t *testing.T) { // the exchanges end with this subtest
 		attacking(t, exec.Command(probeBin, "exchange", dir, "s", "t"))
 		for range 20 {
 			if r := (job{args: []string{"--no-cgroup", "--", "true"}}).run(t); r.status != 0 {
@@ -82,7 +82,7 @@ func TestHole35OthersDirectories(t *testing.T) {
 			}
 		}
 	})
-	// The same where root's own are too many.
+	// The same if root has too many such files.
 	many := "/srv/" + name + "-many"
 	if err := os.Mkdir(many, 0o755); err != nil {
 		t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watcher that does not read does not switch off the deadline: before the command has run it
-// is an error, and afterwards a note.
+// A watcher that does not read must not switch off the deadline. Before the command has run, it is
+// an error, afterwards a note.
 func TestHole29WatcherThatDoesNotRead(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -59,7 +59,7 @@ func TestHole29WatcherThatDoesNotRead(t *testing.T) {
 	}
 	w.Close()
 
-	// The command itself fills it.
+	// The command itself fills the pipe.
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-// Hole 20: the terminal, under a real shell with job control.
+// Hole 20: the terminal, in a shell with job control.
 package test
 
 import (
@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// The command must not take the shell's terminal away, or change it.
 func TestHole20Terminal(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
@@ -16,13 +17,13 @@ func TestHole20Terminal(t *testing.T) {
 			run := fmt.Sprintf("$T %s -m %s -- ", init, dir)
 			was := x.run("stty -g")
 
-			// Ctrl-C ends the command only.
+			// Ctrl-C ends the command and nothing else.
 			x.send(run + "sh -c 'trap \"exit 7\" INT; echo wa''iting; while :; do sleep 1; done'; echo status $?\n")
 			x.expect("\nwaiting\r\n")
 			x.send("\x03")
 			x.expect("status 7\r\n")
 			x.expect("prompt> ")
-			if init == "--init" { // without, the command is PID 1, which SIGINT cannot end: pid_namespaces(7)
+			if init == "--init" { // otherwise the command is PID 1, which SIGINT cannot end: pid_namespaces(7)
 				x.send(run + "sleep 1000\n")
 				waitForeground(t, x)
 				x.send("\x03")
@@ -32,10 +33,10 @@ func TestHole20Terminal(t *testing.T) {
 				}
 			}
 
-			// Ctrl-Z stops it, the prompt returns, and fg goes on.
+			// Ctrl-Z stops the command, the prompt returns, and fg continues the command.
 			x.send(run + "sh -c 'echo re''ady; read l; echo \"got $l\"'\n")
 			x.expect("\nready\r\n")
-			if init == "--init" { // nor does Ctrl-Z stop PID 1
+			if init == "--init" { // Ctrl-Z does not stop PID 1
 				x.send("\x1a")
 				x.expect("Stopped")
 				x.expect("prompt> ")
@@ -52,7 +53,7 @@ func TestHole20Terminal(t *testing.T) {
 			x.expect("got hello\r\n")
 			x.expect("prompt> ")
 
-			// A command that leaves the terminal raw, or is killed in that state.
+			// A command that leaves the terminal in raw mode.
 			x.run(run + "stty raw -echo")
 			if now := x.run("stty -g"); now != was {
 				t.Errorf("stty after a command that changed it: %q, was %q", now, was)
@@ -66,7 +67,7 @@ func TestHole20Terminal(t *testing.T) {
 			x.expect("\nwaited\r\n")
 			x.expect("prompt> ")
 
-			// The terminal is there under its name, and is the command's controlling one.
+			// The command can open the terminal by its name, and it is the controlling terminal.
 			if got := x.run(run + "sh -c 'tty; echo to the terminal >/dev/tty; stty size'"); !strings.Contains(got, "/dev/console\nto the terminal\n24 200\n") {
 				t.Errorf("tty: %q", got)
 			}
@@ -77,7 +78,7 @@ func TestHole20Terminal(t *testing.T) {
 	}
 }
 
-// waitForeground waits until the shell is not the terminal's foreground group.
+// waitForeground waits until sleep is the terminal's foreground process group.
 func waitForeground(t *testing.T, x *terminal) {
 	t.Helper()
 	eventually(t, "the command is in the foreground", func() bool {
@@ -93,7 +94,7 @@ func waitForeground(t *testing.T, x *terminal) {
 	})
 }
 
-// An interactive shell inside has job control of its own.
+// TestInteractiveShellInside checks that a shell in the container has its own job control.
 func TestInteractiveShellInside(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)

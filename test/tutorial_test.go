@@ -1,4 +1,4 @@
-// TUTORIAL.md is true: its commands are run, and print what it says.
+// TUTORIAL.md must be true: the test runs its commands, and compares what they print.
 package test
 
 import (
@@ -11,19 +11,19 @@ import (
 	"testing"
 )
 
-// tutorialCommand is a command of TUTORIAL.md, and the output that stands below it.
+// tutorialCommand is a command in TUTORIAL.md, and the output that the page shows.
 type tutorialCommand struct {
-	line     int // of TUTORIAL.md
+	line     int // the line in TUTORIAL.md
 	command  string
 	output   []string
-	needs    []string // programs, by the block's first line
+	needs    []string // programs, from the block's first line
 	terminal bool
 }
 
-// tutorialCommands reads the blocks between "```console" and "```". A line that begins with
-// "$ " is a command, lines with "> " directly below it belong to it, and what follows is its
-// output. Words behind "console" are "terminal", for a command that needs one, and the names
-// of programs that a bare Debian does not have.
+// tutorialCommands reads the blocks between "```console" and "```". A line that begins with "$ " is
+// a command, following lines that begin with "> " continue it, and the rest is its output. After
+// "console" there may be "terminal", for a command that needs one, and the names of programs that a
+// minimal Debian does not have.
 func tutorialCommands(t *testing.T, text string) (all []tutorialCommand) {
 	t.Helper()
 	inside, inCommand := false, false
@@ -57,10 +57,9 @@ func tutorialCommands(t *testing.T, text string) (all []tutorialCommand) {
 	return all
 }
 
-// tutorialPattern is a regular expression for lines as TUTORIAL.md writes them: <N> is a
-// number, <WORD> something without blanks, "..." at the end of a line the rest of the line,
-// and a line with nothing but "..." any number of lines. How wide a gap between words is
-// does not matter.
+// tutorialPattern returns a regular expression for lines as TUTORIAL.md has them: <N> stands for a
+// number, <WORD> for a word without blanks, "..." at the end of a line for the rest of the line,
+// and a line "..." for any number of lines. The number of blanks between words does not matter.
 func tutorialPattern(lines []string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`^`)
@@ -81,11 +80,11 @@ func tutorialPattern(lines []string) *regexp.Regexp {
 	return regexp.MustCompile(b.String() + `$`)
 }
 
-// squeezed has one blank for each gap between words, and none at the ends.
+// squeezed returns the line with single blanks between words, and none at the ends.
 func squeezed(line string) string { return strings.Join(strings.Fields(line), " ") }
 
-// differs returns the first line of what TUTORIAL.md says that the output does not go on
-// with, or "".
+// differs returns the first line in TUTORIAL.md from which on the output is different, or "" if
+// there is none.
 func differs(want []string, got string) string {
 	var lines strings.Builder
 	for line := range strings.Lines(got) {
@@ -102,6 +101,7 @@ func differs(want []string, got string) string {
 	return "(the end)"
 }
 
+// TestTutorialComparer checks differs itself.
 func TestTutorialComparer(t *testing.T) {
 	const got = "a  1 /x/y\nb 22\nc\nd: anything\n"
 	for _, want := range []string{got, "a <N> <PATH>\nb <N>\nc\nd: ...\n", "...\nd: anything\n", "a 1 ...\n...\n", "a 1 /x/y\n...\nb 22\n...\n"} {
@@ -126,13 +126,13 @@ func TestTutorialComparer(t *testing.T) {
 	}
 }
 
-// TestTutorial does what the reader does: in a copy of the source, one command after the
-// other. A command must end with status 0, so that a failure is shown by `; echo $?`.
+// TestTutorial does what the reader does: it runs one command after the other in a copy of the
+// source. Each command must end with status 0, so the page shows failures with `; echo $?`.
 func TestTutorial(t *testing.T) {
-	notForUsers(t, "its reader is root")
+	notForUsers(t, "the tutorial's reader is root")
 	needRoot(t)
 	if plain() {
-		t.Skip("the page is about the program that make builds, whose launcher has one thread")
+		t.Skip("the page describes the program that make builds, whose launcher has one thread")
 	}
 	text := read(t, "../TUTORIAL.md")
 	dir := filepath.Join(t.TempDir(), "tincan")
@@ -150,31 +150,31 @@ func TestTutorial(t *testing.T) {
 	noLeaks(t)
 	commands := tutorialCommands(t, text)
 	if len(commands) < 40 {
-		t.Fatalf("%d commands: TUTORIAL.md is not understood", len(commands))
+		t.Fatalf("only %d commands: has the form of TUTORIAL.md changed?", len(commands))
 	}
 commands:
 	for _, c := range commands {
 		for _, p := range c.needs {
 			if _, err := exec.LookPath(p); err != nil {
-				t.Logf("TUTORIAL.md:%d: %s is not here, and left out: %s", c.line, p, c.command)
+				t.Logf("TUTORIAL.md:%d: %s is not installed; left out: %s", c.line, p, c.command)
 				continue commands
 			}
 		}
 		got := c.run(t, dir)
 		if at := differs(c.output, got); at != "" {
-			t.Errorf("TUTORIAL.md:%d: $ %s\nprints something else from this line on: %s\n%s", c.line, c.command, at, got)
+			t.Errorf("TUTORIAL.md:%d: $ %s\nthe output differs from this line on: %s\n%s", c.line, c.command, at, got)
 		}
 	}
 	after, _ := filepath.Glob(dir + "/*")
 	for _, f := range after {
 		if !slices.Contains(before, f) {
-			t.Errorf("the last commands of TUTORIAL.md do not remove %s", f)
+			t.Errorf("the commands of TUTORIAL.md leave %s behind", f)
 		}
 	}
 	t.Logf("%d commands", len(commands))
 }
 
-// run returns what a command prints, on either output.
+// run runs the command, and returns what it prints on standard output and standard error.
 func (c tutorialCommand) run(t *testing.T, dir string) string {
 	t.Helper()
 	if c.terminal {
@@ -189,7 +189,8 @@ func (c tutorialCommand) run(t *testing.T, dir string) string {
 	return string(out)
 }
 
-// onTerminal answers the first question of --step with c, for all of them.
+// onTerminal runs the command on a terminal, and answers the first question of --step with c, which
+// continues to the end.
 func (c tutorialCommand) onTerminal(t *testing.T, dir string) string {
 	t.Helper()
 	x := onTerminal(t, "sh", "-c", "cd "+dir+" && { "+c.command+"; echo 'the status:' $?; }")

@@ -1,4 +1,4 @@
-// The same tests again, run by an ordinary user: with one id, and with ranges.
+// Runs the other tests as an ordinary user, once with a single id and once with ranges.
 package test
 
 import (
@@ -16,21 +16,25 @@ import (
 	"testing"
 )
 
-// asUser is "" for root, "single" or "ranges" for the user that again makes, or that runs the tests.
+// asUser is "" for root, and "single" or "ranges" for the user that again makes, or the user who
+// runs the tests.
 var asUser = os.Getenv("TINCAN_TEST_AS")
 
-// The user is nobody's: the number is in no /etc/passwd but the one that the tests
-// see, nor are the ids granted to it in another /etc/subuid.
+// testUser is a user who exists only in the /etc/passwd that the tests see. The ids from
+// grantedFrom on are granted in the /etc/subuid that the tests see.
 const (
 	testUser    = 23456
 	grantedFrom = 700000
 )
 
-func TestAsUser(t *testing.T)       { again(t, "single") }
+// TestAsUser runs the other tests as a user with a single id.
+func TestAsUser(t *testing.T) { again(t, "single") }
+
+// TestAsUserRanges runs the other tests as a user with ranges of ids.
 func TestAsUserRanges(t *testing.T) { again(t, "ranges") }
 
-// again runs this test binary's other tests as the user. TINCAN_TEST_RUN=PATTERN
-// chooses some of them, TINCAN_TEST_SKIP=PATTERN leaves some out.
+// again runs this program's other tests as the user. TINCAN_TEST_RUN=PATTERN selects some of them,
+// TINCAN_TEST_SKIP=PATTERN leaves some out.
 func again(t *testing.T, as string) {
 	needRoot(t)
 	if as == "ranges" {
@@ -39,7 +43,7 @@ func again(t *testing.T, as string) {
 	before, group := becomeUser(t, as), ""
 	if onV2() {
 		group = delegatedGroup(t)
-		mkdir(t, group+"/tests") // limits are for groups beside that of the test binary
+		mkdir(t, group+"/tests") // containers get groups beside this one, which is for the tests themselves
 		os.Chown(group+"/tests", testUser, testUser)
 		os.Chown(group+"/tests/cgroup.procs", testUser, testUser)
 		enable(t, group)
@@ -49,9 +53,9 @@ func again(t *testing.T, as string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := filepath.Join(filepath.Dir(tincanBin), "tests") // where everybody may execute it
+	bin := filepath.Join(filepath.Dir(tincanBin), "tests") // where every user may execute it
 	copyFile(t, self, bin)
-	profiles := filepath.Join(filepath.Dir(tincanBin), "profiles-"+as) // where everybody may read them
+	profiles := filepath.Join(filepath.Dir(tincanBin), "profiles-"+as) // where every user may read them
 	if err := os.CopyFS(profiles, os.DirFS(profileDir())); err != nil {
 		t.Fatal(err)
 	}
@@ -71,9 +75,10 @@ func again(t *testing.T, as string) {
 	t.Logf("%d tests as user %d (%s)", ended, testUser, as)
 }
 
+// verdict matches the line in which a test's result is reported.
 var verdict = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\S+)`)
 
-// eachTest makes each test of the output one here, with its verdict and its words.
+// eachTest makes a subtest of each test in the output, with the same result and messages.
 func eachTest(t *testing.T, out string) (ended int) {
 	t.Helper()
 	var words bytes.Buffer
@@ -105,14 +110,15 @@ func eachTest(t *testing.T, out string) (ended int) {
 	return ended
 }
 
+// reasonOf returns the reason in the output of a skipped test.
 func reasonOf(text string) string {
 	_, reason, _ := strings.Cut(strings.TrimSpace(text), "_test.go:")
 	_, reason, _ = strings.Cut(reason, ": ")
 	return reason
 }
 
-// becomeUser is a command that runs another as the user, who in a mount namespace of
-// its own has a name and, with "ranges", ids granted.
+// becomeUser returns a command that runs another one as the user. In its own mount namespace, the
+// user has a name and, with "ranges", granted ids.
 func becomeUser(t *testing.T, as string) []string {
 	t.Helper()
 	needProgram(t, "setpriv")
@@ -137,8 +143,8 @@ func becomeUser(t *testing.T, as string) []string {
 	return []string{"unshare", "-m", "--propagation", "private", "sh", "-ec", script}
 }
 
-// delegatedGroup is a group of version 2 that is the user's, as systemd's Delegate=yes
-// makes one.
+// delegatedGroup makes a group of version 2 that belongs to the user, as systemd's Delegate=yes
+// does.
 func delegatedGroup(t *testing.T) string {
 	t.Helper()
 	const top = "/sys/fs/cgroup"
@@ -159,7 +165,7 @@ func delegatedGroup(t *testing.T) string {
 	return dir
 }
 
-// enable gives the controllers that there are to the groups below.
+// enable enables the controllers that a group has for its subgroups.
 func enable(t *testing.T, dir string) {
 	t.Helper()
 	for c := range strings.FieldsSeq(read(t, dir+"/cgroup.controllers")) {
@@ -169,7 +175,7 @@ func enable(t *testing.T, dir string) {
 	}
 }
 
-// startedIn has the command begin in the group.
+// startedIn changes the command so that it begins in the group.
 func startedIn(before []string, group string) []string {
 	out := slices.Clone(before)
 	last := len(out) - 1
@@ -177,8 +183,8 @@ func startedIn(before []string, group string) []string {
 	return out
 }
 
-// grantedMap is the map of a user to whom /etc/subuid grants ids, from inside: the own id
-// as 0, and after it what is granted, in order.
+// grantedMap returns the map, as seen from inside, of a user to whom /etc/subuid grants ids: the
+// user's own id as 0, and after it the granted ids, in order.
 func grantedMap(t *testing.T) [][3]int {
 	t.Helper()
 	self, err := osuser.Current()
@@ -196,7 +202,7 @@ func grantedMap(t *testing.T) [][3]int {
 	return ids
 }
 
-// idMapText is a map as the kernel shows it in /proc/PID/uid_map: inside, outside, count.
+// idMapText returns a map as the kernel shows it in /proc/PID/uid_map: inside, outside, count.
 func idMapText(ids [][3]int) string {
 	var lines []string
 	for _, r := range ids {
@@ -205,7 +211,7 @@ func idMapText(ids [][3]int) string {
 	return strings.Join(lines, "\n")
 }
 
-// notForUsers skips what cannot apply to an ordinary user, and says why.
+// notForUsers skips a test that does not apply to ordinary users, with the reason.
 func notForUsers(t *testing.T, format string, a ...any) {
 	t.Helper()
 	if asUser != "" {
@@ -213,7 +219,7 @@ func notForUsers(t *testing.T, format string, a ...any) {
 	}
 }
 
-// notForRanges skips what cannot apply to a user whose ids newuidmap maps.
+// notForRanges skips a test that does not apply to users whose ids newuidmap maps, with the reason.
 func notForRanges(t *testing.T, format string, a ...any) {
 	t.Helper()
 	if asUser == "ranges" {
@@ -221,19 +227,20 @@ func notForRanges(t *testing.T, format string, a ...any) {
 	}
 }
 
-// needGroup skips where tincan has no resource group.
+// needGroup skips the test if tincan has no resource group.
 func needGroup(t *testing.T) {
 	t.Helper()
 	if !hasGroup() {
-		notForUsers(t, "no resource group here that is delegated")
+		notForUsers(t, "this user has no delegated resource group")
 	}
 }
 
-// hasGroup: root has one everywhere, a user where TINCAN_TEST_GROUP says so.
+// hasGroup reports whether tincan has a resource group: root always has one, a user if
+// TINCAN_TEST_GROUP names it.
 func hasGroup() bool { return asUser == "" || os.Getenv("TINCAN_TEST_GROUP") != "" }
 
-// forUser adds to a command line what makes the default limits no matter where a user
-// has none: the line on standard error about it has a test of its own.
+// forUser adds --no-cgroup to a command line for a user without a resource group, because tincan
+// would write a note about that to standard error. TestUserLimits checks that note.
 func forUser(args []string) []string {
 	if hasGroup() || slices.Contains(args, "--no-cgroup") {
 		return args

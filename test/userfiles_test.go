@@ -1,4 +1,4 @@
-// Whose files: those that the command makes, and those that it is not to see.
+// Files of users: who owns those that the command makes, and which ones it must not see.
 package test
 
 import (
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Files that the command makes are the user's; with ranges and another id inside, a
-// subordinate id's; with a map without the user's id, nobody's that exists.
+// TestUserOwnsWhatIsMade checks that files which the command makes belong to the user or, with
+// ranges and another id inside, to a subordinate id.
 func TestUserOwnsWhatIsMade(t *testing.T) {
 	u := newUser(t, "ranges")
 	dir := u.tree(t)
@@ -45,18 +45,20 @@ func TestUserOwnsWhatIsMade(t *testing.T) {
 	}
 	single := newUser(t, "single")
 	if r := single.run(t, "-m", single.tree(t), "--", "sh", "-c", "touch /tmp/x && chown 33:42 /tmp/x"); r.status == 0 {
-		t.Error("with a single id chown to another works:", r)
+		t.Error("with a single id, chown to another id works:", r)
 	}
 }
 
-// The host's own tree as root: neither the user's own files nor anybody else's.
+// TestUserFilesOutOfReach checks that the command sees neither the user's own files nor those of
+// others in the host's tree.
 func TestUserFilesOutOfReach(t *testing.T) {
 	for _, as := range []string{"single", "ranges"} {
 		u := newUser(t, as)
 		noLeaks(t, u.home)
 		key := u.home + "/.ssh/id"
 		look := fmt.Sprintf("cat %s; ls -A %s /home /root /tmp /run; cat /etc/shadow", key, u.home)
-		// The home directory is below /tmp, which is hidden anyway: so it is shown at another place.
+		// The home directory is below /tmp, which is hidden anyway, so it is mounted at another
+		// place.
 		aside := filepath.Join("/srv", uniqueName())
 		mkdir(t, aside)
 		defer os.Remove(aside)
@@ -70,17 +72,18 @@ func TestUserFilesOutOfReach(t *testing.T) {
 		if got := u.ok(t, "-a", aside+"/.ssh:/tmp/ssh:ro", "--", "cat", "/tmp/ssh/id"); got != "secret" {
 			t.Errorf("%s: with -a: %s", as, got)
 		}
-		// With ids that are not the user's own, not even what was added.
+		// With a map without the user's own id, even added files cannot be read.
 		if as == "ranges" {
 			r := u.run(t, fmt.Sprintf("--map=0:%d:1000", grantedFrom), "-a", aside+"/.ssh/id:/tmp/id", "--", "cat", "/tmp/id")
 			if r.status == 0 || strings.Contains(r.out, "secret") {
-				t.Errorf("--map without the own id: %v", r)
+				t.Errorf("--map without the user's own id: %v", r)
 			}
 		}
 	}
 }
 
-// A home is hidden whoever owns it, and wherever else it is to be seen.
+// TestUserHomesOutOfReach checks that a home directory is hidden, whoever owns it, at every place
+// where a mount shows it.
 func TestUserHomesOutOfReach(t *testing.T) {
 	u := newUser(t, "single")
 	places := filepath.Join("/srv", uniqueName())
@@ -108,13 +111,13 @@ func TestUserHomesOutOfReach(t *testing.T) {
 		c.u.home = c.home
 		look := "cat " + c.files
 		if r := c.u.run(t, "-m", "/usr", "-a", places+":"+places, "-a", "/lib:/lib", "-a", "/lib64:/lib64", "--", "sh", "-c", look); r.out != "secret\nsecret\n" {
-			t.Errorf("HOME=%s: not to be seen with -a: %v", c.home, r)
+			t.Errorf("HOME=%s: with -a the files must be visible: %v", c.home, r)
 		}
 		if r := c.u.run(t, "--", "sh", "-c", look); r.out != "" || strings.Count(r.err, "No such file") != 2 {
 			t.Errorf("HOME=%s: %v", c.home, r)
 		}
 	}
-	// What is no home stays: the README says so.
+	// Other files of the user stay visible, as the documentation says.
 	if got := u.ok(t, "--", "cat", places+"/other"); got != "secret" {
 		t.Error(got)
 	}

@@ -1,4 +1,4 @@
-// What an ordinary user's container has no power over: all that the outer user namespace
+// What an ordinary user's container has no power over: everything that the outer user namespace
 // owns (rootless.go).
 package test
 
@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// With every capability and no filter the command is refused what root's is refused.
+// TestUserPower checks that, with every capability and no filter, the command is refused the same
+// calls as in root's container.
 func TestUserPower(t *testing.T) {
 	const script = `
 try() { "$@" 2>/dev/null && echo "worked: $*"; }
@@ -44,7 +45,8 @@ grep CapEff /proc/self/status`
 	}
 }
 
-// Other groups are left where newgidmap lets the user leave them; with a single id nobody may.
+// TestUserGroups checks that the user's other groups are left if newgidmap allows it. With a single
+// id nobody may leave groups.
 func TestUserGroups(t *testing.T) {
 	for as, want := range map[string]string{"single": "Groups:\t65534", "ranges": "Groups:"} {
 		u := newUser(t, as)
@@ -57,7 +59,7 @@ func TestUserGroups(t *testing.T) {
 	}
 }
 
-// The host's network, and its /sys, which nobody can change and which tells of no groups.
+// TestUserHostNetwork checks --net=host: the host's /sys is read-only, and shows no control groups.
 func TestUserHostNetwork(t *testing.T) {
 	u := newUser(t, "single")
 	dir := u.tree(t)
