@@ -1,5 +1,5 @@
-// The benchmark itself is tested: that the floor does what tincan does, and that each
-// section of a short run gives what the reader and the chart need. No figure is.
+// Tests of the benchmark itself: the floor must do what tincan does, and each section of a short
+// run must give what the reader and the chart need. They do not judge any figure.
 package main
 
 import (
@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// needs skips what this machine lacks. Under MUST_WORK=1 nothing may be.
+// needs skips the test if this machine lacks a program or root. With MUST_WORK=1 it fails the test
+// instead.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
 	skip := t.Skipf
@@ -30,11 +31,11 @@ func needs(t *testing.T, programs ...string) {
 	}
 }
 
-// testShop is a workshop with a tincan that was just built.
+// testShop returns a workshop with a tincan that it builds.
 func testShop(t *testing.T) *workshop {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // for a user who is not root
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // so that another user can reach it
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "tincan")
@@ -56,8 +57,7 @@ func testShop(t *testing.T) *workshop {
 	return s
 }
 
-// TestQuick runs every section for a moment. It looks at what there is, and not at
-// what was measured.
+// TestQuick runs every section for a moment. It checks that there are figures, not what they are.
 func TestQuick(t *testing.T) {
 	needs(t, "gcc", "busybox", "bwrap", "runc")
 	sameDevices(t)
@@ -103,11 +103,11 @@ func TestQuick(t *testing.T) {
 				}
 			}
 		}
-		// Docker's profile needs a tincan that takes a compiled filter, ranges need newuidmap.
+		// Docker's profile needs a tincan that accepts a compiled filter, ranges need newuidmap.
 		if table.Section == "starts" && (len(table.Rows) != 8 || full < 6) {
 			t.Errorf("%d of %d targets have a figure", full, len(table.Rows))
 		}
-		// Those need qemu, and perf with a kernel that lets it record.
+		// These two need qemu, and a perf that the kernel allows to record.
 		if full == 0 && table.Section != "boot" && table.Section != "where" {
 			t.Errorf("%s: no row has a figure", table.Section)
 		}
@@ -119,8 +119,8 @@ func TestQuick(t *testing.T) {
 	checkChart(t, *svgFile)
 }
 
-// checkChart: it is XML, everything is inside of it, and the longest bar is that of
-// the largest median.
+// checkChart checks that the chart is XML, that everything lies inside of it, and that the bars are
+// sorted by length.
 func checkChart(t *testing.T, file string) {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -148,7 +148,7 @@ func checkChart(t *testing.T, file string) {
 	for _, r := range svg.Rects[1:] {
 		bars++
 		if r.Width < last || r.Width <= 0 || r.X+r.Width > svg.Width || r.Y > svg.Height {
-			t.Errorf("bar %d: %+v in %v x %v, after one of %v", bars, r, svg.Width, svg.Height, last)
+			t.Errorf("bar %d: %+v in a chart of %v x %v, after a bar of %v", bars, r, svg.Width, svg.Height, last)
 		}
 		last = r.Width
 	}
@@ -158,14 +158,15 @@ func checkChart(t *testing.T, file string) {
 			names++
 		}
 		if x.Y > svg.Height {
-			t.Errorf("below the edge: %q", x.Text)
+			t.Errorf("this text is below the chart's edge: %q", x.Text)
 		}
 	}
 	if bars < 4 || names != bars {
-		t.Errorf("%d bars and %d names", bars, names)
+		t.Errorf("there are %d bars and %d names", bars, names)
 	}
 }
 
+// TestQuantiles checks the statistics.
 func TestQuantiles(t *testing.T) {
 	v := []float64{4, 1, 3, 2, 5}
 	for p, want := range map[float64]figure{0: 1, 0.25: 2, 0.5: 3, 0.75: 4, 1: 5, 0.125: 1.5} {
@@ -177,11 +178,12 @@ func TestQuantiles(t *testing.T) {
 		t.Errorf("spread: %v to %v", q1, q3)
 	}
 	if !isMissing(median(nil)) || !isMissing(ratio(v, nil)) {
-		t.Error("nothing measured, and not missing")
+		t.Error("the figure of no measurements is not missing")
 	}
 }
 
-// TestStepsInC: what cannot be turned into C is an error, never left out.
+// TestStepsInC checks that a step becomes the right C, and that a step which cannot be translated
+// is an error.
 func TestStepsInC(t *testing.T) {
 	for _, c := range []struct {
 		step planStep
@@ -205,7 +207,7 @@ func TestStepsInC(t *testing.T) {
 	}
 }
 
-// TestBoots reads the table of test/vm/boottime.
+// TestBoots checks that the table of test/vm/boottime is read.
 func TestBoots(t *testing.T) {
 	table := &table{Columns: []column{{"lowest", 0}, {"median", 0}, {"highest", 0}, {"of busybox", 2}}}
 	text := "Linux 6.12 under qemu (TCG), 3 boots each\n" +
@@ -218,10 +220,10 @@ func TestBoots(t *testing.T) {
 		t.Errorf("%+v", table)
 	}
 	if err := table.readBoots("nothing"); err != nil {
-		t.Error(err) // there is a row by now
+		t.Error(err) // the table already has a row
 	}
 	table.Rows = nil
 	if err := table.readBoots("nothing"); err == nil {
-		t.Error("no figures, and no error")
+		t.Error("a table without figures is not an error")
 	}
 }

@@ -1,7 +1,6 @@
 // Section boot: tincan as a machine's PID 1, from the start of /init to the command.
 //
-// test/vm/boottime measures it, in a virtual machine; here is where its table becomes
-// one of the others'.
+// test/vm/boottime measures it in a virtual machine. This file reads its table.
 
 package main
 
@@ -13,20 +12,23 @@ import (
 	"strings"
 )
 
+// bootProgram is the package of the program that measures.
 const bootProgram = "tincan/test/vm/boottime"
 
-// bootLine is a line of its table: a name, then lowest, median and highest.
+// bootLine matches a line of its table: a name, then the lowest, the median and the highest time,
+// and a ratio.
 var bootLine = regexp.MustCompile(`^(\S.*?) {2,}(\d+) ms +(\d+) ms +(\d+) ms +([\d.]+)$`)
 
+// bootToCommand measures the section.
 func bootToCommand(b *bench) (*table, error) {
 	t := &table{Title: "A machine's boot: from the start of /init to the command's first instruction, in ms",
 		Columns: []column{{"lowest", 0}, {"median", 0}, {"highest", 0}, {"of busybox", 2}}}
 	if *quick {
-		t.absent("all", "not with -quick: it boots machines")
+		t.absent("all", "left out with -quick, because it boots machines")
 		return t, nil
 	}
 	if err := exec.Command("go", "list", bootProgram).Run(); err != nil {
-		t.absent("all", "not here: "+bootProgram)
+		t.absent("all", "not found: "+bootProgram)
 		return t, nil
 	}
 	var errs strings.Builder
@@ -40,7 +42,7 @@ func bootToCommand(b *bench) (*table, error) {
 	return t, t.readBoots(string(out))
 }
 
-// readBoots takes the table apart. What is no row of it is a note.
+// readBoots reads the table. Other lines become notes.
 func (t *table) readBoots(text string) error {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -62,7 +64,7 @@ func (t *table) readBoots(text string) error {
 		t.add(m[1], v...)
 	}
 	if len(t.Rows) == 0 {
-		return fmt.Errorf("%s has printed no figures: %s", bootProgram, oneLine(text))
+		return fmt.Errorf("%s printed no figures: %s", bootProgram, oneLine(text))
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// The chart: one bar for each contender, as SVG. It brings its own light ground, so
-// that it reads the same on a dark page.
+// The chart: one bar for each contender, as SVG. It has its own light background, so that it looks
+// the same on a dark page.
 
 package main
 
@@ -12,21 +12,22 @@ import (
 	"strings"
 )
 
-// Sizes in units of the drawing, which is 800 wide.
+// Sizes in units of the drawing.
 const (
 	chartWide = 800
-	barsLeft  = 196 // where the names end and the bars begin
-	barsRight = 610 // where the longest ends
+	barsLeft  = 196 // the names end and the bars begin here
+	barsRight = 610 // the longest bar ends here
 	rowHigh   = 30
 	barHigh   = 18
 	headHigh  = 84
 )
 
+// chartStyle is the style sheet of the chart.
 const chartStyle = `text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2933}
 .title{font-size:20px;font-weight:600}.sub{font-size:14px;fill:#52606d}.name{font-size:14px;text-anchor:end}.us{font-weight:700}
 .value{font-size:14px}.ratio{font-size:13px;fill:#52606d}.foot{font-size:12px;fill:#52606d}.tick{font-size:12px;fill:#7b8794;text-anchor:middle}`
 
-// color says whose bar it is: ours, the floor's, another's.
+// color returns a bar's colour: one for tincan, one for the floor, one for the others.
 func color(name string) string {
 	switch {
 	case strings.HasPrefix(name, "tincan"):
@@ -37,16 +38,17 @@ func color(name string) string {
 	return "#d9873a"
 }
 
-// writeChart draws the table of section true.
+// writeChart draws the table of the section true.
 func (r *results) writeChart(file string) error {
 	t := r.table("true")
 	if t == nil {
-		progress("%s stays as it is: the chart is of the section true, which was not measured", file)
+		progress("%s is not written: the chart shows the section true, which was not measured", file)
 		return nil
 	}
 	return os.WriteFile(file, []byte(r.chart(t)), 0o644)
 }
 
+// chart returns the chart of a table.
 func (r *results) chart(t *table) string {
 	rows := slices.DeleteFunc(slices.Clone(t.Rows), func(r row) bool { return r.Absent != "" })
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(t.value(a.Name, colWall), t.value(b.Name, colWall)) })
@@ -82,6 +84,7 @@ func (r *results) chart(t *table) string {
 	return b.String()
 }
 
+// bar returns the bar of a contender, whose top edge is at top. x returns the place of a time.
 func bar(t *table, name string, top int, x func(figure) float64) string {
 	var b strings.Builder
 	wall, q1, q3 := t.value(name, colWall), t.value(name, colQ1), t.value(name, colQ3)
@@ -101,7 +104,7 @@ func bar(t *table, name string, top int, x func(figure) float64) string {
 	return b.String()
 }
 
-// tickStep is 1, 2 or 5 times a power of ten, for four to ten ticks.
+// tickStep returns a step of 1, 2 or 5 times a power of ten that gives four to ten ticks.
 func tickStep(longest float64) float64 {
 	step := math.Pow(10, math.Floor(math.Log10(longest)))
 	for _, by := range []float64{5, 2, 1} {
@@ -112,7 +115,8 @@ func tickStep(longest float64) float64 {
 	return step
 }
 
-// footnotes are what a bar cannot say: who does less, who is absent, on what it ran.
+// footnotes returns what the bars cannot show: who does less, who is absent, and on which machine
+// it ran.
 func (r *results) footnotes(t *table) []string {
 	lines := []string{"floor: a C program that makes the system calls of tincan's own plan, and nothing else. tincan sets up namespaces, ids, capabilities, a filter " +
 		"and, without --no-cgroup, limits; bwrap, unshare and firejail do less of that."}
@@ -138,7 +142,7 @@ func (r *results) footnotes(t *table) []string {
 	return append(lines, r.Conditions...)
 }
 
-// summary is the chart for those who cannot see it.
+// summary describes the chart for readers who cannot see it.
 func (r *results) summary(t *table) string {
 	var parts []string
 	for _, row := range t.Rows {
@@ -149,7 +153,7 @@ func (r *results) summary(t *table) string {
 	return "Time to run /bin/true in a container: " + strings.Join(parts, ", ")
 }
 
-// wrap breaks lines at blanks.
+// wrap breaks lines at blanks so that they have at most wide bytes.
 func wrap(lines []string, wide int) (out []string) {
 	for _, line := range lines {
 		now := ""
@@ -167,6 +171,7 @@ func wrap(lines []string, wide int) (out []string) {
 	return out
 }
 
+// escape returns the text as XML.
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
 }

@@ -22,8 +22,8 @@ const (
 	noLimits     = ", no limits"
 )
 
-// contenders are all of them, to run cmd in the tree. Which are absent is found out by
-// a run of each.
+// contenders returns all contenders, which run cmd in the tree. Each is tried once, to find out
+// whether it works here.
 func (s *workshop) contenders(cmd string) []*contender {
 	all := []*contender{
 		{name: nameTincan, argv: []string{s.tincan, "run", "-m", s.root, "--", cmd}},
@@ -47,12 +47,12 @@ func (s *workshop) contenders(cmd string) []*contender {
 	return all
 }
 
-// asked is whether -who names it.
+// asked reports whether -who names the contender.
 func asked(name string) bool {
 	return *who == "" || slices.ContainsFunc(strings.Split(*who, ","), func(w string) bool { return strings.HasPrefix(name, w) })
 }
 
-// present leaves out what is absent, and what a test for names says no to.
+// present returns the contenders that work here and have one of the names, if any are given.
 func present(all []*contender, names ...string) (out []*contender) {
 	for _, c := range all {
 		wanted := len(names) == 0
@@ -66,7 +66,7 @@ func present(all []*contender, names ...string) (out []*contender) {
 	return out
 }
 
-// named is the one of that name, or nil: nothing is measured for nil.
+// named returns the contender of that name, or nil. Nothing is measured for nil.
 func named(all []*contender, name string) *contender {
 	for _, c := range all {
 		if c.name == name {
@@ -76,8 +76,8 @@ func named(all []*contender, name string) *contender {
 	return nil
 }
 
-// floorContender is the floor of `tincan run FLAGS -m ROOT -- CMD`. The command is
-// compiled in, like all the rest of the plan.
+// floorContender returns the floor of `tincan run FLAGS -m ROOT -- CMD`. The command is compiled
+// in, like the rest of the plan.
 func (s *workshop) floorContender(name, root, cmd string, flags ...string) *contender {
 	c := &contender{name: name, argv: []string{"floor"}, single: !slices.Contains(flags, "--no-cgroup")}
 	s.floors++
@@ -92,12 +92,13 @@ func (s *workshop) floorContender(name, root, cmd string, flags ...string) *cont
 	return c
 }
 
+// bwrapLine returns the command line with which bwrap runs cmd.
 func bwrapLine(root, cmd string, more ...string) []string {
 	line := []string{"bwrap", "--unshare-all", "--die-with-parent", "--bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"}
 	return append(append(line, more...), cmd)
 }
 
-// filteredBwrap has tincan's filter and tincan's capabilities besides.
+// filteredBwrap returns a bwrap with tincan's filter and tincan's capabilities.
 func (s *workshop) filteredBwrap(cmd string) *contender {
 	c := &contender{name: "bwrap, filter and caps", files: []string{filepath.Join(s.dir, "default.bpf")}}
 	filter, err := s.compileFilter("default")
@@ -115,13 +116,13 @@ func (s *workshop) filteredBwrap(cmd string) *contender {
 	return c
 }
 
-// keptCaps are those that tincan leaves to a command, for the peers.
+// keptCaps are the capabilities that tincan leaves to a command.
 var keptCaps = []string{"CAP_CHOWN", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
 	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_OWNER", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
 	"CAP_SYS_PACCT", "CAP_SYS_TTY_CONFIG", "CAP_LEASE"}
 
-// nspawn has a tree of its own: it leaves files there. It works without systemd
-// running if it is not to register the machine.
+// nspawn uses its own copy of the tree, because it leaves files there. It works without a running
+// systemd if it does not have to register the machine.
 func (s *workshop) nspawn(cmd string) *contender {
 	c := &contender{name: "systemd-nspawn", single: true}
 	root, err := s.copyTree("nspawn" + strings.ReplaceAll(cmd, "/", "-"))
@@ -133,8 +134,8 @@ func (s *workshop) nspawn(cmd string) *contender {
 	return c
 }
 
-// firejail shows the host's own tree: Debian's does not take a root directory
-// (chroot is disabled in its firejail.config). It starts the tree's busybox there.
+// firejail shows the host's own tree, because Debian's does not accept a root directory (chroot is
+// disabled in its firejail.config). It runs the busybox of the tree there.
 func firejail(cmd string) *contender {
 	return &contender{name: "firejail", argv: []string{"firejail", "--quiet", "--noprofile", "--net=none", "--ipc-namespace",
 		"--caps.drop=all", "--seccomp", "--nonewprivs", "--rlimit-nofile=64", cmd}}

@@ -1,3 +1,4 @@
+// No contender may change the host's /dev.
 package main
 
 import (
@@ -11,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// node is what a run must not change of a file in /dev.
+// node describes a file in /dev: what a run must not change.
 type node struct {
-	mode     fs.FileMode // with its kind
+	mode     fs.FileMode // with the kind of file
 	uid, gid uint32
 	rdev     uint64
-	own      bool // not in /dev/pts, /dev/shm and the like, where other programs make and remove files
+	own      bool // on /dev's own file system, not in /dev/pts or /dev/shm, where other programs make and remove files
 }
 
-// devices returns everything in /dev.
+// devices returns all files in /dev.
 func devices(t *testing.T) map[string]node {
 	t.Helper()
 	var top unix.Stat_t
@@ -33,7 +34,7 @@ func devices(t *testing.T) map[string]node {
 			info, err = os.Lstat(path)
 		}
 		if os.IsNotExist(err) {
-			return nil // somebody has removed it since its directory was read
+			return nil // it was removed after its directory was read
 		}
 		if err != nil {
 			return err
@@ -48,20 +49,20 @@ func devices(t *testing.T) map[string]node {
 	return all
 }
 
-// sameDevices holds everything in /dev after the test beside what it is now.
+// sameDevices checks that the test does not change /dev.
 func sameDevices(t *testing.T) {
 	t.Helper()
 	before := devices(t)
 	for path, is := range before {
 		if is.own && is.uid >= containerUser && is.uid < containerUser+2000 {
-			t.Errorf("%s belongs to uid %d, a container's user, before the test has begun. Repair it: chown 0:0 %[1]s", path, is.uid)
+			t.Errorf("before the test, %s already belongs to uid %d, a container's user: chown 0:0 %[1]s", path, is.uid)
 		}
 	}
 	t.Cleanup(func() {
 		after := devices(t)
 		for path, was := range before {
 			if is, there := after[path]; is != was && (there || was.own) {
-				t.Errorf("%s: now %+v, and before %+v", path, is, was)
+				t.Errorf("%s is now %+v, and was %+v", path, is, was)
 			}
 		}
 		for path, is := range after {
@@ -72,16 +73,15 @@ func sameDevices(t *testing.T) {
 	})
 }
 
-// TestPeersLeaveDevices runs each contender in every way that the sections start one: it
-// changes nothing in the host's /dev. The null device that they are given is another one,
-// and crun is seen to give it to the container's user, which it does before it finds out
-// whether it can run at all. Without that the test would pass also where a contender is
-// given the host's.
+// TestPeersLeaveDevices runs each contender in every way that the sections use, and checks that it
+// changes nothing in the host's /dev. The contenders get another null device. crun must have given
+// that one to the container's user, which it does before it finds out whether it can run at all.
+// Otherwise this test would also pass if a contender got the host's device.
 func TestPeersLeaveDevices(t *testing.T) {
 	needs(t, "gcc", "busybox", "bwrap", "runc", "crun")
 	sameDevices(t)
 	s := testShop(t)
-	trues, holds := s.contenders("/bin/true"), s.contenders("/bin/hold") // each is tried once by that
+	trues, holds := s.contenders("/bin/true"), s.contenders("/bin/hold") // this also tries each contender once
 	for _, c := range present(trues) {
 		if _, err := c.once(c.line(0)); err != nil {
 			t.Error(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// filterCost measures the section.
 func filterCost(b *bench) (*table, error) {
 	t := &table{Title: "A system call under a filter: nanoseconds, medians"}
 	if b.noGCC != "" {
@@ -65,7 +66,7 @@ func filterCost(b *bench) (*table, error) {
 		}
 		t.add(c, v...)
 	}
-	t.note("getppid and close: allowed whatever their arguments, which the kernel knows without running the filter; ioctl, fchmod: the default looks")
-	t.note("at an argument; personality: moby's does; keyctl: refused by both")
+	t.note("getppid and close are allowed with any arguments, which the kernel knows without running the filter; for ioctl and fchmod the default looks")
+	t.note("at an argument, for personality moby's does; both refuse keyctl")
 	return t, nil
 }

@@ -1,4 +1,4 @@
-// Section first: from just before the fork to the first instruction of the command.
+// Section first: the time from just before the fork to the first instruction of the command.
 
 package main
 
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// firstInstruction measures the section.
 func firstInstruction(b *bench) (*table, error) {
 	t := &table{Title: fmt.Sprintf("Time to the command's first instruction: medians of %d runs, interleaved", *rounds),
 		Columns: []column{{"ms", 2}, {colQ1, 2}, {colQ3, 2}, {colOfBwrap, 2}, {colOfFloor, 2}}}
@@ -45,7 +46,8 @@ func firstInstruction(b *bench) (*table, error) {
 	return t, nil
 }
 
-// untilFirst runs a command that writes the time of its first instruction.
+// untilFirst runs a command that writes the time of its first instruction, and returns how long
+// that took.
 func (c *contender) untilFirst() (time.Duration, error) {
 	pid, begin, out, err := c.startTimed(c.line(0), nullDevice)
 	if err != nil {
@@ -59,8 +61,7 @@ func (c *contender) untilFirst() (time.Duration, error) {
 	return first - begin, readErr
 }
 
-// startTimed starts a line whose standard output is a pipe; begin is the clock just
-// before.
+// startTimed starts a command line whose standard output is a pipe. begin is the time just before.
 func (c *contender) startTimed(line []string, stdin *os.File) (pid int, begin time.Duration, out *os.File, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -78,11 +79,11 @@ func (c *contender) startTimed(line []string, stdin *os.File) (pid int, begin ti
 	return pid, time.Duration(now.Nano()), r, err
 }
 
-// firstTime reads what first.c writes: a struct timespec.
+// firstTime reads the struct timespec that first.c writes.
 func firstTime(out io.Reader) (time.Duration, error) {
 	var ts struct{ Sec, Nsec int64 }
 	if err := binary.Read(out, binary.NativeEndian, &ts); err != nil {
-		return 0, fmt.Errorf("the command has not said when it began: %w", err)
+		return 0, fmt.Errorf("the command did not write when it began: %w", err)
 	}
 	return time.Duration(ts.Sec)*time.Second + time.Duration(ts.Nsec), nil
 }

@@ -1,8 +1,8 @@
-// The floor: a C program that makes the calls of tincan's plan, written from the
-// plan itself.
+// The floor: a C program that makes the calls of tincan's plan. It is generated from the plan
+// itself.
 //
-// `tincan plan` prints calls in strace's notation, which is nearly C: what is needed is
-// a cast in front of each argument, the structures' names (floorargs.go), and the host's
+// `tincan plan` prints calls in strace's notation, which is nearly C. What is added is a cast
+// before each argument, the names of the structures (floorargs.go), and the code for the launcher's
 // steps, which stand for an open, a write and a close. floor.c has the rest.
 
 package main
@@ -34,8 +34,7 @@ type planStep struct {
 	Keeps     bool   `json:"keeps"`
 }
 
-// floor compiles the floor of tincan's run with these arguments, which are flags and
-// then -- and the command.
+// floor compiles the floor of a run with these arguments, which are flags, then -- and the command.
 func (s *workshop) floor(name string, args ...string) (binary string, err error) {
 	steps, err := s.plan(args)
 	if err != nil {
@@ -48,7 +47,7 @@ func (s *workshop) floor(name string, args ...string) (binary string, err error)
 	return s.compile(name, filepath.Join(dir, "floor.c"))
 }
 
-// plan is what `tincan plan` prints.
+// plan returns the plan that `tincan plan` prints.
 func (s *workshop) plan(args []string) (steps []planStep, err error) {
 	out, err := s.tincanOutput(s.user, append([]string{"plan", "--json"}, args...)...)
 	if err == nil {
@@ -57,7 +56,7 @@ func (s *workshop) plan(args []string) (steps []planStep, err error) {
 	return steps, err
 }
 
-// floorSource writes the floor's source, and gives its directory.
+// floorSource writes the floor's source, and returns its directory.
 func (s *workshop) floorSource(name string, steps []planStep, args []string) (dir string, err error) {
 	dir = filepath.Join(s.dir, name+".src")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -84,7 +83,8 @@ func (s *workshop) floorSource(name string, steps []planStep, args []string) (di
 	return dir, nil
 }
 
-// tincanOutput runs tincan, as root or as another user, without a terminal, whose steps a plan would have too.
+// tincanOutput runs tincan, as root or as another user, and returns its output. tincan has no
+// terminal, because that would add steps to a plan.
 func (s *workshop) tincanOutput(user uint32, args ...string) ([]byte, error) {
 	cmd := command(append([]string{s.tincan}, args...)...)
 	if user != 0 {
@@ -99,7 +99,7 @@ func (s *workshop) tincanOutput(user uint32, args ...string) ([]byte, error) {
 	return out, err
 }
 
-// filterOf is the BPF program of the --seccomp among the flags.
+// filterOf returns the BPF program of the --seccomp among the flags.
 func (s *workshop) filterOf(flags []string) ([]byte, error) {
 	profile := "default"
 	for _, f := range flags {
@@ -113,7 +113,7 @@ func (s *workshop) filterOf(flags []string) ([]byte, error) {
 	return s.compileFilter(profile)
 }
 
-// planHeader is plan.h.
+// planHeader returns the content of plan.h.
 func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "static char *ENVP[] = {")
@@ -144,8 +144,8 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 	b.WriteString("#include <stdbool.h>\n")
 	writeGroup(&b, plan, groups, strings.Contains(flags[1], "CLONE_INTO_CGROUP"))
 
-	// The host's steps between the clone and the last of the container's are those of
-	// the handshake; those before come before, and those after, at the end.
+	// The launcher's steps between the clone and the container's last step are those of the
+	// handshake. The others come before the clone or at the end.
 	last := 0
 	for i, p := range plan {
 		if p.Actor != "host" {
@@ -183,8 +183,8 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 	return b.String(), nil
 }
 
-// groupDescriptors are the names of the files tasks that the child writes itself
-// into on cgroups version 1, in the order of the groups.
+// groupDescriptors returns the names of the descriptors by which the child enters its groups on
+// version 1, in the order of the groups.
 func groupDescriptors(plan []planStep) []string {
 	var names []string
 	for _, p := range plan {
@@ -195,8 +195,8 @@ func groupDescriptors(plan []planStep) []string {
 	return names
 }
 
-// writeGroup writes how the launcher opens the groups, which the plan takes for
-// granted: the file tasks of each on version 1, the directory for the clone on 2.
+// writeGroup writes the code with which the launcher opens the groups, which is not in the plan:
+// the file tasks of each group on version 1, the directory for the clone on version 2.
 func writeGroup(b *strings.Builder, plan []planStep, names []string, into bool) {
 	var dirs []string
 	for _, p := range plan {

@@ -1,3 +1,4 @@
+// The floor must do what tincan does.
 package main
 
 import (
@@ -12,7 +13,7 @@ import (
 	"testing"
 )
 
-// floorCases are runs that have a floor: every kind of step that the plans have.
+// floorCases are flags of runs that together have every kind of step.
 var floorCases = map[string][]string{
 	"default":   nil,
 	"no group":  {"--no-cgroup"},
@@ -22,16 +23,16 @@ var floorCases = map[string][]string{
 	"added":     {"-a", "/etc/passwd:/etc/pw:ro", "--tmpfs=/t:4M", "-e", "ODD=\"\\\n\x01é??/"},
 }
 
-// rootlessCases likewise, by a user who is not root.
+// rootlessCases are flags of runs by a user who is not root.
 var rootlessCases = map[string][]string{
 	"rootless": {"--no-cgroup", "--map=0:" + strconv.Itoa(benchUser) + ":1"},
 }
 
-// testName is the hostname, and so that of the group.
+// testName is the hostname of the containers, and so the name of their groups.
 var testName = fmt.Sprintf("floor-test-%d", os.Getpid())
 
-// TestFloorMakesTheSameCalls compares what strace shows of the floor's container
-// with what it shows of tincan's.
+// TestFloorMakesTheSameCalls compares what strace shows of the floor's container with what it shows
+// of tincan's.
 func TestFloorMakesTheSameCalls(t *testing.T) {
 	needs(t, "strace", "gcc", "busybox")
 	s := testShop(t)
@@ -67,6 +68,7 @@ func TestFloorMakesTheSameCalls(t *testing.T) {
 	}
 }
 
+// at returns the i-th line, or a text that says that there is none.
 func at(v []string, i int) string {
 	if i < len(v) {
 		return v[i]
@@ -74,8 +76,8 @@ func at(v []string, i int) string {
 	return "(no more)"
 }
 
-// traced gives the calls, up to and with the last execve, of the container's first
-// process and of the one that it forks. The init's wait is no step of the plan.
+// traced returns the calls of the container's first process and of the process that it forks, up to
+// and including the last execve. The init's wait is not a step of the plan.
 func traced(t *testing.T, user uint32, line ...string) (out [2][]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -102,7 +104,7 @@ func traced(t *testing.T, user uint32, line ...string) (out [2][]string) {
 		case strings.HasPrefix(lines[0], "prctl(PR_SET_PDEATHSIG, SIGKILL)"):
 			who = 0
 		case strings.HasPrefix(lines[0], "execve("), !strings.Contains(string(b), "\nexecve("):
-			continue // the launcher, and its threads
+			continue // the launcher or one of its threads
 		}
 		for _, l := range lines {
 			out[who] = append(out[who], comparable(l))
@@ -117,7 +119,7 @@ func traced(t *testing.T, user uint32, line ...string) (out [2][]string) {
 	return out
 }
 
-// What two runs of the same calls differ in: descriptors, process ids, keyrings, addresses,
+// What differs between two runs of the same calls: descriptors, process ids, keyrings, addresses,
 // and the init's title, which is as long as the launcher's command line.
 var (
 	padding     = regexp.MustCompile(`\) +(= .*)$`)
@@ -129,6 +131,7 @@ var (
 	result      = regexp.MustCompile(`^(socket|openat|openat2|open_tree|clone|keyctl)(\(.*\)) = \d+$`)
 )
 
+// comparable returns a line of strace without what differs between two runs.
 func comparable(l string) string {
 	l = padding.ReplaceAllString(l, ") $1")
 	l = address.ReplaceAllString(l, "ADDRESS")
@@ -139,8 +142,8 @@ func comparable(l string) string {
 	return result.ReplaceAllString(l, "$1$2 = N")
 }
 
-// TestFloorIsAContainer: what the kernel says of a process in the floor's container is
-// what it says of one in tincan's.
+// TestFloorIsAContainer checks that the kernel shows the same of a process in the floor's container
+// as of one in tincan's.
 func TestFloorIsAContainer(t *testing.T) {
 	needs(t, "gcc", "busybox")
 	s := testShop(t)
@@ -156,7 +159,7 @@ func TestFloorIsAContainer(t *testing.T) {
 			}
 			want, got := said(t, append([]string{s.tincan, "run"}, args...)...), said(t, bin)
 			if strings.Count(want, "\n") < 50 {
-				t.Errorf("little was said:\n%s", want)
+				t.Errorf("the command printed too little:\n%s", want)
 			}
 			if want != got {
 				w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
@@ -170,9 +173,11 @@ func TestFloorIsAContainer(t *testing.T) {
 	}
 }
 
-// Inode numbers of namespaces and pipes, device numbers of file systems, and times.
+// differing matches what differs between two containers: inode numbers of namespaces and pipes,
+// device numbers of file systems, and times.
 var differing = regexp.MustCompile(`\[\d+\]|^\d+ |\b0:\d+\b|\b\d\d:\d\d\b|NSpid:.*|inode=\d+`)
 
+// said returns what a command prints, without what differs between two containers.
 func said(t *testing.T, line ...string) string {
 	t.Helper()
 	cmd := command(line...)

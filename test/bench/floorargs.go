@@ -1,4 +1,4 @@
-// From strace's notation to C: the arguments of a step.
+// The arguments of a step, translated from strace's notation to C.
 
 package main
 
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// cStep is a step as a C statement.
+// cStep returns a step as a C statement.
 func cStep(p planStep) (string, error) {
 	call, args, err := splitCall(p.Text)
 	if err != nil {
@@ -43,14 +43,14 @@ func cStep(p planStep) (string, error) {
 	return fmt.Sprintf("%s(%d, %s, %s, %s);", macro, p.Number, may, call, strings.Join(out, ", ")), nil
 }
 
-// hostStatement is what the launcher does for a step. A first argument in quotes is
-// a file's name.
+// hostStatement returns what the launcher does for a step. If the first argument is in quotes, it
+// is a file's name.
 func hostStatement(p planStep, call string, args []string) (string, error) {
 	if call == "clone" {
-		return "", nil // a monitor for the launcher: the floor has nobody who kills it
+		return "", nil // the launcher's monitor, which the floor does not need
 	}
 	if call == "fchmod" {
-		return "", nil // a pipe of the caller's: the floor's command does not open it again
+		return "", nil // the caller's pipe, which the floor's command does not open again
 	}
 	file := strings.HasPrefix(args[0], `"`)
 	var b strings.Builder
@@ -74,11 +74,10 @@ func hostStatement(p planStep, call string, args []string) (string, error) {
 		}
 		return b.String(), nil
 	}
-	return "", fmt.Errorf("the floor has no such step of the host's")
+	return "", fmt.Errorf("the floor does not know this step of the launcher")
 }
 
-// structs are the structures that strace shows as {member=value, ...}, by their
-// first member.
+// structs are the structures that strace shows as {member=value, ...}, by their first member.
 var structs = map[string]string{
 	"attr_set": "struct mount_attr",
 	"flags":    "struct open_how",
@@ -88,18 +87,18 @@ var structs = map[string]string{
 	"version":  "struct __user_cap_header_struct",
 }
 
-// cArgument gives the C arguments for one of strace's. Each is a long.
+// cArgument returns the C arguments for one of strace's. Each is a long.
 func cArgument(call, a string) ([]string, error) {
 	cast := func(s string) ([]string, error) { return []string{"(long)(" + s + ")"}, nil }
 	switch {
 	case call == "read" && strings.HasPrefix(a, `"`):
-		return cast("(char[]){0, 0}") // what is shown is what will be read
+		return cast("(char[]){0, 0}") // strace shows what will be read
 	case strings.HasPrefix(a, `{`):
 		return structArgument(a)
 	case strings.HasPrefix(a, `["`), a == "[]" && call == "execve":
 		return cast("(char *[]){" + strings.Trim(a, "[]") + ", NULL}")
 	case strings.HasPrefix(a, "[") && call == "rt_sigprocmask":
-		return cast("mask") // the caller's, as in tincan
+		return cast("mask") // the caller's mask, as in tincan
 	case strings.HasPrefix(a, "["):
 		return cast("&(int){" + strings.Trim(a, "[]") + "}")
 	case call == "clone" && strings.HasPrefix(a, "child_stack="):
@@ -110,8 +109,10 @@ func cArgument(call, a string) ([]string, error) {
 	return cast(a)
 }
 
+// shifts matches a shifted 1, which C must compute in 64 bits.
 var shifts = regexp.MustCompile(`\b1<<`)
 
+// structArgument returns the C argument for a structure.
 func structArgument(a string) ([]string, error) {
 	members, err := splitList(strings.TrimSuffix(strings.TrimPrefix(a, "{"), "}"))
 	if err != nil {
@@ -130,7 +131,7 @@ func structArgument(a string) ([]string, error) {
 	}
 	kind := structs[first]
 	if kind == "" {
-		return nil, fmt.Errorf("the floor does not know the structure that begins with %s", first)
+		return nil, fmt.Errorf("the floor does not know a structure whose first member is %s", first)
 	}
 	for i, m := range members {
 		members[i] = "." + m
@@ -138,7 +139,7 @@ func structArgument(a string) ([]string, error) {
 	return []string{fmt.Sprintf("(long)(&(%s){%s})", kind, strings.Join(members, ", "))}, nil
 }
 
-// splitCall takes a call apart: its name, and its arguments.
+// splitCall splits a call into its name and its arguments.
 func splitCall(text string) (call string, args []string, err error) {
 	call, rest, ok := strings.Cut(text, "(")
 	if !ok || !strings.HasSuffix(rest, ")") {
@@ -148,8 +149,8 @@ func splitCall(text string) (call string, args []string, err error) {
 	return call, args, err
 }
 
-// splitList splits at the commas that are outside of quotes, brackets and comments,
-// and leaves comments out.
+// splitList splits a list at the commas outside of quotes, brackets and comments, and removes
+// comments.
 func splitList(s string) ([]string, error) {
 	var out []string
 	var word strings.Builder
@@ -165,7 +166,7 @@ func splitList(s string) ([]string, error) {
 				end++
 			}
 			if end >= len(s) {
-				return nil, fmt.Errorf("a quote that does not end")
+				return nil, fmt.Errorf("a quote is not closed")
 			}
 			word.WriteString(s[i : end+1])
 			i = end
@@ -173,7 +174,7 @@ func splitList(s string) ([]string, error) {
 		case strings.HasPrefix(s[i:], "/*"):
 			end := strings.Index(s[i:], "*/")
 			if end < 0 {
-				return nil, fmt.Errorf("a comment that does not end")
+				return nil, fmt.Errorf("a comment is not closed")
 			}
 			i += end + 1
 			continue
@@ -191,8 +192,8 @@ func splitList(s string) ([]string, error) {
 	return append(out, strings.TrimSpace(word.String())), nil
 }
 
-// cString is s as a C string: octal for whatever is not plain, always of three
-// digits, since C takes as many as it finds.
+// cString returns s as a C string. Special characters are octal numbers of three digits, because C
+// would take a following digit as part of a shorter number.
 func cString(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -1,4 +1,4 @@
-// Sections mounts, env and profile: what more of something costs.
+// Sections mounts, env and profile: what more mounts, variables and calls in a profile cost.
 
 package main
 
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// growth compares contenders at several sizes, interleaved; build gives those of a
+// growth compares contenders at several sizes, interleaved. build returns the contenders for a
 // size, always with the same short names.
 func growth(title, what string, sizes []int, build func(n int) ([]*contender, error)) (*table, error) {
 	t := &table{Title: title + ": ms, whole process"}
@@ -65,11 +65,13 @@ func growth(title, what string, sizes []int, build func(n int) ([]*contender, er
 	return t, nil
 }
 
+// sizesUpTo returns the sizes that -most allows.
 func sizesUpTo(sizes ...int) []int {
 	return slices.DeleteFunc(sizes, func(n int) bool { return n > *most })
 }
 
-// mountsGrow binds directories of one file system to directories that are there.
+// mountsGrow measures the section mounts. It binds directories of one file system to existing
+// directories.
 func mountsGrow(b *bench) (*table, error) {
 	root, err := b.copyTree("mounts")
 	if err != nil {
@@ -102,6 +104,7 @@ func mountsGrow(b *bench) (*table, error) {
 	})
 }
 
+// environmentGrows measures the section env.
 func environmentGrows(b *bench) (*table, error) {
 	return growth("/bin/true with more environment variables", "variables", sizesUpTo(0, 10, 100, 1000), func(n int) ([]*contender, error) {
 		var ours, theirs []string
@@ -118,8 +121,8 @@ func environmentGrows(b *bench) (*table, error) {
 	})
 }
 
-// profileGrows gives tincan and runc the same profile: an allow list, in which each
-// fourth call has a rule for its arguments.
+// profileGrows measures the section profile. tincan and runc get the same profile: a list of
+// allowed calls, in which each fourth call has a rule on its arguments.
 func profileGrows(b *bench) (*table, error) {
 	numbered, err := callNames()
 	calls := slices.Sorted(maps.Values(numbered))
@@ -128,7 +131,7 @@ func profileGrows(b *bench) (*table, error) {
 		t.absent("all", oneLine(err.Error()))
 		return t, nil
 	}
-	// What busybox and runc's own init need comes first, for whatever size.
+	// The calls that busybox and runc's own init need come first, at every size.
 	needed := strings.Fields(`execve exit_group exit read write openat close mmap mprotect munmap brk arch_prctl set_tid_address set_robust_list
 		rseq prlimit64 readlink readlinkat getrandom getuid getgid prctl fstat newfstatat statx futex rt_sigaction rt_sigprocmask rt_sigreturn
 		sigaltstack statfs fstatfs openat2 fcntl epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 nanosleep gettid getpid tgkill madvise
@@ -157,6 +160,7 @@ func profileGrows(b *bench) (*table, error) {
 	})
 }
 
+// allowList returns a profile that allows calls. The first ones have no rules on their arguments.
 func allowList(names []string, plain int) object {
 	rules := []object{{"names": names[:min(plain, len(names))], "action": "SCMP_ACT_ALLOW"}}
 	for i, n := range names[min(plain, len(names)):] {

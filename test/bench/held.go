@@ -1,4 +1,4 @@
-// Section memory: containers that sleep, many at once.
+// Section memory: the memory of containers that sleep, many at a time.
 //
 // proc(5): smaps_rollup, statm, meminfo.
 
@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// held are containers whose commands sleep until their common standard input ends:
-// when end closes it, or when this process dies.
+// held are containers whose commands sleep until their shared standard input ends, because end
+// closes it or this process ends.
 type held struct {
-	in, keep *os.File // the reading and the writing end
+	in, keep *os.File // the pipe's two ends
 	pids     []int
 	starts   []float64 // milliseconds to the first instruction
 }
 
+// hold returns an empty set of such containers.
 func hold() (*held, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -27,6 +28,7 @@ func hold() (*held, error) {
 	return &held{in: r, keep: w}, nil
 }
 
+// start starts one more container, and waits for its command's first instruction.
 func (h *held) start(c *contender, n int) error {
 	pid, begin, out, err := c.startTimed(c.line(n), h.in)
 	if err != nil {
@@ -42,7 +44,7 @@ func (h *held) start(c *contender, n int) error {
 	return err
 }
 
-// upTo starts more until there are many of them, and waits until no launcher does anything more.
+// upTo starts containers until there are many, and waits until their launchers are idle.
 func (h *held) upTo(c *contender, many int) error {
 	if len(h.pids) == many {
 		return nil
@@ -52,11 +54,11 @@ func (h *held) upTo(c *contender, many int) error {
 			return fmt.Errorf("container %d: %w", len(h.pids)+1, err)
 		}
 	}
-	time.Sleep(time.Second) // tincan's gives its program's pages back
+	time.Sleep(time.Second) // the launchers give back pages meanwhile
 	return nil
 }
 
-// end ends them all and waits for the launchers. What has ended does not end again.
+// end ends all containers and waits for the launchers. A second call does nothing.
 func (h *held) end() error {
 	h.keep.Close()
 	h.in.Close()
@@ -69,15 +71,15 @@ func (h *held) end() error {
 	return errs
 }
 
-// sleeper is a container with a group, whose command sleeps.
+// sleeper returns a container with a resource group, whose command sleeps.
 func (b *bench) sleeper() *contender {
 	c := &contender{name: nameTincan, argv: []string{b.tincan, "run", "-m", b.root, "--", "/bin/hold"}, absent: b.noGCC}
 	c.absent = c.trial()
 	return c
 }
 
-// crowds are how many at once, for whom. The others' launchers are too large for a
-// thousand.
+// crowds returns how many containers are measured at a time, and which contenders. The other
+// contenders' launchers are too large for a thousand.
 func crowds() []struct {
 	many  int
 	names []string
@@ -93,8 +95,9 @@ func crowds() []struct {
 	}
 }
 
-const ends = 20 // starts that are looked at, of the first and of the last
+const ends = 20 // the number of first and of last starts whose medians are shown
 
+// heldContainers measures the section.
 func heldContainers(b *bench) (*table, error) {
 	t := &table{Title: "Memory of the launcher and the init while the command sleeps: MiB for each container",
 		Columns: []column{{"launcher RSS", 2}, {"private", 2}, {"init RSS", 2}, {"private", 2}, {"both private", 3}, {"its own", 3}, {"share (PSS)", 3}, {"machine", 2}, {"threads", 0},
@@ -121,22 +124,22 @@ func heldContainers(b *bench) (*table, error) {
 			t.add(fmt.Sprintf("%d %s", size.many, c.name), k.values()...)
 		}
 	}
-	t.note("private: pages that no other process has (Private_Clean + Private_Dirty of smaps_rollup), with those of the binary if nobody else runs it;")
-	t.note("its own: memory of no file (Pss_Anon), also what launcher and init share; share: its part of everything; both are of launcher and init together;")
-	t.note("machine: what MemAvailable has fallen by, with the kernel's own memory and the command's; threads: of the launcher; starts: time to the first instruction, medians of %d", ends)
+	t.note("private: pages that no other process has (Private_Clean + Private_Dirty of smaps_rollup), among them the binary's if no other process runs it;")
+	t.note("its own: memory without a file (Pss_Anon), also what launcher and init share; share: its part of everything; both are sums of launcher and init;")
+	t.note("machine: by how much MemAvailable has fallen, with the kernel's own memory and the command's; threads: the launcher's; starts: time to the first instruction, medians of %d", ends)
 	return t, nil
 }
 
-// crowd is what was seen of many containers, all asleep.
+// crowd is what was measured of many containers whose commands sleep.
 type crowd struct {
 	many           int
-	launcher, init memory // of all of them together
-	threads        int    // of the launcher that has the most
-	fell           int64  // by how much MemAvailable did, in KiB
+	launcher, init memory // sums over all containers
+	threads        int    // of the launcher with the most
+	fell           int64  // by how much MemAvailable fell, in KiB
 	starts         []float64
 }
 
-// crowd starts many containers one after the other, looks at them, and ends them.
+// crowd starts many containers one after the other, measures them, and ends them.
 func (b *bench) crowd(c *contender, many int) (k *crowd, err error) {
 	begin := time.Now()
 	defer func() {
@@ -175,12 +178,12 @@ func (b *bench) crowd(c *contender, many int) (k *crowd, err error) {
 	return k, nil
 }
 
-// private is the private memory of a launcher and its init, in KiB.
+// private returns the private memory of a launcher and its init, in KiB.
 func (k *crowd) private() figure {
 	return figure(k.launcher.private+k.init.private) / figure(k.many)
 }
 
-// values are a row of the section memory.
+// values returns the figures for a row of the section.
 func (k *crowd) values() []figure {
 	per := func(kib int64) figure { return figure(kib) / 1024 / figure(k.many) }
 	l, i := k.launcher, k.init

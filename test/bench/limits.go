@@ -1,4 +1,4 @@
-// Section limits: what a container may take of the machine, whatever the machine's speed.
+// Section limits: what a container may use of the machine, however fast the machine is.
 //
 // getrusage(2), proc(5): smaps_rollup, task.
 
@@ -9,16 +9,17 @@ import (
 	"slices"
 )
 
-// Limits of tincan's.
+// The limits that tincan has to keep.
 const (
 	mostFaults  = 130
 	mostThreads = 1
 	mostPrivate = 400 // KiB
 )
 
+// limits measures the section.
 func limits(b *bench) (*table, error) {
 	runs := max(scaled(20), *rounds/10)
-	t := &table{Title: "What a container takes, and what it may", Columns: []column{{"value", 0}, {"limit", 0}}}
+	t := &table{Title: "What a container uses, and how much it may use", Columns: []column{{"value", 0}, {"limit", 0}}}
 	all := present(b.trues, nameTincan, nameBare, nameFloor, nameBareBase, nameBwrap)
 	took, err := race(all, runs)
 	if err != nil {
@@ -48,7 +49,7 @@ func limits(b *bench) (*table, error) {
 		t.add("threads of a launcher that waits"+who, figure(k.threads), mostThreads)
 		t.add("KiB of private memory of launcher and init"+who, k.private(), mostPrivate)
 	}
-	t.note("faults: of the whole run, launcher, init and command (wait4's ru_minflt), medians of %d runs; threads: the most that one launcher has;", runs)
-	t.note("private: Private_Clean + Private_Dirty of smaps_rollup, with pages of the binary where nobody else runs it")
+	t.note("faults: those of the whole run, launcher, init and command (wait4's ru_minflt), medians of %d runs; threads: of the launcher with the most;", runs)
+	t.note("private: Private_Clean + Private_Dirty of smaps_rollup, with pages of the binary if no other process runs it")
 	return t, nil
 }

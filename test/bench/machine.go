@@ -1,4 +1,4 @@
-// What the numbers depend on: the machine, the kernel, and the versions.
+// What the figures depend on: the machine, the kernel, and the versions of the tools.
 
 package main
 
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// conditions are lines to be printed under the numbers.
+// conditions returns lines to print below the figures.
 func conditions() []string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	var versions []string
@@ -30,7 +30,7 @@ func conditions() []string {
 	}
 }
 
-// shorter makes a name and a version of what a program says of itself.
+// shorter returns the name and the version from what a program prints about itself.
 func shorter(name, line string) string {
 	words := strings.Fields(line)
 	for _, w := range words {
@@ -42,6 +42,7 @@ func shorter(name, line string) string {
 	return line
 }
 
+// processor returns the model of this machine's processors.
 func processor() string {
 	b, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.SplitSeq(string(b), "\n") {
@@ -52,6 +53,7 @@ func processor() string {
 	return "processors"
 }
 
+// groupsVersion returns the version of this machine's control groups.
 func groupsVersion() string {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		return "2"

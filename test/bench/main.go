@@ -1,12 +1,10 @@
-// Command bench measures what a container costs: with tincan, with the tools that
-// people would use instead, and with the floor, a C program that makes the calls of
-// tincan's own plan and does nothing else. All are interleaved in one run, so that
-// they see the same machine.
+// Command bench measures what a container costs: with tincan, with the tools that people would use
+// instead, and with the floor, a C program that makes the calls of tincan's own plan and nothing
+// else. All are interleaved in one run, so that they run under the same conditions.
 //
-// Run by `make bench`, as root, on a machine that does nothing else. It prints a
-// table for each section, and writes a chart (-svg) and everything (-json). What is
-// not on this machine is named and left out. docs/performance.md says how each figure
-// is come by.
+// `make bench` runs it, as root, on a machine that does nothing else. It prints a table for each
+// section, and writes a chart (-svg) and all figures (-json). It names the tools that are not
+// installed, and leaves them out. docs/performance.md says how each figure is measured.
 package main
 
 import (
@@ -25,24 +23,25 @@ import (
 
 var (
 	tincanBin = flag.String("tincan", "./tincan", "the binary to measure")
-	rounds    = flag.Int("rounds", 200, "how often each is run, where a round is one run of each")
-	warmUp    = flag.Int("warm-up", 10, "rounds before that are not counted")
-	most      = flag.Int("most", 1000, "the largest number of containers at once, and of mounts")
+	rounds    = flag.Int("rounds", 200, "number of rounds; a round is one run of each contender")
+	warmUp    = flag.Int("warm-up", 10, "rounds before these that are not counted")
+	most      = flag.Int("most", 1000, "the largest number of containers at a time, and of mounts")
 	patience  = flag.Duration("patience", time.Minute, "how long each section may wait, and measure again, while other programs run")
-	quick     = flag.Bool("quick", false, "a few rounds of everything: shows that the benchmark works, not what it measures")
-	only      = flag.String("sections", "", "only these, with commas between: "+strings.Join(sectionNames(), ","))
+	quick     = flag.Bool("quick", false, "a few rounds of everything: shows that the benchmark works, the figures mean nothing")
+	only      = flag.String("sections", "", "only these sections, separated by commas: "+strings.Join(sectionNames(), ","))
 	svgFile   = flag.String("svg", "", "file for the chart")
-	who       = flag.String("who", "", "only these contenders, with commas between, by their names or the beginnings of them")
-	jsonFile  = flag.String("json", "", "file for everything that was measured")
+	who       = flag.String("who", "", "only these contenders, separated by commas; the beginning of a name suffices")
+	jsonFile  = flag.String("json", "", "file for all figures")
 	mobyFile  = flag.String("moby", "testdata/profiles/moby-default.json", "moby's default profile, as JSON")
 )
 
-// section is one table: a name for -sections, and what fills it.
+// section is a name for -sections, and the function that measures a table.
 type section struct {
 	name    string
 	measure func(*bench) (*table, error)
 }
 
+// sections returns the sections in the order in which they are measured.
 func sections() []section {
 	return []section{
 		{"starts", starts},
@@ -65,18 +64,20 @@ func sections() []section {
 	}
 }
 
+// sectionNames returns the names of the sections. It cannot call sections, because the flags are
+// initialized with it.
 func sectionNames() (names []string) {
 	return []string{"starts", "scale", "limits", "true", "user", "first", "steps", "where", "without", "memory", "parallel", "mounts", "env", "profile", "filter", "record", "boot"}
 }
 
-// bench is what the sections share.
+// bench is what the sections have in common.
 type bench struct {
 	*workshop
 	trues   []*contender // every way to run /bin/true in a container, present or not
 	results results
 }
 
-// scaled is n, or 1 under -quick.
+// scaled returns n, or 1 with -quick.
 func scaled(n int) int {
 	if *quick {
 		return 1
@@ -84,7 +85,7 @@ func scaled(n int) int {
 	return n
 }
 
-// progress says on standard error how far it is.
+// progress prints a line on standard error.
 func progress(format string, a ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", a...) }
 
 func main() {
@@ -95,9 +96,10 @@ func main() {
 	}
 }
 
+// run measures the sections and writes the results.
 func run(out io.Writer) (err error) {
 	if os.Geteuid() != 0 {
-		return errors.New("not root: the containers that are compared are root's")
+		return errors.New("not root: the benchmark compares root's containers")
 	}
 	wanted := strings.Split(*only, ",")
 	for _, name := range wanted {
@@ -113,8 +115,8 @@ func run(out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.close()) }()
-	// An interrupt ends what is asleep (its standard input ends with this process)
-	// and removes the directory.
+	// An interrupt ends the containers that sleep, because their standard input ends with this
+	// process, and removes the directory.
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGINT, unix.SIGTERM)
 	go func() {

@@ -1,12 +1,11 @@
-// The null device that everything that is measured reads from and writes to.
+// The null device for all measured commands.
 //
 // fsopen(2), fsmount(2), mknod(2), null(4).
 //
-// crun gives the files that are its descriptors 0 to 2 to the container's user, so that the
-// container can open /dev/stdout again (runc does that with pipes of its own). It does so
-// with a device of the host's, too: after one run of crun the host's /dev/null belonged to
-// uid 10000, and a container's root with that uid could change its mode. So no contender
-// is given a file of the host's /dev.
+// crun gives the files of its descriptors 0 to 2 to the container's user, so that the container can
+// open /dev/stdout again (runc does that with its own pipes). It does so even with a device of the
+// host: after one run of crun the host's /dev/null belonged to uid 10000, and root in a container
+// with that uid could change its mode. So no contender gets a file of the host's /dev.
 
 package main
 
@@ -19,12 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nullDevice is set by openWorkshop, before anything is run.
+// nullDevice is the device. openWorkshop sets it before it runs anything.
 var nullDevice *os.File
 
-// newNullDevice returns a new null device, open. It is on a file system of its own that is
-// mounted nowhere: a temporary directory is often mounted MS_NODEV, and nothing has to be
-// removed afterwards.
+// newNullDevice returns a new null device, open. It is on a new file system that is mounted
+// nowhere: temporary directories are often mounted with MS_NODEV, and nothing has to be removed
+// afterwards.
 func newNullDevice() (*os.File, error) {
 	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
@@ -47,11 +46,11 @@ func newNullDevice() (*os.File, error) {
 		return nil, fmt.Errorf("open null: %w", err)
 	}
 	null := os.NewFile(uintptr(fd), "null")
-	return null, null.Chmod(0o666) // whatever the umask: users who are not root open it again
+	return null, null.Chmod(0o666) // whatever the umask is: other users open it again
 }
 
-// command is like exec.Command, for what is not timed from its fork on. It has the null
-// device as its standard input (exec.Command's would be the host's), no terminal, and the
+// command is like exec.Command, for commands that are not timed from their fork on. The command has
+// the null device as standard input (exec.Command would use the host's), no terminal, and the
 // environment of all contenders. The caller reads both outputs, which are pipes.
 func command(argv ...string) *exec.Cmd {
 	cmd := exec.Command(argv[0], argv[1:]...)

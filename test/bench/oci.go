@@ -1,4 +1,4 @@
-// runc and crun: a bundle with the protections that tincan's default has.
+// runc and crun: a bundle with the protections of tincan's default container.
 
 package main
 
@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 )
 
+// object is a JSON object.
 type object = map[string]any
 
-// bundled is a runtime with a bundle of its own.
+// bundled returns a contender that runs a new bundle in an OCI runtime.
 func (s *workshop) bundled(runtime, name string, config object) *contender {
 	c := &contender{name: name}
 	dir, err := os.MkdirTemp(s.dir, runtime)
@@ -24,11 +25,11 @@ func (s *workshop) bundled(runtime, name string, config object) *contender {
 	return c
 }
 
-// containerUser is the host's uid of root in a bundle, and in tincan's default container.
+// containerUser is the uid on the host of root in a bundle, and in tincan's default container.
 const containerUser = 10000
 
-// ociConfig has namespaces, ids, capabilities, masked paths, limits, no_new_privs and
-// a filter, which is a short one if seccomp is nil.
+// ociConfig returns a configuration with namespaces, ids, capabilities, masked paths, limits,
+// no_new_privs and a filter. If seccomp is nil, the filter is a short one.
 func ociConfig(root, cmd string, limits bool, seccomp object) object {
 	mounts := []object{
 		{"destination": "/proc", "type": "proc", "source": "proc"},

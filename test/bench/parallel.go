@@ -1,4 +1,4 @@
-// Section parallel: containers per second, with several started at once.
+// Section parallel: how many containers can be run per second, with several at a time.
 
 package main
 
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// slot is how long each is measured at a time.
+// slot is how long each contender is measured at a time.
 func slot() time.Duration {
 	if *quick {
 		return 50 * time.Millisecond
@@ -18,6 +18,7 @@ func slot() time.Duration {
 	return 700 * time.Millisecond
 }
 
+// inParallel measures the section.
 func inParallel(b *bench) (*table, error) {
 	levels := []int{1, 2, 8, 64}
 	if *quick {
@@ -51,7 +52,7 @@ func inParallel(b *bench) (*table, error) {
 	return t, nil
 }
 
-// rate runs it over and over with so many at a time; the result is runs per second.
+// rate runs the contender over and over, many at a time, and returns the number of runs per second.
 func (c *contender) rate(many int) (float64, error) {
 	var done, next atomic.Int64
 	var wait sync.WaitGroup

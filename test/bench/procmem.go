@@ -1,4 +1,4 @@
-// What /proc shows of the memory of a launcher and of the processes below it.
+// The memory of a launcher and of the processes below it, from /proc.
 
 package main
 
@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// memory is in KiB.
+// memory is the memory of a process, in KiB.
 type memory struct{ rss, private, pss, own int64 }
 
+// add adds the memory of another process.
 func (m *memory) add(o memory) {
 	m.rss += o.rss
 	m.private += o.private
@@ -21,14 +22,14 @@ func (m *memory) add(o memory) {
 	m.own += o.own
 }
 
-// process is a line of /proc/PID/stat.
+// process is what /proc/PID/stat says about a process.
 type process struct {
 	parent int
 	name   string
 }
 
-// memoryOf sums the memory of the launchers, and of what runs below them and is not
-// the command: their inits.
+// memoryOf returns the memory of the launchers, and that of the processes below them other than the
+// command, which are their inits.
 func memoryOf(launchers []int, command string) (launcher, init memory, err error) {
 	all, err := processes()
 	if err != nil {
@@ -56,6 +57,7 @@ func memoryOf(launchers []int, command string) (launcher, init memory, err error
 	return launcher, init, nil
 }
 
+// below reports whether a process is a descendant of one of the launchers.
 func below(all map[int]process, pid int, launchers map[int]bool) bool {
 	for range len(all) {
 		p, ok := all[pid]
@@ -70,6 +72,7 @@ func below(all map[int]process, pid int, launchers map[int]bool) bool {
 	return false
 }
 
+// processes returns all processes.
 func processes() (map[int]process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -96,6 +99,7 @@ func processes() (map[int]process, error) {
 	return all, nil
 }
 
+// memoryOfProcess returns the memory of one process.
 func memoryOfProcess(pid int) (memory, error) {
 	v, err := sizes(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -104,7 +108,7 @@ func memoryOfProcess(pid int) (memory, error) {
 	return memory{rss: v["Rss"], private: v["Private_Clean"] + v["Private_Dirty"], pss: v["Pss"], own: v["Pss_Anon"]}, nil
 }
 
-// available is what the machine has left, in KiB.
+// available returns how much memory the machine has left, in KiB.
 func available() (int64, error) {
 	v, err := sizes("/proc/meminfo")
 	if err == nil && v["MemAvailable"] == 0 {
@@ -113,7 +117,7 @@ func available() (int64, error) {
 	return v["MemAvailable"], err
 }
 
-// sizes reads lines of the form "Name: N kB".
+// sizes reads a file with lines of the form "Name: N kB".
 func sizes(file string) (map[string]int64, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -1,12 +1,12 @@
-// Rounds, and what disturbs them.
+// Rounds of measurements, and how they are repeated if something disturbs them.
 //
 // proc_stat(5), getrusage(2).
 //
-// A machine is seldom alone with a benchmark. What other programs take of the processors
-// in user mode shows in /proc/stat, less the benchmark's own and its children's; what the
-// kernel does behind the benchmark's back, such as taking namespaces down, is system
-// time and counts as the benchmark's. A few measurements at a time are looked at, and are
-// made again if something else ran meanwhile, as long as the patience lasts.
+// Other programs often run during a benchmark. /proc/stat shows how much they use the processors in
+// user mode, if the time of the benchmark and of its children is subtracted. What the kernel does
+// on its own, such as removing namespaces, is system time, and counts as the benchmark's. A few
+// measurements at a time are checked, and are made again if something else ran meanwhile, for as
+// long as -patience allows.
 
 package main
 
@@ -21,36 +21,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ticks are what /proc/stat counts in: USER_HZ is 100 on every architecture here.
+// tick is the unit of /proc/stat: USER_HZ is 100 on all architectures here.
 const tick = 10 * time.Millisecond
 
-// batch is how long measurements are looked at together: many ticks.
+// batch is how long measurements are checked together: many ticks.
 const batch = 200 * time.Millisecond
 
-// watch is the patience that a section has left, and what became of it.
+// watch is the time that a section may still wait, and the number of its measurements.
 type watch struct {
 	patience  time.Duration
 	repeated  int // measurements that were made again
-	disturbed int // measurements that count, though something else ran
+	disturbed int // measurements that count, although something else ran
 	counted   int
 }
 
+// watching is the watch of the current section.
 var watching watch
 
+// notAlone begins the note about disturbed measurements.
 const notAlone = "not alone"
 
+// note adds a note about disturbed measurements to the table.
 func (w *watch) note(t *table) {
 	if w.repeated+w.disturbed > 0 {
 		t.note(notAlone+": %d measurements were made again because something else ran, and %d of the %d that count were disturbed", w.repeated, w.disturbed, w.counted)
 	}
 }
 
-// glance is a moment's state.
+// glance is the use of the processors at a moment.
 type glance struct {
 	at     time.Time
-	others time.Duration // user time of everybody else so far
+	others time.Duration // user time of all other processes so far
 }
 
+// look returns the present state.
 func look() (glance, error) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -75,14 +79,14 @@ func look() (glance, error) {
 	return glance{time.Now(), sum}, nil
 }
 
-// busy is whether others ran since: more than a tenth of one processor, and than
-// ticks can be wrong by.
+// busy reports whether other programs have run since: for more than a tenth of one processor, and
+// more than the error of the ticks.
 func (g glance) busy() (bool, error) {
 	now, err := look()
 	return now.others-g.others > max(3*tick, now.at.Sub(g.at)/10), err
 }
 
-// wait waits for a quiet moment.
+// wait waits until nothing else runs.
 func (w *watch) wait() error {
 	for w.patience > 0 {
 		g, err := look()
@@ -98,9 +102,9 @@ func (w *watch) wait() error {
 	return nil
 }
 
-// interleave calls f for each of n things in each round, in an order that is drawn
-// anew for each. What f measures it gives as a function that notes it down, which is
-// called if the measurement counts.
+// interleave calls f for each of n things in each round, in a random order that differs between
+// rounds. f returns a function that records its measurement, which is called if the measurement
+// counts.
 func interleave(n, rounds, warmUp int, f func(i int) (note func(), err error)) error {
 	w := &watching
 	for r := range warmUp + rounds {

@@ -1,4 +1,4 @@
-// Section record: what recording a command costs, beside running it and beside strace.
+// Section record: what recording a command costs, compared with running it and with strace.
 
 package main
 
@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// The work: programs that start others, look at files, write a little and compute a little.
+// recordedWork are programs that start others, look at files, write a little and compute a little.
 var recordedWork = []struct{ name, interpreter, script string }{
 	{"bash", "bash", `for i in $(seq 40); do x=$(echo $i | tr 0-9 a-j); [ -e /etc/passwd ] && cat /etc/passwd >/dev/null; done
 `},
@@ -25,6 +25,7 @@ for i in range(10):
 `},
 }
 
+// recordCost measures the section.
 func recordCost(b *bench) (*table, error) {
 	rounds := max(1, *rounds/10)
 	t := &table{Title: fmt.Sprintf("A recording: ms, medians of %d runs, interleaved", rounds),
@@ -62,6 +63,6 @@ func recordCost(b *bench) (*table, error) {
 		m := func(i int) figure { return median(took[all[i]].wall) }
 		t.add(work.name, m(0), m(1), m(2), m(2)/m(1), m(3), m(4), m(5), m(2)/m(5), m(3)/m(5))
 	}
-	t.note("required: record at most 2 times run, and at most 0.3 of strace -f -c of the same work without a container")
+	t.note("required: record takes at most 2 times as long as run, and at most 0.3 of strace -f -c of the same work without a container")
 	return t, nil
 }

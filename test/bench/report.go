@@ -1,4 +1,4 @@
-// What was measured, as tables: printed, and as JSON.
+// The figures as tables, printed and as JSON.
 
 package main
 
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// results is everything of one run.
+// results are all figures of one run.
 type results struct {
 	Date       string   `json:"date"`
 	Rounds     int      `json:"rounds"`
@@ -19,7 +19,7 @@ type results struct {
 	Tables     []*table `json:"tables"`
 }
 
-// table is a section's.
+// table has the figures of a section.
 type table struct {
 	Section string   `json:"section"`
 	Title   string   `json:"title"`
@@ -28,24 +28,25 @@ type table struct {
 	Notes   []string `json:"notes,omitempty"`
 }
 
-// column has a heading, and how many digits are shown after the point.
+// column has a heading, and the number of digits after the point.
 type column struct {
 	Name   string `json:"name"`
 	digits int
 }
 
-// row is one contender's, or one size's. Values are by column.
+// row has the figures of a contender or of a size, by column.
 type row struct {
 	Name   string   `json:"name"`
 	Values []figure `json:"values,omitempty"`
-	Absent string   `json:"absent,omitempty"` // why there are none
+	Absent string   `json:"absent,omitempty"` // why there are no figures
 }
 
-// figure is a number that may be missing: NaN, which JSON does not have.
+// figure is a number, or NaN if it is missing. JSON has null instead of NaN.
 type figure float64
 
 var missing = figure(math.NaN())
 
+// MarshalJSON implements json.Marshaler.
 func (f figure) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(float64(f)) {
 		return []byte("null"), nil
@@ -53,19 +54,22 @@ func (f figure) MarshalJSON() ([]byte, error) {
 	return json.Marshal(math.Round(float64(f)*1e6) / 1e6)
 }
 
+// add adds a row of figures.
 func (t *table) add(name string, values ...figure) {
 	t.Rows = append(t.Rows, row{Name: name, Values: values})
 }
 
+// absent adds a row without figures, and says why there are none.
 func (t *table) absent(name, why string) {
 	t.Rows = append(t.Rows, row{Name: name, Absent: why})
 }
 
+// note adds a line below the table.
 func (t *table) note(format string, a ...any) {
 	t.Notes = append(t.Notes, fmt.Sprintf(format, a...))
 }
 
-// value is the figure in a row and a column, or missing.
+// value returns the figure in a row and a column, or missing.
 func (t *table) value(name, column string) figure {
 	for _, r := range t.Rows {
 		for i, c := range t.Columns {
@@ -77,6 +81,7 @@ func (t *table) value(name, column string) figure {
 	return missing
 }
 
+// print prints the table.
 func (t *table) print(w io.Writer) {
 	fmt.Fprintf(w, "## %s\n\n", t.Title)
 	wide := 0
@@ -108,6 +113,7 @@ func (t *table) print(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
+// table returns the table of a section, or nil.
 func (r *results) table(section string) *table {
 	for _, t := range r.Tables {
 		if t.Section == section {
@@ -117,6 +123,7 @@ func (r *results) table(section string) *table {
 	return nil
 }
 
+// writeJSON writes a value to a file as JSON.
 func writeJSON(file string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -125,7 +132,7 @@ func writeJSON(file string, v any) error {
 	return os.WriteFile(file, append(b, '\n'), 0o644)
 }
 
-// oneLine is the first line of what a program said, short enough for a table.
+// oneLine returns the first line of what a program printed, short enough for a table.
 func oneLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	if len(line) > 160 {

@@ -1,4 +1,4 @@
-// One run of a command, and rounds of them.
+// Single runs of a command, and rounds of them.
 //
 // wait4(2), getrusage(2), vfork(2).
 
@@ -16,20 +16,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// contender is one way to run a command in a container. In argv, {N} is replaced by a
-// number that no other run of it has at the same time.
+// contender is one way to run a command in a container. In argv, {N} stands for a number that no
+// other run of the contender has at the same time.
 type contender struct {
 	name   string
 	argv   []string
 	files  []string // opened for each run, from descriptor 3 on
 	absent string   // why it is not measured
-	user   int      // who starts it, if not root
-	single bool     // only one at a time: a second would find its name taken
+	user   int      // the user who starts it, if not root
+	single bool     // only one at a time, because a second one would have the same name
 }
 
+// unique is replaced by the number of a run.
 const unique = "{N}"
 
-// line is the command line of run n.
+// line returns the command line of run n.
 func (c *contender) line(n int) []string {
 	out := make([]string, len(c.argv))
 	for i, a := range c.argv {
@@ -38,21 +39,21 @@ func (c *contender) line(n int) []string {
 	return out
 }
 
-// sample is what one run has cost, with all of its descendants that were waited for.
+// sample is the cost of one run, with all descendants that were waited for.
 type sample struct {
 	wall   time.Duration
 	cpu    time.Duration // user and system time
-	faults int64         // page faults that needed nothing from a disk
+	faults int64         // page faults that read nothing from a disk
 }
 
-// series is what the runs of one contender have cost, in the order of the rounds.
+// series is the cost of the runs of one contender, in the order of the rounds.
 type series struct {
 	wall, cpu []float64 // milliseconds
 	faults    []float64
 }
 
-// start starts a line without the overhead of os/exec: three descriptors, a session
-// of its own so that no contender finds a terminal to take care of.
+// start starts a command line without the overhead of os/exec, with three descriptors and in a new
+// session, so that no contender finds a terminal.
 func (c *contender) start(line []string, stdin, stdout, stderr uintptr) (pid int, err error) {
 	attr := &syscall.ProcAttr{Env: environment, Files: []uintptr{stdin, stdout, stderr}, Sys: c.as()}
 	if c.files != nil {
@@ -68,7 +69,7 @@ func (c *contender) start(line []string, stdin, stdout, stderr uintptr) (pid int
 	return syscall.ForkExec(line[0], line, attr)
 }
 
-// as is how a process of it is started.
+// as returns the attributes with which the contender's processes are started.
 func (c *contender) as() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true}
 	if c.user != 0 {
@@ -77,10 +78,12 @@ func (c *contender) as() *syscall.SysProcAttr {
 	return attr
 }
 
-// environment is every contender's: that of a shell, without what make adds.
+// environment is the environment of every contender: that of a shell, without the variables of
+// make.
 var environment = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "TERM=dumb"}
 
-// open opens the files for one run: who reads one leaves it at its end.
+// open opens the files for one run. Each run needs new ones, because a contender reads them to the
+// end.
 func (c *contender) open() (files []*os.File, err error) {
 	for _, name := range c.files {
 		f, err := os.Open(name)
@@ -93,13 +96,14 @@ func (c *contender) open() (files []*os.File, err error) {
 	return files, nil
 }
 
+// closeFiles closes the files.
 func closeFiles(files []*os.File) {
 	for _, f := range files {
 		f.Close()
 	}
 }
 
-// once runs a line to its end.
+// once runs a command line to its end.
 func (c *contender) once(line []string) (sample, error) {
 	null := nullDevice.Fd()
 	begin := time.Now()
@@ -117,7 +121,7 @@ func (c *contender) once(line []string) (sample, error) {
 	return s, nil
 }
 
-// waitFor waits for a child's end; a status other than 0 is an error.
+// waitFor waits until a child ends. A status other than 0 is an error.
 func waitFor(pid int) (unix.Rusage, error) {
 	var status unix.WaitStatus
 	var usage unix.Rusage
@@ -133,14 +137,14 @@ func waitFor(pid int) (unix.Rusage, error) {
 	}
 }
 
-// trial says why a contender cannot be measured, or nothing.
+// trial returns why the contender cannot be measured, or "".
 func (c *contender) trial() string {
 	if c.absent != "" {
 		return c.absent
 	}
 	path, err := exec.LookPath(c.argv[0])
 	if err != nil {
-		return "not here"
+		return "not installed"
 	}
 	c.argv[0] = path
 	line := c.line(0)
@@ -156,7 +160,7 @@ func (c *contender) trial() string {
 	return ""
 }
 
-// race measures whole runs, interleaved. The result of a contender that is not among them is empty.
+// race measures whole runs, interleaved. The result has no entry for other contenders.
 func race(all []*contender, rounds int) (map[*contender]series, error) {
 	took := map[*contender]series{}
 	err := interleave(len(all), rounds, min(*warmUp, rounds), func(i int) (func(), error) {

@@ -1,4 +1,4 @@
-// Medians, quartiles, and ratios of what was measured in the same round.
+// Medians, quartiles, and ratios of values from the same rounds.
 
 package main
 
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// quantile gives the value that the share p of v is not above.
+// quantile returns the value below which a share p of the values lies.
 func quantile(v []float64, p float64) figure {
 	if len(v) == 0 {
 		return missing
@@ -22,10 +22,10 @@ func quantile(v []float64, p float64) figure {
 	return figure(s[below] + (at-float64(below))*(s[below+1]-s[below]))
 }
 
+// median returns the median of the values.
 func median(v []float64) figure { return quantile(v, 0.5) }
 
-// ratio is v's median in units of w's; spread gives the quartiles of the ratios of
-// the single rounds, in each of which both saw the same machine.
+// ratio returns v's median divided by w's.
 func ratio(v, w []float64) figure {
 	if len(v) == 0 || len(w) == 0 {
 		return missing
@@ -33,6 +33,8 @@ func ratio(v, w []float64) figure {
 	return median(v) / median(w)
 }
 
+// spread returns the quartiles of the ratios of single rounds, in each of which both ran under the
+// same conditions.
 func spread(v, w []float64) (q1, q3 figure) {
 	if len(v) != len(w) {
 		return missing, missing
@@ -44,6 +46,8 @@ func spread(v, w []float64) (q1, q3 figure) {
 	return quantile(r, 0.25), quantile(r, 0.75)
 }
 
+// milliseconds returns a duration in milliseconds.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// isMissing reports whether there is no figure.
 func isMissing(f figure) bool { return math.IsNaN(float64(f)) }

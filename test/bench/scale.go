@@ -1,5 +1,4 @@
-// Section scale: what /bin/true in a container takes from start to end, beside containers
-// that are asleep.
+// Section scale: how long /bin/true in a container takes while other containers sleep.
 
 package main
 
@@ -9,12 +8,12 @@ import (
 	"time"
 )
 
-// mostMore is how many percent tincan's runs may grow by more than bwrap's.
+// mostMore is by how many percentage points tincan's time may grow more than bwrap's.
 const mostMore = 5
 
-// besideSleepers runs tincan and bwrap in the same rounds, beside more and more of tincan's
-// containers. What bwrap's runs grow by is the kernel's part: a bwrap leaves nothing that
-// another one looks at.
+// besideSleepers measures the section. It runs tincan and bwrap in the same rounds, beside more and
+// more of tincan's containers. The growth of bwrap's time is the kernel's part, because a bwrap
+// leaves nothing that another one reads.
 func besideSleepers(b *bench) (t *table, err error) {
 	t = &table{Title: fmt.Sprintf("/bin/true beside sleeping containers: the whole process, medians of %d runs, interleaved", *rounds),
 		Columns: []column{{"ms", 2}, {"grows %", 1}, {"bwrap ms", 2}, {"grows %", 1}, {"more %", 1}, {"limit", 0}}}
@@ -22,7 +21,7 @@ func besideSleepers(b *bench) (t *table, err error) {
 	bwrap, ours := named(b.trues, nameBwrap), present(b.trues, nameTincan, nameBare)
 	here := append(present(b.trues, nameBwrap), ours...)
 	if sleeper.absent != "" || len(here) == len(ours) || len(ours) == 0 {
-		t.absent("all", "tincan, bwrap and a command that sleeps are needed, and one is absent. "+sleeper.absent)
+		t.absent("all", "this needs tincan, bwrap and a command that sleeps; one of them is absent. "+sleeper.absent)
 		return t, nil
 	}
 	h, err := hold()
@@ -58,16 +57,16 @@ func besideSleepers(b *bench) (t *table, err error) {
 	if err := h.end(); err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Duration(scaled(5)) * time.Second) // the kernel takes their network namespaces down meanwhile
+	time.Sleep(time.Duration(scaled(5)) * time.Second) // the kernel removes their network namespaces meanwhile
 	if err := compare("none again, ", missing); err != nil {
 		return nil, err
 	}
 	t.note("asleep: containers of `tincan run` with a group, whose command waits; grows: compared with none asleep;")
-	t.note("more: by how many percent of its own time tincan grows, less bwrap's; none again: after all have ended, which shows how exact the others are")
+	t.note("more: tincan's growth minus bwrap's; none again: after all have ended, which shows how exact the other rows are")
 	return t, nil
 }
 
-// scaleSizes are how many are asleep, up to -most.
+// scaleSizes returns the numbers of sleeping containers, up to -most.
 func scaleSizes() []int {
 	if *most < 100 {
 		return []int{*most}

@@ -1,4 +1,4 @@
-// Section starts: the ratios that tincan is held to, all from the same rounds.
+// Section starts: the ratios that tincan has to reach, all from the same rounds.
 
 package main
 
@@ -8,15 +8,17 @@ import (
 	"strings"
 )
 
-// target is a ratio of two contenders' times.
+// target is a ratio of two contenders' times, with what is required and what is aimed at.
 type target struct {
 	name          string
 	tool, beside  *contender
 	required, aim figure
 }
 
+// starts measures the section.
 func starts(b *bench) (*table, error) { return b.withGrant(b.starts) }
 
+// starts measures the section, in a namespace in which the user has ids unless lacks says why not.
 func (b *bench) starts(lacks string) (*table, error) {
 	docker := b.dockerProfile()
 	root := func(name string) *contender { return named(b.trues, name) }
@@ -62,18 +64,18 @@ func (b *bench) starts(lacks string) (*table, error) {
 		}
 	}
 	if missed != nil {
-		t.note("above what is required: %s", strings.Join(missed, "; "))
+		t.note("these do not reach what is required: %s", strings.Join(missed, "; "))
 	}
-	t.note("bwrap is bwrap --unshare-all; rootless, it is a user's, as tincan is; runc has limits and a short filter")
+	t.note("bwrap is bwrap --unshare-all; in the rootless rows a user runs both; runc has limits and a short filter")
 	return t, nil
 }
 
-// absent is why there is no ratio, or nothing.
+// absent returns why there is no ratio, or "".
 func (g target) absent() string {
 	for _, c := range []*contender{g.tool, g.beside} {
 		switch {
 		case c == nil:
-			return "not among -who"
+			return "not in -who"
 		case c.absent != "":
 			return c.name + ": " + c.absent
 		}
@@ -81,7 +83,7 @@ func (g target) absent() string {
 	return ""
 }
 
-// dockerProfile runs under moby's profile, compiled beforehand.
+// dockerProfile returns a tincan with moby's profile, which was compiled before.
 func (b *bench) dockerProfile() *contender {
 	file := filepath.Join(b.dir, "docker.bpf")
 	c := &contender{name: "tincan --seccomp=FILE", argv: []string{b.tincan, "run", "--seccomp=" + file, "-m", b.root, "--", "/bin/true"}}

@@ -1,4 +1,4 @@
-// Section steps: what the steps of the plan cost, each by itself, in the floor.
+// Section steps: what each step of the plan costs in the floor.
 
 package main
 
@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// shown is how many steps are, the most expensive first.
+// shown is the number of steps that are listed, the most expensive ones first.
 const shown = 30
 
+// stepCosts measures the section.
 func stepCosts(b *bench) (*table, error) {
 	t := &table{Title: fmt.Sprintf("What the floor's time goes to: microseconds, medians of %d runs", *rounds), Columns: []column{{"us", 1}, {"calls", 0}, {"us each", 1}}}
 	args := []string{"-m", b.root, "--hostname=tincan-bench-steps", "--", "/bin/true"}
@@ -37,7 +38,7 @@ func stepCosts(b *bench) (*table, error) {
 	for _, c := range chapters {
 		t.add(fmt.Sprintf("the tutorial's step %d", c), sums[c], figure(calls[c]), sums[c]/figure(calls[c]))
 	}
-	t.add("what the plan takes for granted", took[0], missing, missing)
+	t.add("what is not in the plan", took[0], missing, missing)
 	t.add("the launcher's wait for the end", took[len(steps)+1], missing, missing)
 	t.add("of it, from the command's execve on", took[len(steps)+2], missing, missing)
 	slices.SortStableFunc(steps, func(x, y planStep) int { return cmp.Compare(took[y.Number], took[x.Number]) })
@@ -48,13 +49,13 @@ func stepCosts(b *bench) (*table, error) {
 		}
 		t.add(fmt.Sprintf("%d %s %s", s.Number, s.Actor, text), took[s.Number], 1, took[s.Number])
 	}
-	t.note("a fork's time is its parent's; a step that waits for another process has that one's time too; the chapters are the tutorial's")
+	t.note("a fork's time is that of the parent; a step that waits for another process includes its time; the chapters are those of the tutorial")
 	return t, nil
 }
 
-// timedFloor gives the median of each step, by its number; 0 is the descriptors and
-// the handshake, the one after the last is the wait for the end, and then comes what of
-// it is after the command's execve.
+// timedFloor returns the median of each step, by its number. 0 has the descriptors and the
+// handshake, the number after the last step the wait for the end, and the next number the part of
+// that wait after the command's execve.
 func (s *workshop) timedFloor(steps []planStep, args []string) (map[int]figure, error) {
 	dir, err := s.floorSource("timed", steps, args)
 	if err != nil {

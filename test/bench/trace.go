@@ -1,5 +1,5 @@
-// One run under perf(1): every system call and page fault of launcher, init and
-// command with its time, and from that what the wall time was spent on.
+// One run under perf(1): all system calls and page faults of the launcher, the init and the
+// command, with their times, and what the wall time was spent on.
 
 package main
 
@@ -22,10 +22,10 @@ var tracepoints = []string{
 	"sched:sched_process_exec", "sched:sched_process_fork", "sched:sched_process_exit",
 }
 
-// item is a stretch of a run's wall time: one system call, or what a process does by
-// itself before one.
+// item is a part of a run's wall time: a system call, or what a process does by itself before a
+// call.
 type item struct {
-	begin, us float64 // microseconds; begin since the program's execve
+	begin, us float64 // in microseconds; begin counts from the program's execve
 	faults    float64
 }
 
@@ -37,7 +37,7 @@ type event struct {
 	rest string
 }
 
-// record runs the program under perf and gives its events, in order of time.
+// record runs the program under perf and returns its events, in the order of time.
 func (s *workshop) record(argv []string) (events []event, err error) {
 	data := filepath.Join(s.dir, "perf.data")
 	args := []string{"perf", "record", "-q", "-o", data}
@@ -55,7 +55,7 @@ func (s *workshop) record(argv []string) (events []event, err error) {
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		m := perfLine.FindStringSubmatch(lines.Text())
 		if m == nil {
-			return nil, fmt.Errorf("perf script: %q is no event as expected", lines.Text())
+			return nil, fmt.Errorf("perf script: %q is not an event in the expected form", lines.Text())
 		}
 		tid, _ := strconv.Atoi(m[1])
 		at, _ := strconv.ParseFloat(m[2], 64)
@@ -64,7 +64,7 @@ func (s *workshop) record(argv []string) (events []event, err error) {
 	return events, nil
 }
 
-// perfLine is "  123 12345.678901: raw_syscalls:sys_enter: NR 0 (...)".
+// perfLine matches "  123 12345.678901: raw_syscalls:sys_enter: NR 0 (...)".
 var perfLine = regexp.MustCompile(`^\s*(\d+)\s+(\d+\.\d+):\s+\w+:(\w+):\s?(.*)$`)
 
 var (
@@ -72,26 +72,27 @@ var (
 	childTID   = regexp.MustCompile(`child_pid=(\d+)`)
 )
 
-// actor is one of the three processes whose work follows on one another's.
+// actor is one of the three processes, which work one after the other.
 type actor struct {
 	name    string
-	rank    int    // whose time it is, when several run: the command's, then the init's
-	call    string // the call it is in, or nothing
+	rank    int    // the actor with the highest rank counts when several run: the command, then the init
+	call    string // the call that it is in, or ""
 	entered float64
-	gap     item // its own work since its last call
+	gap     item // what it has done by itself since its last call
 	nth     map[string]int
 }
 
+// key names the actor's present call.
 func (a *actor) key() string {
 	return fmt.Sprintf("%s: %s %d", a.name, a.call, a.nth[a.call])
 }
 
-// waits tells the calls in which a process does nothing but wait for another.
+// waits are the calls in which a process only waits for another one.
 var waits = map[string]bool{"read": true, "ppoll": true, "poll": true, "wait4": true, "rt_sigtimedwait": true, "futex": true}
 
-// split gives each microsecond between execve and the end to one item. Of processes
-// that run at the same time the last in the chain counts; if all wait, it is the one
-// that began to wait last (its "read" may be of a file).
+// split attributes each microsecond between execve and the end to one item. If several processes
+// run at the same time, the last one in the chain counts. If all wait, the one that began to wait
+// last counts (its "read" may read a file).
 func split(events []event, names map[int]string) (items map[string]item, wall float64, err error) {
 	items = map[string]item{}
 	actors := map[int]*actor{}
@@ -163,9 +164,10 @@ func split(events []event, names map[int]string) (items map[string]item, wall fl
 		}
 		now = busiest(actors)
 	}
-	return nil, 0, fmt.Errorf("the launcher's end is not in perf's record (%d events)", len(events))
+	return nil, 0, fmt.Errorf("perf's record lacks the launcher's end (%d events)", len(events))
 }
 
+// busiest returns the actor to which the present time is attributed.
 func busiest(actors map[int]*actor) (best *actor) {
 	for a := range maps.Values(actors) {
 		switch {
@@ -179,12 +181,11 @@ func busiest(actors map[int]*actor) (best *actor) {
 	return best
 }
 
-// callNames are the system calls of this machine by their numbers, as the C library's
-// header has them.
+// callNames returns the system calls of this machine by number, from the C library's header.
 func callNames() (map[int]string, error) {
 	out, err := exec.Command("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", os.DevNull).Output()
 	if err != nil {
-		return nil, fmt.Errorf("not here: gcc (%w)", err)
+		return nil, fmt.Errorf("gcc is not installed (%w)", err)
 	}
 	names := map[int]string{}
 	for line := range strings.Lines(string(out)) {

@@ -1,3 +1,4 @@
+// How the time of a run is attributed.
 package main
 
 import (
@@ -6,12 +7,13 @@ import (
 	"testing"
 )
 
-// TestSplit: each microsecond of a made-up run belongs to who made the run go on.
+// TestSplit checks that each microsecond of an invented run is attributed to the process that made
+// the run go on.
 func TestSplit(t *testing.T) {
 	names := map[int]string{0: "read", 1: "write", 61: "wait4", 435: "clone3", 56: "clone", 59: "execve", 231: "exit_group"}
 	const launcher, thread, init, command = 10, 11, 12, 13
 	events := []event{
-		{9, 0, "sys_enter", "NR 0 (0, 0, 0, 0, 0, 0)"}, // perf's own
+		{9, 0, "sys_enter", "NR 0 (0, 0, 0, 0, 0, 0)"}, // perf itself
 		{launcher, 100, "sched_process_exec", "filename=./tincan pid=10 old_pid=10"},
 		{launcher, 105, "sys_exit", "NR 59 = 0"},
 		{launcher, 120, "page_fault_user", "address=0x1 ip=0x1 error_code=0x14"},
@@ -82,21 +84,21 @@ func TestSplit(t *testing.T) {
 			}
 			delete(got, key)
 		}
-		t.Errorf("and more than that: %v", got)
+		t.Errorf("these items are not wanted: %v", got)
 	}
 	sum := 0.0
 	for _, i := range want {
 		sum += i.us
 	}
 	if wall != 380 || math.Abs(sum-wall) > 1e-6 {
-		t.Errorf("%v us in all, the items are %v", wall, sum)
+		t.Errorf("the whole is %v us, the sum of the items %v", wall, sum)
 	}
 	if _, _, err := split(events[:len(events)-1], names); err == nil {
-		t.Error("a record without the launcher's end is taken for a whole one")
+		t.Error("a record without the launcher's end is not an error")
 	}
 }
 
-// TestMeans: the items add up to the whole, and a run that was disturbed does not count.
+// TestMeans checks that the items add up to the whole, and that a disturbed run does not count.
 func TestMeans(t *testing.T) {
 	d := breakdown{walls: []float64{30, 1000, 10, 34}}
 	for _, wall := range d.walls {
@@ -106,6 +108,6 @@ func TestMeans(t *testing.T) {
 	items, wall := d.means()
 	want := map[string]item{"a": {0, 28, 1}, "b": {26, 2, 1}}
 	if wall != 32 || !maps.Equal(items, want) {
-		t.Errorf("%v and %v in all, want %v and 32", items, wall, want)
+		t.Errorf("%v, the whole is %v; want %v and 32", items, wall, want)
 	}
 }

@@ -1,4 +1,4 @@
-// Section user: the same, started by a user who is not root.
+// Section user: the whole process again, started by a user who is not root.
 //
 // user_namespaces(7), newuidmap(1), subuid(5).
 
@@ -14,20 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// benchUser is nobody's number. In a mount namespace of the benchmark's own it has a
-// name and ids granted, since newuidmap asks for both.
+// benchUser is an unused id. In the benchmark's own mount namespace it has a name and granted ids,
+// because newuidmap needs both.
 const benchUser = 24567
 
+// userRuns measures the section.
 func userRuns(b *bench) (*table, error) { return b.withGrant(b.userRuns) }
 
-// Names that the section starts refers to as well.
+// Names that the section starts also uses.
 const (
 	nameOneID  = "tincan, one id"
 	nameRanges = "tincan, ranges (newuidmap)"
 )
 
-// userContenders are what the user runs /bin/true with. lacks is why newuidmap cannot be
-// used, or nothing.
+// userContenders returns the contenders with which the user runs /bin/true. lacks is why newuidmap
+// cannot be used, or "".
 func (s *workshop) userContenders(lacks string) []*contender {
 	own := "--map=0:" + strconv.Itoa(benchUser) + ":1"
 	all := []*contender{
@@ -45,6 +46,8 @@ func (s *workshop) userContenders(lacks string) []*contender {
 	return all
 }
 
+// userRuns measures the section, in a namespace in which the user has ids unless lacks says why
+// not.
 func (b *bench) userRuns(lacks string) (*table, error) {
 	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox for an ordinary user: the whole process, medians of %d runs, interleaved", *rounds),
 		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {colOfBwrap, 2}, {"(q1", 2}, {"q3)", 2}}}
@@ -63,17 +66,17 @@ func (b *bench) userRuns(lacks string) (*table, error) {
 		b1, b3 := spread(w, bwrap)
 		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(took[c].cpu), ratio(w, bwrap), b1, b3)
 	}
-	t.note("less is done by: unshare (no /dev, no filter, all capabilities), bwrap (no filter; its limits are none either)")
+	t.note("these do less: unshare (no /dev, no filter, all capabilities), bwrap (no filter, no limits)")
 	return t, nil
 }
 
-// withGrant calls f on a thread of its own, in a mount namespace in which the user has a name
-// and ids. If it cannot be had, f is told why.
+// withGrant calls f on a new thread, in a mount namespace in which the user has a name and ids. If
+// that is impossible, lacks says why.
 func (s *workshop) withGrant(f func(lacks string) (*table, error)) (t *table, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked, so that the thread, and with it the namespace, ends here
+		runtime.LockOSThread() // never unlocked, so that the thread and the namespace end here
 		lacks := ""
 		if err := grantIDs(s.dir); err != nil {
 			lacks = oneLine(err.Error())
@@ -84,7 +87,7 @@ func (s *workshop) withGrant(f func(lacks string) (*table, error)) (t *table, er
 	return t, err
 }
 
-// grantIDs makes the user known and gives it ids, in a mount namespace.
+// grantIDs enters a mount namespace in which the user has a name and ids.
 func grantIDs(dir string) error {
 	if _, err := os.Stat("/etc/subuid"); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Section where: what the wall time of one run is spent on, in tincan and in the
-// floor, in pieces of 50 microseconds and more.
+// Section where: what the wall time of a run is spent on, in tincan and in the floor, in parts of
+// at least 50 microseconds.
 
 package main
 
@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	whereRounds = 40 // a round is two runs under perf, and their records read
-	whereLeast  = 50 // microseconds: what is less is summed up
+	whereRounds = 40 // a round is two runs under perf, whose records are read
+	whereLeast  = 50 // microseconds; smaller items are added up
 )
 
+// whereItGoes measures the section.
 func whereItGoes(b *bench) (*table, error) {
 	runs := min(*rounds, whereRounds)
 	t := &table{
@@ -24,7 +25,7 @@ func whereItGoes(b *bench) (*table, error) {
 		Columns: []column{{"begins", 0}, {"tincan", 0}, {"faults", 1}, {"floor", 0}, {"its faults", 1}, {"more", 0}},
 	}
 	if _, err := exec.LookPath("perf"); err != nil {
-		t.absent("all", "not here: perf (apt-get install linux-perf)")
+		t.absent("all", "perf is not installed: apt-get install linux-perf")
 		return t, nil
 	}
 	names, err := callNames()
@@ -35,7 +36,7 @@ func whereItGoes(b *bench) (*table, error) {
 	var both [2]breakdown
 	found := present(b.trues, nameTincan, nameFloor)
 	if len(found) != len(both) {
-		t.absent("all", "tincan and the floor are needed, and one is absent")
+		t.absent("all", "this needs tincan and the floor; one of them is absent")
 		return t, nil
 	}
 	for k, c := range found {
@@ -74,25 +75,27 @@ func whereItGoes(b *bench) (*table, error) {
 	}
 	for _, who := range []string{"launcher", "init", "command"} {
 		v, f := less[0][who], less[1][who]
-		t.add(fmt.Sprintf("%s: all that is below %d each", who, whereLeast), missing, figure(v.us), figure(v.faults), figure(f.us), figure(f.faults), figure(v.us-f.us))
+		t.add(fmt.Sprintf("%s: all items below %d", who, whereLeast), missing, figure(v.us), figure(v.faults), figure(f.us), figure(f.faults), figure(v.us-f.us))
 	}
 	t.add("from execve to the end", missing, figure(wall), missing, figure(floorWall), missing, figure(wall-floorWall))
-	t.note("\"before\" a call: the process's own work, with its page faults; the number: the process's how manieth call of this name")
-	t.note("perf makes a run longer: see section true for what it takes without; the caller's fork and execve are not in it")
+	t.note("\"before\" a call: what the process does by itself, with its page faults; the number counts the process's calls of this name")
+	t.note("perf makes a run longer: the section true has its time without perf; the caller's fork and execve are not included")
 	return t, nil
 }
 
+// inOrder returns the names of the items, in the order in which they begin.
 func inOrder(items map[string]item) []string {
 	return slices.SortedFunc(maps.Keys(items), func(x, y string) int { return cmp.Compare(items[x].begin, items[y].begin) })
 }
 
-// breakdown is what is known of a contender's runs.
+// breakdown has the items of a contender's runs.
 type breakdown struct {
 	argv  []string
 	runs  []map[string]item
 	walls []float64
 }
 
+// another adds a run.
 func (d *breakdown) another(s *workshop, names map[int]string) error {
 	events, err := s.record(d.argv)
 	if err != nil {
@@ -106,9 +109,9 @@ func (d *breakdown) another(s *workshop, names map[int]string) error {
 	return nil
 }
 
-// means gives each item's mean, and that of the whole, over the runs whose wall time is
-// in the middle half: medians would not add up, and a mean of all would have the runs in
-// it that something else has disturbed. A run without an item counts as 0.
+// means returns the mean of each item and of the whole, over the runs whose wall time is in the
+// middle half. Medians would not add up, and a mean over all runs would include disturbed ones. An
+// item that a run lacks counts as 0.
 func (d *breakdown) means() (items map[string]item, wall float64) {
 	order := make([]int, len(d.runs))
 	for i := range order {

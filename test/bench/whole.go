@@ -19,6 +19,7 @@ const (
 	colOfFloor = "of floor"
 )
 
+// wholeRuns measures the section.
 func wholeRuns(b *bench) (*table, error) {
 	t := &table{Title: fmt.Sprintf("/bin/true of a static busybox: the whole process, medians of %d runs, interleaved", *rounds),
 		Columns: []column{{colWall, 2}, {colQ1, 2}, {colQ3, 2}, {"user+sys ms", 2}, {"faults", 0}, {"peak MiB", 2},
@@ -45,15 +46,15 @@ func wholeRuns(b *bench) (*table, error) {
 		t.add(c.name, median(w), quantile(w, 0.25), quantile(w, 0.75), median(took[c].cpu), median(took[c].faults), peak,
 			ratio(w, bwrap), b1, b3, ratio(w, runc), ratio(w, floor), f1, f3)
 	}
-	t.note("ratios: of the medians; in brackets the quartiles of the ratios of the single rounds")
-	t.note("floor: that of the same plan (with the group for all but those named --no-cgroup and %q)", strings.TrimPrefix(noLimits, ", "))
-	t.note("user+sys, faults (of pages): of the process and of its descendants that were waited for; peak: resident memory of the largest process")
-	t.note("less is done by: unshare (no ids, no /dev, no limits, no filter, all capabilities), bwrap (no limits, no filter, all capabilities inside;")
+	t.note("ratios: those of the medians; in brackets the quartiles of the ratios of single rounds")
+	t.note("floor: the floor of the same plan (with a group, except for those named --no-cgroup and %q)", strings.TrimPrefix(noLimits, ", "))
+	t.note("user+sys, faults (of pages): those of the process and of its descendants that were waited for; peak: resident memory of the largest process")
+	t.note("these do less: unshare (no ids, no /dev, no limits, no filter, all capabilities), bwrap (no limits, no filter, all capabilities inside;")
 	t.note("the second row has tincan's filter and capabilities), firejail (the host's own tree: Debian's refuses --chroot)")
 	return t, nil
 }
 
-// floorOf is the floor that a contender is to be compared with.
+// floorOf returns the name of the floor with which a contender is compared.
 func floorOf(name string) string {
 	if name == nameBare || name == nameBareBase || strings.HasSuffix(name, noLimits) || strings.HasPrefix(name, "bwrap") || name == "unshare" {
 		return nameBareBase
@@ -61,7 +62,7 @@ func floorOf(name string) string {
 	return nameFloor
 }
 
-// peak is the median of the peak resident memory of a few runs, in MiB.
+// peak returns the median of the peak resident memory of a few runs, in MiB.
 func (b *bench) peak(c *contender) (figure, error) {
 	if b.noGCC != "" {
 		return missing, nil

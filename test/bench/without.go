@@ -1,4 +1,4 @@
-// Section without: what each part of the container costs, by leaving it out.
+// Section without: what each part of a container costs, measured by leaving it out.
 
 package main
 
@@ -8,6 +8,7 @@ import (
 	"strings"
 )
 
+// without measures the section.
 func without(b *bench) (*table, error) {
 	t := &table{Title: fmt.Sprintf("/bin/true without a part of the container: ms, medians of %d runs, interleaved", *rounds),
 		Columns: []column{{"tincan", 2}, {"less", 2}, {"floor", 2}, {"less", 2}}}

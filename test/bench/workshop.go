@@ -1,5 +1,5 @@
-// What the measurements need: root directories, small programs in C, and a place for
-// them that goes away again.
+// What the measurements need: root directories, small C programs, and a temporary directory for
+// them.
 
 package main
 
@@ -14,27 +14,28 @@ import (
 	"sync"
 )
 
-// The programs that run inside of containers, and the one that starts a run.
+// programs are the C programs that run inside containers, and the one that starts a run.
 //
 //go:embed programs
 var programs embed.FS
 
-// workshop is a temporary directory and what is in it.
+// workshop is a temporary directory and its content.
 type workshop struct {
 	dir    string
 	tincan string // the binary to measure
 	root   string // a tree with busybox, the programs, and every mount point
-	noGCC  string // why there are no C programs, or nothing
+	noGCC  string // why there are no C programs, or ""
 	moby   string // the file of moby's default profile
-	floors int    // how many were compiled
-	user   uint32 // who tincan is asked for a plan as, if not root
+	floors int    // how many floors were compiled
+	user   uint32 // the user who asks tincan for a plan, if not root
 	once   sync.Once
 }
 
+// openWorkshop makes the directory.
 func openWorkshop() (s *workshop, err error) {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
-		return nil, errors.New("busybox is not here: apt-get install busybox-static")
+		return nil, errors.New("busybox is not installed: apt-get install busybox-static")
 	}
 	s = &workshop{}
 	if s.tincan, err = filepath.Abs(*tincanBin); err != nil {
@@ -68,7 +69,7 @@ func openWorkshop() (s *workshop, err error) {
 		return nil, fmt.Errorf("-moby: %w", err)
 	}
 	if _, err := exec.LookPath("gcc"); err != nil {
-		s.noGCC = "not here: gcc (it is a program in C)"
+		s.noGCC = "gcc is not installed, and this is a C program"
 		return s, nil
 	}
 	for _, p := range []struct{ name, source, flag string }{
@@ -85,7 +86,7 @@ func openWorkshop() (s *workshop, err error) {
 		flags := []string{p.flag}
 		if p.source == "first.c" { // no C library, whose start would be measured
 			flags = append(flags, "-nostartfiles", "-fno-stack-protector")
-			if runtime.GOARCH != "riscv64" { // the stack is not yet as vector instructions want it
+			if runtime.GOARCH != "riscv64" { // the stack is not yet aligned for vector instructions
 				flags = append(flags, "-mgeneral-regs-only")
 			}
 		}
@@ -100,18 +101,18 @@ func openWorkshop() (s *workshop, err error) {
 	return s, nil
 }
 
-// close removes the directory. Nothing is mounted in it: mounts are the containers'.
+// close removes the directory. Nothing is mounted in it, because the mounts are in the containers.
 func (s *workshop) close() (err error) {
 	s.once.Do(func() { err = os.RemoveAll(s.dir) })
 	return err
 }
 
-// asUser is the same workshop, where tincan is asked for a plan by another user.
+// asUser returns the same workshop, for another user who asks tincan for plans.
 func (s *workshop) asUser(uid uint32) *workshop {
 	return &workshop{dir: s.dir, tincan: s.tincan, root: s.root, noGCC: s.noGCC, moby: s.moby, user: uid}
 }
 
-// compile makes a static program.
+// compile compiles a static C program.
 func (s *workshop) compile(name, source string, flags ...string) (string, error) {
 	if s.noGCC != "" {
 		return "", errors.New(s.noGCC)
@@ -124,8 +125,8 @@ func (s *workshop) compile(name, source string, flags ...string) (string, error)
 	return bin, nil
 }
 
-// makeTree makes a root directory with a busybox, and the mount points that the tools
-// other than tincan must find there.
+// makeTree makes a root directory with a busybox, and with the mount points that the tools other
+// than tincan need.
 func makeTree(root, busybox string) error {
 	for _, d := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "usr", "run", "var", "root"} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
@@ -147,13 +148,13 @@ func makeTree(root, busybox string) error {
 	return nil
 }
 
-// copyTree makes another such directory, for a tool that leaves things in it.
+// copyTree makes a copy of the root directory, for a tool that leaves files in it.
 func (s *workshop) copyTree(name string) (string, error) {
 	to := filepath.Join(s.dir, name)
 	return to, os.CopyFS(to, os.DirFS(s.root))
 }
 
-// compileFilter is a profile as struct sock_filter.
+// compileFilter returns the filter of a profile as struct sock_filter.
 func (s *workshop) compileFilter(profile string) ([]byte, error) {
 	file := filepath.Join(s.dir, "filter.bpf")
 	if _, err := s.tincanOutput(0, "seccomp", "compile", profile, "-o", file); err != nil {

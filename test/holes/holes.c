@@ -1,11 +1,15 @@
-/* Attacks that a container's filter must refuse: ../../ the table of holes, numbers 1 to 8.
+/* Attacks that a container's filter must refuse: holes 1 to 8, 31 and 37 of ../../SECURITY.md.
  *
- *   holes [NAME...]     makes each attack (all, if none is named) in a process of its own, and prints a line for each:
- *                       NAME RESULT, where RESULT is the errno's name, "ok" (it worked), "made 4755" (there is a file with
- *                       that mode), or "killed SIGSYS".
+  *   holes [NAME...]     makes each named attack, or all, in a new process, and prints a line for
+  * each:
+  *                       NAME RESULT, where RESULT is the errno's name, "ok" (it worked), "made
+  * 4755" (a file was made
+  *                       with that mode), or "killed SIGSYS".
  *
- * What no program can undo is asked with arguments that cannot work (a bad descriptor, a wrong magic number): EBADF or
- * EINVAL then say that the kernel got to see the call. Files are made in a new directory below $TMPDIR or /tmp.
+  * Calls whose effect cannot be undone get arguments that cannot work (a bad descriptor, a wrong
+  * magic number): EBADF or
+  * EINVAL then show that the kernel saw the call. Files are made in a new directory below $TMPDIR
+  * or /tmp.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +35,7 @@
 #endif
 #define HIGH (1UL << 32)
 
-/* The numbers that are the same everywhere, for headers older than the calls. */
+/* Numbers that are the same on all architectures, for headers that are older than the calls. */
 enum { nr_io_uring_setup = 425, nr_io_uring_enter, nr_io_uring_register, nr_open_tree, nr_move_mount, nr_fsopen, nr_fsconfig,
 	nr_fsmount, nr_fspick, nr_clone3 = 435, nr_openat2 = 437, nr_mount_setattr = 442, nr_home_node = 450, nr_fchmodat2 = 452,
 	nr_open_tree_attr = 467 };
@@ -46,7 +50,7 @@ static const char *result(long rc)
 	return out;
 }
 
-/* What became of the file f. */
+/* The mode of the file, or the errno. */
 static const char *made(const char *path, long rc)
 {
 	struct stat s;
@@ -66,7 +70,7 @@ static int plain(void)
 	return fd;
 }
 
-/* A terminal of our own as controlling terminal, or a bad descriptor where there is none to have. */
+/* Makes a new terminal the controlling terminal and returns it, or a bad descriptor if there is none. */
 static int terminal(void)
 {
 	int m = posix_openpt(O_RDWR | O_NOCTTY), s;
@@ -93,7 +97,7 @@ static const char *fioasync(void) { return tty(FIOASYNC); }
 static const char *tioclinux(void) { char c = 2; return result(syscall(SYS_ioctl, -1, TIOCLINUX, &c)); }
 static const char *tioclinux_high(void) { char c = 2; return result(syscall(SYS_ioctl, -1, TIOCLINUX | HIGH, &c)); }
 
-/* A child that a call made ends at once. */
+/* Ends at once in a child that the call has made. */
 static const char *child(long rc)
 {
 	if (rc == 0)
@@ -182,7 +186,7 @@ static const char *mq_suid(void)
 	return out;
 }
 
-/* io_uring, without its library: one OPENAT with a set-user-ID mode. The kernel does it; no filter sees an openat. */
+/* io_uring, without its library: one OPENAT with a set-user-ID mode. The kernel opens the file, and no filter sees an openat. */
 static const char *io_uring_openat(void)
 {
 	uint32_t p[30] = { 0 }; /* struct io_uring_params: sq_off at word 10, cq_off at word 20 */
@@ -199,7 +203,7 @@ static const char *io_uring_openat(void)
 	*(uint64_t *)(sqe + 16) = (uintptr_t)"f";
 	*(uint32_t *)(sqe + 24) = 04755;
 	*(uint32_t *)(sqe + 28) = O_CREAT | O_WRONLY;
-	((uint32_t *)(ring + sq[6]))[0] = 0;               /* the array's first entry: our request */
+	((uint32_t *)(ring + sq[6]))[0] = 0;               /* the first entry of the array: our request */
 	__atomic_store_n((uint32_t *)(ring + sq[1]), 1, __ATOMIC_RELEASE); /* the tail */
 	if (syscall(nr_io_uring_enter, fd, 1, 1, 1 /* GETEVENTS */, NULL, 0) < 0)
 		return result(-1);

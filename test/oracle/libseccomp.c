@@ -1,13 +1,15 @@
-/* The filter that libseccomp makes of a list of rules, to hold tincan's against.
+/* Prints the filter that libseccomp makes of a list of rules, to compare tincan's with it.
  *
- * Standard input, a line each; standard output is the filter as raw struct sock_filter:
+ * Standard output is the filter as raw struct sock_filter. Standard input has these lines:
  *   default ACTION             libseccomp's action value, in decimal
  *   optimize N                 SCMP_FLTATR_CTL_OPTIMIZE
  *   arch NAME                  x86_64 x86 x32 aarch64 arm riscv64; the first replaces the native one
  *   rule ACTION CALL N [INDEX OP A B]...
- * Calls that this libseccomp does not know are named on standard error ("unknown CALL"), and so is the time taken
- * ("microseconds N").
- * A rule for what an earlier one decided otherwise is left out, as the earlier one wins.
+  * Standard error names the calls that this libseccomp does not know ("unknown CALL"), the calls of
+  * rules that contradict
+  * an earlier rule ("exists CALL"), which are left out because the earlier rule wins, and the time
+  * taken
+  * ("microseconds N").
  */
 #include <errno.h>
 #include <seccomp.h>

@@ -1,4 +1,4 @@
-// The attempts to get at what the container should not reach.
+// Attempts to reach what a container must not reach.
 package main
 
 import (
@@ -16,15 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// install attaches a filter to this thread.
 func install(p *unix.SockFprog) error {
 	return raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(p)))
 }
 
-// text is a NUL-terminated string for a raw call.
+// text returns a NUL-terminated string for a raw call.
 func text(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s + "\x00"))) }
 
-// ioctls on descriptor 0. A filter answers before the kernel looks at the
-// descriptor or at the pointer, so EFAULT and ENOTTY mean "let through".
+// ioctls makes ioctl requests on descriptor 0. A filter acts before the kernel looks at the
+// descriptor or at the pointer, so EFAULT and ENOTTY mean that the filter allows the request.
 func ioctls([]string) {
 	for _, r := range []struct {
 		name string
@@ -38,7 +39,7 @@ func ioctls([]string) {
 	}
 }
 
-// setid makes files that would run as somebody else.
+// setid tries to make files that run with the ids of their owner.
 func setid(args []string) {
 	dir := args[0]
 	say("chmod", raw(unix.SYS_FCHMODAT, ^uintptr(99), text(dir+"/none"), 0o4755))
@@ -47,12 +48,12 @@ func setid(args []string) {
 	say("chmod 755", raw(unix.SYS_FCHMODAT, ^uintptr(99), text(dir+"/none"), 0o755))
 }
 
-// clones tries to get a user namespace, in which one has every capability.
+// clones tries to get a user namespace, in which a process has every capability.
 func clones([]string) {
 	runtime.LockOSThread()
 	say("unshare", raw(unix.SYS_UNSHARE, unix.CLONE_NEWUSER))
-	// The flags contradict one another (CLONE_THREAD without CLONE_VM is EINVAL), so
-	// that nothing is made even where the filter lets them through.
+	// The flags contradict each other (CLONE_THREAD without CLONE_VM is EINVAL), so nothing is made
+	// even if the filter allows them.
 	say("clone", raw(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_THREAD))
 	a := [11]uint64{0: unix.CLONE_NEWUSER | unix.CLONE_THREAD}
 	say("clone3", raw(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&a)), unsafe.Sizeof(a)))
@@ -66,7 +67,8 @@ func clones([]string) {
 	fmt.Println("threads: ok")
 }
 
-// attackInit is for the PID given, 1 mostly: its program, memory and environment.
+// attackInit tries to reach the program, memory and environment of a process, which usually is PID
+// 1.
 func attackInit(args []string) {
 	pid, _ := strconv.Atoi(args[0])
 	proc := "/proc/" + args[0]
@@ -107,8 +109,8 @@ func attackInit(args []string) {
 	}
 }
 
-// search looks for a secret, given in hexadecimal, in everything below /proc, in
-// its own memory and in the memory of every process.
+// search searches for a secret, given in hexadecimal, in all files of /proc, among them the command
+// line and environment of every process.
 func search(args []string) {
 	b, _ := hex.DecodeString(args[0])
 	secret := string(b)
@@ -152,9 +154,10 @@ func search(args []string) {
 	fmt.Println("found:", found)
 }
 
+// isNumber reports whether s is a number.
 func isNumber(s string) bool { _, err := strconv.Atoi(s); return err == nil }
 
-// mounts tries to mount. DIR is a directory.
+// mounts tries to mount on a directory, and to change mounts.
 func mounts(args []string) {
 	dir := args[0]
 	say("tmpfs", unix.Mount("x", dir, "tmpfs", 0, ""))
@@ -192,8 +195,8 @@ func mounts(args []string) {
 	}())
 }
 
-// cgroup2Options are those that version 2 is mounted with: they are the machine's, and
-// a mount from outside of a container would change them.
+// cgroup2Options returns the options with which version 2 is mounted. They apply to the whole
+// machine, and a mount from outside of a container would change them.
 func cgroup2Options() string {
 	b, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(b)) {
@@ -206,7 +209,7 @@ func cgroup2Options() string {
 	return ""
 }
 
-// groups tries to change control groups from inside.
+// groups tries to change control groups from inside a container.
 func groups([]string) {
 	n := 0
 	filepath.WalkDir("/sys/fs/cgroup", func(p string, d fs.DirEntry, err error) error {
@@ -228,7 +231,7 @@ func groups([]string) {
 	fmt.Println("tried:", n > 0)
 }
 
-// openFiles opens each FILE for writing.
+// openFiles tries to open each file for writing.
 func openFiles(args []string) {
 	for _, name := range args {
 		fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
@@ -239,7 +242,7 @@ func openFiles(args []string) {
 	}
 }
 
-// connect connects to each unix socket; "@" begins an abstract name.
+// connect tries to connect to each Unix socket. A name that begins with "@" is abstract.
 func connect(args []string) {
 	for _, name := range args {
 		s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)

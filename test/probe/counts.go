@@ -1,3 +1,4 @@
+// Attempts that use up a user's resources, take the terminal, or exchange files.
 package main
 
 import (
@@ -12,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify takes as many inotify instances as the user may have, says how many, and holds
-// them until its standard input ends.
+// inotify makes as many inotify instances as the user may have, prints how many, and holds them
+// until its standard input ends.
 func inotify([]string) {
 	n := 0
 	for {
@@ -26,8 +27,8 @@ func inotify([]string) {
 	os.Stdin.Read(make([]byte, 1))
 }
 
-// terminals tries to get hold of the terminal: its name, its foreground, what is typed, and to
-// leave it unusable.
+// terminals tries to use the terminal: to open it by name, to become its foreground group, and to
+// read what is typed.
 func terminals([]string) {
 	signal.Ignore(unix.SIGTTOU, unix.SIGTTIN)
 	fd, err := unix.Open("/dev/tty", unix.O_RDWR, 0)
@@ -51,23 +52,23 @@ func terminals([]string) {
 	}
 }
 
-// spoil leaves the terminal for exclusive use, with its output stopped.
+// spoil leaves the terminal in exclusive mode, with its output stopped.
 func spoil([]string) {
 	say("exclusive", raw(unix.SYS_IOCTL, 0, unix.TIOCEXCL, 0))
 	raw(unix.SYS_IOCTL, 0, unix.TCXONC, unix.TCOOFF)
 }
 
-// outlive clears the signal that comes with the launcher's death, says so, and goes on.
+// outlive clears the signal for the launcher's death, says so, and goes on.
 func outlive([]string) {
 	say("cleared", raw(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0))
 	time.Sleep(time.Hour)
 }
 
-// exchange swaps two names of a directory for each other as fast as it can, until its
-// standard input ends. It prints how often.
+// exchange exchanges two names in a directory as fast as it can, until its standard input ends. It
+// prints how often.
 func exchange(args []string) { again(args[0], func(fd int) bool { return swap(fd, args[1], args[2]) }) }
 
-// catch waits for a directory to be made, swaps it for a symlink at once, and puts the symlink
+// catch waits until a directory is made, exchanges it for a symlink at once, and puts the symlink
 // back for the next time, until its standard input ends. It prints how often.
 func catch(args []string) {
 	again(args[0], func(fd int) bool {
@@ -81,10 +82,11 @@ func catch(args []string) {
 	})
 }
 
+// swap exchanges two names in a directory.
 func swap(fd int, a, b string) bool { return unix.Renameat2(fd, a, fd, b, unix.RENAME_EXCHANGE) == nil }
 
-// again calls a function for a directory as fast as it can, until standard input ends, and
-// prints how often it was true.
+// again calls a function with a directory as fast as it can, until standard input ends, and prints
+// how often the function returned true.
 func again(dir string, do func(fd int) bool) {
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {

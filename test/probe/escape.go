@@ -1,5 +1,5 @@
-// Ways out of a root directory. Each is tried in a process of its own; what counts is
-// whether afterwards a file of the machine's own tree is in sight.
+// Attempts to leave a root directory. Each runs in a new process, and succeeds if a file of the
+// machine's own tree is visible afterwards.
 package main
 
 import (
@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// escapes are the attempts. Each gives the first error that stood in its way, and
-// calls look wherever it has got to.
+// escapes are the attempts. Each calls look wherever it gets, and returns the first error on its
+// way.
 var escapes = map[string]func(look func()) error{
 	"dotdot":    func(look func()) error { look(); return unix.EXDEV },
 	"chroot":    byChroot,
@@ -38,6 +38,7 @@ var escapes = map[string]func(look func()) error{
 	},
 }
 
+// keep returns the first of two errors.
 func keep(first, err error) error {
 	if first == nil {
 		return err
@@ -45,8 +46,8 @@ func keep(first, err error) error {
 	return first
 }
 
-// escape ATTEMPT FILE: "userns-ATTEMPT" is that from within a user and mount
-// namespace of its own, where it has every capability.
+// escape ATTEMPT FILE makes an attempt. "userns-ATTEMPT" makes it in a new user and mount
+// namespace, with every capability.
 func escape(args []string) {
 	name, file := args[0], args[1]
 	if rest, ok := strings.CutPrefix(name, "userns-"); ok {
@@ -159,8 +160,7 @@ func bySetns(look func()) error {
 	return keep(first, unix.EXDEV)
 }
 
-// byHandle opens the root of the file system that `/` is on by its handle:
-// open_by_handle_at(2), "shocker".
+// byHandle opens the root of the file system of `/` by its handle: open_by_handle_at(2), "shocker".
 func byHandle(look func()) error {
 	h, _, err := unix.NameToHandleAt(unix.AT_FDCWD, "/", 0)
 	if err != nil {
@@ -176,7 +176,7 @@ func byHandle(look func()) error {
 	}
 	unix.Fchdir(fd)
 	look()
-	for ino := uint32(1); ino < 64; ino++ { // the top directory has a small number
+	for ino := uint32(1); ino < 64; ino++ { // the top directory's inode number is small
 		b := h.Bytes()
 		for i := 0; i+4 <= len(b); i += 4 {
 			forged := slices.Clone(b)

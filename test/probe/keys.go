@@ -13,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// keyDescription is the name of the key.
 const keyDescription = "tincan-test"
 
-// holdKey is for outside: it runs a command with a session keyring that has a key in it.
-// NUMBER among the command's words stands for the key's number.
+// holdKey is used outside of a container: it runs a command with a new session keyring that has a
+// key. NUMBER among the command's words is replaced by the key's number.
 func holdKey(args []string) {
 	if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
 		fmt.Println("keyctl(KEYCTL_JOIN_SESSION_KEYRING):", err)
@@ -36,8 +37,7 @@ func holdKey(args []string) {
 	os.Exit(99)
 }
 
-// keys tries to get at the key: by way of the session keyring, by its name and by its
-// number, each with another's number for comparison.
+// keys tries to reach the key through the session keyring, by its name and by its number.
 func keys(args []string) {
 	number, _ := strconv.Atoi(args[0])
 	id, err := unix.KeyctlSearch(unix.KEY_SPEC_SESSION_KEYRING, "user", keyDescription, 0)
@@ -45,7 +45,7 @@ func keys(args []string) {
 	if err == nil {
 		readKey("read what was found", id)
 	}
-	kind, name := []byte("user\x00"), []byte(keyDescription+"\x00") // and no text for the host's /sbin/request-key, which would be asked
+	kind, name := []byte("user\x00"), []byte(keyDescription+"\x00") // without a text, because the kernel would pass that to the host's /sbin/request-key
 	found, _, e := unix.Syscall6(unix.SYS_REQUEST_KEY, uintptr(unsafe.Pointer(&kind[0])), uintptr(unsafe.Pointer(&name[0])), 0, 0, 0, 0)
 	say("request", e)
 	if e == 0 {
@@ -59,12 +59,14 @@ func keys(args []string) {
 		err = errors.New("revoked")
 	}
 	say("revoke", err)
-	// Its own session keyring works, or all of the above would prove nothing.
+	// The same calls must work on the process's own session keyring, or the failures above mean
+	// nothing.
 	id, err = unix.AddKey("user", keyDescription+"-own", []byte("own"), unix.KEY_SPEC_SESSION_KEYRING)
 	say("add", err)
 	readKey("read the own", id)
 }
 
+// readKey prints a key.
 func readKey(name string, id int) {
 	b := make([]byte, 64)
 	n, _, e := unix.Syscall6(unix.SYS_KEYCTL, unix.KEYCTL_READ, uintptr(id), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0)

@@ -1,9 +1,9 @@
-// Command probe is what the tests run inside a container to try what it should not
-// be able to do. Each attempt is a line "NAME: ok" or "NAME: ERRNO"; the test knows
-// which is right, and shows that the same attempt works where nothing is in its way.
+// Command probe is run by the tests inside a container, and tries what it must not be able to do
+// there. It prints a line "NAME: ok" or "NAME: ERRNO" for each attempt. The test knows which result
+// is right, and shows that the same attempt works without protection.
 //
-// `probe deny CALL... -- COMMAND` is for outside: it runs COMMAND under a seccomp
-// filter that refuses those calls, as a container around tincan would.
+// `probe deny CALL... -- COMMAND` is used outside: it runs COMMAND under a seccomp filter that
+// refuses these calls, as a container around tincan would.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// verbs are the attempts, by the first argument.
 var verbs = map[string]func(args []string){
 	"deny":     deny,
 	"escape":   escape,
@@ -60,7 +61,7 @@ func main() {
 	verbs[os.Args[1]](os.Args[2:])
 }
 
-// say prints an attempt's outcome.
+// say prints the result of an attempt.
 func say(name string, err error) {
 	var e syscall.Errno
 	switch {
@@ -85,8 +86,7 @@ func raw(nr uintptr, a ...uintptr) error {
 	return nil
 }
 
-// fds lists the open descriptors, but for those of this program itself, and the
-// working directory.
+// fds prints the open descriptors, except those of this program itself, and the working directory.
 func fds([]string) {
 	cwd, err := unix.Open(".", unix.O_PATH, 0) // the lowest free number
 	if err != nil {
@@ -97,7 +97,7 @@ func fds([]string) {
 		var st unix.Stat_t
 		if unix.Fstat(n, &st) == nil {
 			to, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", n))
-			// The last: Go's runtime looks at its group's share of the processors.
+			// cpu.*: Go's runtime reads its group's share of the processors.
 			if to != "anon_inode:[eventpoll]" && to != "anon_inode:[eventfd]" && !strings.HasPrefix(filepath.Base(to), "cpu.") {
 				fmt.Println(n)
 			}
@@ -109,21 +109,21 @@ func fds([]string) {
 	fmt.Println("link:", link)
 }
 
-// awaitSignal says that it is ready, and ends with 50 and the signal's name at the
-// first signal.
+// awaitSignal prints "ready". At the first signal it prints the signal's name and ends with status
+// 50.
 func awaitSignal([]string) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c)
 	fmt.Println("ready")
 	for s := range c {
-		if s != unix.SIGURG { // Go's own
+		if s != unix.SIGURG { // Go uses it itself
 			fmt.Println(unix.SignalName(s.(syscall.Signal)))
 			os.Exit(50)
 		}
 	}
 }
 
-// alloc uses so many MiB of memory.
+// alloc uses the given number of MiB of memory.
 func alloc(args []string) {
 	n, _ := strconv.Atoi(args[0])
 	var keep [][]byte
@@ -138,7 +138,7 @@ func alloc(args []string) {
 	fmt.Println("allocated")
 }
 
-// forks starts so many children at the same time, and says how many it got.
+// forks starts the given number of children at the same time, and prints how many it got.
 func forks(args []string) {
 	n, _ := strconv.Atoi(args[0])
 	var started []*os.Process
@@ -158,8 +158,8 @@ func forks(args []string) {
 	say("last", last)
 }
 
-// denied are the calls that deny knows. With a flag it is refused only if the
-// first argument has it.
+// denied are the calls that deny can refuse. A call with a flag is refused only if its first
+// argument contains the flag.
 var denied = map[string]struct {
 	nr   uint32
 	flag uint32
@@ -179,6 +179,7 @@ var denied = map[string]struct {
 	"close_range":   {unix.SYS_CLOSE_RANGE, 0},
 }
 
+// deny runs a command under a filter that refuses calls.
 func deny(args []string) {
 	split := slices.Index(args, "--")
 	f := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}}
@@ -204,7 +205,7 @@ func deny(args []string) {
 	runtime.LockOSThread()
 	p := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	if os.Geteuid() != 0 {
-		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) // or the kernel takes no filter from a user
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) // otherwise the kernel accepts no filter from a user
 	}
 	if err := install(&p); err != nil {
 		fmt.Fprintln(os.Stderr, "probe: seccomp:", err)
@@ -216,7 +217,7 @@ func deny(args []string) {
 	os.Exit(99)
 }
 
-// loopback talks to itself over 127.0.0.1.
+// loopback connects to itself over 127.0.0.1, and tries to reach an address outside.
 func loopback([]string) {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	say("socket", err)

@@ -1,3 +1,4 @@
+// Commands for the tests of tincan record.
 package main
 
 import (
@@ -10,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sockets makes two, of the families UNIX and INET.
+// sockets makes sockets of the families INET and UNIX.
 func sockets([]string) {
 	for _, family := range []int{unix.AF_INET, unix.AF_UNIX, unix.AF_INET} {
 		fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
@@ -19,10 +20,10 @@ func sockets([]string) {
 	}
 }
 
-// threads has eight threads, each of which starts processes, and then one of them becomes
-// another program, if one is given, while the first thread makes calls.
+// threads runs eight threads that start processes. Then one thread executes another program, or the
+// probe itself if none is given, while the first thread makes calls.
 func threads(args []string) {
-	runtime.LockOSThread() // the first one
+	runtime.LockOSThread() // the first thread
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Add(1)

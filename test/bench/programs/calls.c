@@ -1,5 +1,5 @@
-/* What a system call costs under a filter: calls each call in turn many times and
- * prints nanoseconds per call. Arguments are such that the kernel has nothing to do. */
+/* What a system call costs under a filter: makes each call many times and prints
+ * nanoseconds per call. With these arguments the kernel has nothing to do. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +20,11 @@
 int main(int argc, char **argv)
 {
 	long many = argc > 1 ? atol(argv[1]) : 1;
-	MEASURE(getppid, 0);                 /* allowed by all, whatever the arguments */
-	MEASURE(close, -1);                  /* likewise, with a number near the other end */
+	MEASURE(getppid, 0);                 /* allowed by all filters, with any arguments */
+	MEASURE(close, -1);                  /* the same, with a number near the other end */
 	MEASURE(ioctl, -1, TIOCGWINSZ, 0);   /* tincan's default looks at the request */
 	MEASURE(fchmod, -1, 0644);           /* tincan's default looks at the mode */
 	MEASURE(personality, 0xffffffffL);   /* moby's looks at the persona */
-	MEASURE(keyctl, 9999);               /* refused by both, and by the kernel: there is no such request */
+	MEASURE(keyctl, 9999);               /* refused by both, and by the kernel, which has no such request */
 	return 0;
 }

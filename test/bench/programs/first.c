@@ -1,6 +1,6 @@
-/* The command whose first instruction is waited for: it reads the clock and writes the
- * time to standard output, as struct timespec. There is no C library around it, whose
- * start would be measured too. With HOLD it then sleeps until standard input ends. */
+/* The command whose first instruction is measured: it reads the clock and writes the
+ * time to standard output, as struct timespec. It has no C library, whose start would
+ * be measured too. With HOLD it then sleeps until standard input ends. */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <time.h>

@@ -1,9 +1,9 @@
-/* The floor: the calls of a plan of tincan's, and as little else as can be.
+/* The floor: the calls of a plan of tincan's, and as little else as possible.
  *
- * floor.go writes plan.h from `tincan plan --json`; it holds the steps of each actor,
- * in order. What is here is what the plan takes for granted: the descriptors that it
- * names in capitals, the clone, and the wait for the end. What tincan does besides, it
- * does before and after these calls, and the difference of the two is its own cost.
+ * floor.go writes plan.h from `tincan plan --json`; it has the steps of each actor, in
+ * order. This file has what is not in the plan: the descriptors that the plan names in
+ * capitals, the clone, and the wait for the end. What tincan does besides is done before
+ * and after these calls; the difference in time is tincan's own cost.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,8 +62,8 @@ static char byte;
 static int undoing;
 static void host_after(void);
 
-/* fail says which step it was. The launcher's also undoes what was made, as far as it
- * goes: what is not there cannot be removed. */
+/* fail reports the step that failed. In the launcher, it also undoes what was made, as far
+ * as possible: what does not exist cannot be removed. */
 static void fail(int number, const char *call)
 {
 	if (undoing) return;
@@ -76,9 +76,9 @@ static void fail(int number, const char *call)
 	_exit(125);
 }
 
-/* With TIMED each step's time is kept, in memory that all three processes share, and
- * printed at the end: a step's number and nanoseconds. A fork's is its parent's. Last
- * comes the time from the command's execve to the end of everything. */
+/* With TIMED, each step's time is kept in memory that all three processes share, and
+ * printed at the end: a step's number and nanoseconds. A fork's time is that of the
+ * parent. The last number is the time from the command's execve to the end. */
 #ifdef TIMED
 static long *times, before;
 static long now(void)
@@ -96,7 +96,7 @@ static long now(void)
 #define EXECUTING
 #endif
 
-/* STEP makes a call of the child's; may is the one errno that is as good as success. */
+/* STEP makes a call of the child; may is the one errno that counts as success. */
 #define STEP(number, may, name, ...) \
 	do { \
 		BEGIN; \
@@ -117,7 +117,7 @@ static long now(void)
 		END(number); \
 	} while (0)
 
-/* The host's: a write of text to a file, whose name may hold the container's pid. */
+/* A step of the launcher: writes text to a file, whose name may contain the container's pid. */
 static void host_write(int number, const char *file, const char *text)
 {
 	char name[4096];

@@ -1,6 +1,6 @@
 /* Runs its arguments and prints the peak resident memory of the largest process, in
- * KiB. The kernel counts the starter's own memory in where a process comes from vfork
- * (getrusage(2): ru_maxrss outlives execve), so the starter must be small. */
+ * KiB. For a process that comes from vfork, the kernel includes the starter's own memory
+ * (getrusage(2): ru_maxrss survives execve), so the starter must be small. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
