@@ -1,6 +1,6 @@
-# Shortens the output of `go test -v`: for a package that passes, its line and the
-# tests that were skipped, with the reason; for one that fails, everything but the
-# tests that passed. The last line of the input is "status N", go's own.
+# Shortens the output of `go test -v`. For a package that passes, it prints the package's line and
+# the skipped tests with their reasons. For a package that fails, it prints everything except the
+# tests that passed. The last line of the input is "status N", the status of go test.
 /^=== (RUN|NAME|CONT|PAUSE)/ { current = $3; next }
 /^status [0-9]+$/ { status = $2; next }
 /^[ \t]*--- SKIP: / { skipped[++skips] = $3; lines = lines $0 "\n"; next }

@@ -1,15 +1,11 @@
 /* Attacks that a container's filter must refuse: holes 1 to 8, 31 and 37 of ../../SECURITY.md.
  *
-  *   holes [NAME...]     makes each named attack, or all, in a new process, and prints a line for
-  * each:
-  *                       NAME RESULT, where RESULT is the errno's name, "ok" (it worked), "made
-  * 4755" (a file was made
-  *                       with that mode), or "killed SIGSYS".
+ *   holes [NAME...]     makes each named attack, or all, in a new process, and prints a line for each:
+ *                       NAME RESULT, where RESULT is the errno's name, "ok" (it worked), "made 4755" (a file was made
+ *                       with that mode), or "killed SIGSYS".
  *
-  * Calls whose effect cannot be undone get arguments that cannot work (a bad descriptor, a wrong
-  * magic number): EBADF or
-  * EINVAL then show that the kernel saw the call. Files are made in a new directory below $TMPDIR
-  * or /tmp.
+ * Calls whose effect cannot be undone get arguments that cannot work (a bad descriptor, a wrong magic number): EBADF or
+ * EINVAL then show that the kernel saw the call. Files are made in a new directory below $TMPDIR or /tmp.
  */
 #define _GNU_SOURCE
 #include <errno.h>

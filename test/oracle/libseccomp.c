@@ -5,11 +5,9 @@
  *   optimize N                 SCMP_FLTATR_CTL_OPTIMIZE
  *   arch NAME                  x86_64 x86 x32 aarch64 arm riscv64; the first replaces the native one
  *   rule ACTION CALL N [INDEX OP A B]...
-  * Standard error names the calls that this libseccomp does not know ("unknown CALL"), the calls of
-  * rules that contradict
-  * an earlier rule ("exists CALL"), which are left out because the earlier rule wins, and the time
-  * taken
-  * ("microseconds N").
+ * Standard error names the calls that this libseccomp does not know ("unknown CALL"), the calls of rules that contradict
+ * an earlier rule ("exists CALL"), which are left out because the earlier rule wins, and the time taken
+ * ("microseconds N").
  */
 #include <errno.h>
 #include <seccomp.h>

@@ -1,5 +1,5 @@
-# What the tests inside the machine confine a container with: all is allowed but two
-# files. The profile is compiled on the host and loaded in the machine.
+# The profile for the tests inside the machine: it allows everything except two files. It is
+# compiled on the host and loaded in the machine.
 profile tincan-guest flags=(attach_disconnected,mediate_deleted) {
   file,
   capability,

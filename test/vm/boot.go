@@ -1,12 +1,12 @@
 package vm
 
-// Booting, and what became of it.
+// Booting a machine, and how the boot ended.
 //
 // qemu(1), Documentation/admin-guide/kernel-parameters.rst (panic, quiet, `--`).
 //
-// qemu exits with 0 after a power-off, a restart and a panic alike, so its status says
-// nothing: what counts is the verdict that PID 1 writes to the virtio-serial port
-// `result`. Everything else is told from the console.
+// qemu exits with 0 after a power-off, a restart and a panic alike. So its status is ignored; what
+// counts is the verdict that PID 1 writes to the virtio-serial port `result`. Everything else is
+// read from the console.
 
 import (
 	"bytes"
@@ -25,17 +25,17 @@ import (
 	"time"
 )
 
-// Machine is a boot to be.
+// Machine describes a boot.
 type Machine struct {
 	Kernel *Kernel
 	Initrd string
-	Args   []string      // init's, after -- on the kernel's command line
+	Args   []string      // init's arguments, after -- on the kernel's command line
 	Append []string      // more words for the kernel, before the --
-	Memory int           // MiB; 0 is 256
+	Memory int           // in MiB; 0 stands for 256
 	Disk   string        // a file that is /dev/vda, if not empty
-	Within time.Duration // 0 is two minutes
+	Within time.Duration // how long it may take; 0 stands for two minutes
 	Watch  io.Writer     // gets the console's bytes as they come, if not nil
-	Stop   <-chan bool   // closed: switch it off
+	Stop   <-chan bool   // when it is closed, the machine is switched off
 
 	DebugExit bool // with QEMU's isa-debug-exit device
 }
@@ -43,12 +43,12 @@ type Machine struct {
 // Kind is how a boot ended.
 type Kind string
 
-// These are told apart. Only a Verdict says what the command's end was.
+// The ways in which a boot can end. Only a Verdict has the end of the command.
 const (
 	Verdict   Kind = "verdict"
 	Panic     Kind = "kernel panic"
 	Timeout   Kind = "timeout"
-	NoVerdict Kind = "no verdict" // the machine went off, and PID 1 had not said how the command ended
+	NoVerdict Kind = "no verdict" // the machine went off, but PID 1 did not say how the command ended
 )
 
 // Result is what PID 1 writes to the port `result`.
@@ -61,20 +61,20 @@ type Result struct {
 	Error     string  `json:"error"`
 }
 
-// Outcome is what became of a boot.
+// Outcome describes how a boot ended.
 type Outcome struct {
 	Kind    Kind
 	Result  Result // of a Verdict
-	Panic   string // the kernel's line
+	Panic   string // the message of the panic
 	Console string
-	Tests   string // what was written to the port `tests`
+	Tests   string // the output on the port `tests`
 	Took    time.Duration
-	CPU     time.Duration // what qemu used of a processor
-	QEMU    int           // its exit status, where the machine has DebugExit
-	Repeats int           // boots before this one that died in the kernel before init
+	CPU     time.Duration // qemu's processor time
+	QEMU    int           // qemu's exit status, if the machine has DebugExit
+	Repeats int           // boots before this one in which the kernel died before init
 }
 
-// String is for messages: the kind, and the end of the console.
+// String describes the outcome, with the end of the console, for messages.
 func (o Outcome) String() string {
 	s := string(o.Kind)
 	switch o.Kind {
@@ -92,24 +92,24 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("%s after %.1f s\nthe console's end:\n%s", s, o.Took.Seconds(), tail(o.Console, 40))
 }
 
+// tail returns the last lines of a text, indented.
 func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r", ""), "\n"), "\n")
 	return "    " + strings.Join(all[max(0, len(all)-lines):], "\n    ")
 }
 
-// qemu is what differs between architectures.
+// qemu has what differs between architectures.
 var qemu = map[string]struct {
 	program, console string
 	machine          []string
 }{
-	// -cpu max: without its random numbers getrandom(2) waits for seconds.
+	// -cpu max: without its random number instructions, getrandom(2) waits for seconds.
 	"amd64": {"qemu-system-x86_64", "ttyS0", []string{"-M", "pc", "-cpu", "max"}},
-	// This processor is the cheapest to imitate.
+	// This processor is the quickest to emulate.
 	"arm64": {"qemu-system-aarch64", "ttyAMA0", []string{"-M", "virt", "-cpu", "cortex-a57"}},
 }
 
-// QEMU gives the program that boots an architecture, or an error that says how to
-// get it.
+// QEMU returns the program that boots an architecture, or an error that says how to install it.
 func QEMU(arch string) (string, error) {
 	p, err := exec.LookPath(qemu[arch].program)
 	if err != nil {
@@ -118,9 +118,9 @@ func QEMU(arch string) (string, error) {
 	return p, nil
 }
 
-// Boot boots it. An error is one of this side; whatever happens to the machine is an
-// Outcome. A kernel that dies by itself before it starts init (seen with two emulated
-// processors) is booted once more; nothing else is repeated.
+// Boot boots the machine. An error is one of this host; whatever happens in the machine is an
+// Outcome. If the kernel dies before it starts init, which happens with two emulated processors,
+// the machine is booted once more. Nothing else is repeated.
 func (m Machine) Boot() (Outcome, error) {
 	o, err := m.boot()
 	if err == nil && o.Kind == Panic && o.Result == (Result{}) && !strings.Contains(o.Console, startsInit) {
@@ -131,9 +131,10 @@ func (m Machine) Boot() (Outcome, error) {
 	return o, err
 }
 
-// startsInit is the kernel's line before the first instruction of init.
+// startsInit is the line that the kernel prints before it starts init.
 const startsInit = "Run /init as init process"
 
+// boot boots the machine once.
 func (m Machine) boot() (Outcome, error) {
 	program, err := QEMU(m.Kernel.Arch)
 	if err != nil {
@@ -154,8 +155,8 @@ func (m Machine) boot() (Outcome, error) {
 		return Outcome{}, err
 	}
 	c := exec.CommandContext(ctx, program, line...)
-	// It ends with this process, whatever ends that; prctl(2) says that it is the thread
-	// that counts.
+	// qemu ends when this thread ends, however that happens (prctl(2): the signal comes with the
+	// death of the thread, not of the process).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -195,10 +196,11 @@ func (m Machine) boot() (Outcome, error) {
 	return o, nil
 }
 
+// panicLine matches the kernel's line about a panic.
 var panicLine = regexp.MustCompile(`Kernel panic - not syncing: *([^\r\n]*)`)
 
-// classify decides. A panic or a timeout after the verdict is still one: the machine
-// was to go off.
+// classify sets the kind. A panic or a timeout counts as such even if it comes after the verdict,
+// because the machine should have gone off.
 func (o *Outcome) classify(result []byte, timedOut bool) {
 	d := json.NewDecoder(bytes.NewReader(result))
 	said := d.Decode(&o.Result) == nil
@@ -215,15 +217,15 @@ func (o *Outcome) classify(result []byte, timedOut bool) {
 	}
 }
 
-// line is qemu's command line. dir takes the ports' files.
+// line returns qemu's command line. The ports write to files in dir.
 func (m Machine) line(dir string) ([]string, error) {
 	q := qemu[m.Kernel.Arch]
 	memory := m.Memory
 	if memory == 0 {
 		memory = 256
 	}
-	// loglevel: the line of startsInit is one of level 6. panic=-1 and -no-reboot: the
-	// end of the machine is the end of qemu.
+	// loglevel: the line startsInit has level 6. panic=-1 and -no-reboot: qemu ends with the
+	// machine.
 	words := append([]string{"console=" + q.console, "panic=-1", "loglevel=7"}, m.Append...)
 	if len(m.Args) > 0 {
 		words = append(words, "--")
@@ -238,9 +240,9 @@ func (m Machine) line(dir string) ([]string, error) {
 	if len(m.Args) > 32 {
 		return nil, errors.New("more than 32 words after the --: the kernel would panic; use --args-file")
 	}
-	// One thread for both processors. With one each, the one may run code that the other
-	// has just changed: the kernel's static keys change whenever a group is made, and now
-	// and then it dies of its own int3. It is no slower either.
+	// Use one thread for both processors. With a thread for each, a processor may run code that the
+	// other one has just changed: the kernel's static keys change whenever a group is made, and
+	// sometimes the kernel dies of its own int3. One thread is not slower.
 	line := append([]string{}, q.machine...)
 	line = append(line, "-accel", "tcg,thread=single", "-smp", "2", "-m", fmt.Sprint(memory), "-nodefaults", "-display", "none", "-no-reboot",
 		"-serial", "stdio", "-kernel", m.Kernel.Image, "-initrd", m.Initrd, "-append", strings.Join(words, " "),
@@ -257,8 +259,8 @@ func (m Machine) line(dir string) ([]string, error) {
 	return line, nil
 }
 
-// kernelWord is a word as the kernel's command line takes it: double quotes group,
-// and nothing escapes them.
+// kernelWord returns a word in the form of the kernel's command line: double quotes group, and
+// nothing can escape them.
 func kernelWord(s string) (string, error) {
 	if strings.ContainsAny(s, "\"\n") || s == "" {
 		return "", fmt.Errorf("the word %q cannot be on the kernel's command line; use --args-file", s)

@@ -1,4 +1,4 @@
-// How a machine ends, and that it is told as what it was.
+// How a machine ends, and whether the end is recognised.
 package vm
 
 import (
@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ends is a boot and its outcome.
+// ends is a boot and its expected outcome.
 type ends struct {
 	name   string
 	args   []string // with SH for the shell, and its -c
@@ -21,18 +21,21 @@ type ends struct {
 	status int
 	signal string
 	oom    bool
-	says   string // on the console
-	stays  bool   // the machine is on when that has been said, and is switched off ten seconds later
+	says   string // a text on the console
+	stays  bool   // the machine stays on after that text; the test switches it off ten seconds later
 }
 
-// container is what most arguments begin with.
+// container are the arguments that run a command in a container.
 var container = []string{"-m", "/vm/rootfs", "--"}
 
+// inContainer returns the arguments that run a command in a container, direct those that run a
+// busybox command without one.
 func inContainer(words ...string) []string { return append(append([]string{}, container...), words...) }
 func direct(words ...string) []string {
 	return append([]string{"--no-container", "/vm/rootfs/bin/busybox"}, words...)
 }
 
+// endings are the ways in which a command and its machine can end.
 var endings = []ends{
 	{name: "true", args: inContainer("true"), says: "tincan: exit status 0"},
 	{name: "false", args: inContainer("false"), status: 1, says: "tincan: exit status 1"},
@@ -56,12 +59,13 @@ var endings = []ends{
 	{name: "restart inside the command", args: direct("reboot", "-f"), kind: NoVerdict},
 }
 
+// TestEndings boots a machine for each of them.
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	bootEach(t, endings, Machine.Boot)
 }
 
-// withRootfs is a machine with a root directory at /vm/rootfs.
+// withRootfs returns a machine with a root directory at /vm/rootfs.
 func withRootfs(t *testing.T) Machine {
 	t.Helper()
 	k := kernel(t, archUnderTest(), "6.12")
@@ -70,7 +74,7 @@ func withRootfs(t *testing.T) Machine {
 	return Machine{Kernel: k, Initrd: written(t, i)}
 }
 
-// bootEach boots the same image for each of them.
+// bootEach boots the same image for each case.
 func bootEach(t *testing.T, all []ends, boot func(Machine) (Outcome, error)) {
 	m := withRootfs(t)
 	for _, e := range all {
@@ -90,16 +94,17 @@ func bootEach(t *testing.T, all []ends, boot func(Machine) (Outcome, error)) {
 	}
 }
 
+// check compares an outcome with the expected one.
 func (e ends) check(t *testing.T, o Outcome) {
 	t.Helper()
 	if e.kind == "" {
 		e.kind = Verdict
 	}
 	if o.Kind != e.kind {
-		t.Errorf("want %s, and it is %v", e.kind, o)
+		t.Errorf("want %s, got %v", e.kind, o)
 	}
 	if !strings.Contains(o.Console, e.says) {
-		t.Errorf("the console does not say %q: %v", e.says, o)
+		t.Errorf("the console does not show %q: %v", e.says, o)
 	}
 	if e.kind != Verdict {
 		return
@@ -111,15 +116,15 @@ func (e ends) check(t *testing.T, o Outcome) {
 	if o.Result.Status != e.status || signal != e.signal || o.Result.OOMKilled != e.oom {
 		t.Errorf("%+v, want status %d, signal %q, oom %v: %v", o.Result, e.status, e.signal, e.oom, o)
 	}
-	// The last line is the status, for people.
+	// The status must also be on the console, for people.
 	if want := fmt.Sprintf("tincan: exit status %d", e.status); !strings.Contains(o.Console, want) {
-		t.Errorf("the console does not say %q: %v", want, o)
+		t.Errorf("the console does not show %q: %v", want, o)
 	}
 }
 
-// Every status and every signal that ends a process, one boot for each: an hour of
-// processor time, so ten of them unless FULL is set. None is repeated, whatever it died
-// of: of ten boots ten.
+// TestStatuses checks every status and every signal that ends a process, with a boot for each. All
+// of them take an hour of processor time, so only ten are tried unless FULL is set. No boot is
+// repeated, however it ended.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	var all []ends
@@ -131,7 +136,7 @@ func TestStatuses(t *testing.T) {
 	}
 	for n := 1; n < 32; n++ {
 		switch s := unix.Signal(n); s {
-		case unix.SIGCHLD, unix.SIGCONT, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGURG, unix.SIGWINCH, unix.SIGQUIT: // do not end it; a shell ignores the last
+		case unix.SIGCHLD, unix.SIGCONT, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGURG, unix.SIGWINCH, unix.SIGQUIT: // these do not end a process, or a shell ignores them
 		default:
 			if full || s == unix.SIGHUP || s == unix.SIGPWR {
 				all = append(all, ends{name: unix.SignalName(s), args: inContainer("sh", "-c", fmt.Sprintf("kill -%d $$", n)), status: 128 + n, signal: unix.SignalName(s)})
@@ -141,7 +146,7 @@ func TestStatuses(t *testing.T) {
 	bootEach(t, all, Machine.boot)
 }
 
-// tincan and one static program, and nothing else: no shell, no directories.
+// TestMinimalImage boots an image of tincan and one static program: no shell, no directories.
 func TestMinimalImage(t *testing.T) {
 	t.Parallel()
 	k := kernel(t, archUnderTest(), "6.12")
@@ -166,7 +171,7 @@ func TestMinimalImage(t *testing.T) {
 	}
 }
 
-// More words than the kernel takes, and any bytes in them, come from a file.
+// TestArgsFile takes more words than the kernel accepts, with any bytes in them, from a file.
 func TestArgsFile(t *testing.T) {
 	t.Parallel()
 	k := kernel(t, archUnderTest(), "6.12")
@@ -180,11 +185,11 @@ func TestArgsFile(t *testing.T) {
 	}
 	ends{says: want + "]"}.check(t, boot(t, Machine{Kernel: k, Initrd: written(t, i)}))
 	if _, err := (Machine{Kernel: k, Args: make([]string, 33)}).line(""); err == nil {
-		t.Error("33 words are taken")
+		t.Error("33 words are accepted")
 	}
 }
 
-// The archive is the same whenever and wherever it is made.
+// TestReproducible checks that the archive does not depend on when and where it is made.
 func TestReproducible(t *testing.T) {
 	i := Image{Tincan: program(t, hostArch, "tincan", false), Add: []string{rootfs(t, hostArch) + ":/rootfs"}}
 	var made [2]string

@@ -2,9 +2,9 @@ package vm
 
 // The kernel inside a bzImage.
 //
-// Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length.
-// qemu boots the uncompressed ELF file through its PVH entry, without the guest
-// having to decompress anything, which takes it most of a second under TCG.
+// Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length. qemu boots the
+// uncompressed ELF file through its PVH entry. Then the guest does not have to decompress anything,
+// which takes most of a second under TCG.
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"os/exec"
 )
 
-// decompressors are the programs for the formats that kernels are packed in.
+// decompressors are the programs for the formats in which kernels are packed.
 var decompressors = []struct {
 	magic   string
 	program []string
@@ -25,8 +25,8 @@ var decompressors = []struct {
 	{"\xfd7zXZ\x00", []string{"xz", "-dc"}},
 }
 
-// bootable gives what qemu is to boot: the unpacked kernel, kept in the file
-// unpacked, or, where it cannot be unpacked here, the image as it is.
+// bootable returns the file for qemu to boot: the unpacked kernel, which is kept in the file
+// unpacked, or the image itself if this machine cannot unpack it.
 func bootable(image, unpacked string) (string, error) {
 	if _, err := os.Stat(unpacked); err == nil {
 		return unpacked, nil
@@ -45,10 +45,10 @@ func bootable(image, unpacked string) (string, error) {
 		}
 		c := exec.Command(d.program[0], d.program[1:]...)
 		c.Stdin = bytes.NewReader(payload)
-		// The payload is followed by its size, which the program takes for garbage.
+		// After the payload comes its size, about which the program complains.
 		out, err := c.Output()
 		if !bytes.HasPrefix(out, []byte("\x7fELF")) {
-			return "", fmt.Errorf("%s of the kernel in %s gives no ELF file: %v", d.program[0], image, err)
+			return "", fmt.Errorf("%s on the kernel in %s did not write an ELF file: %v", d.program[0], image, err)
 		}
 		if err := os.WriteFile(unpacked+".part", out, 0o644); err != nil {
 			return "", err
@@ -58,7 +58,7 @@ func bootable(image, unpacked string) (string, error) {
 	return image, nil // arm64's is not packed
 }
 
-// bzPayload gives the packed kernel, or nil for another kind of image.
+// bzPayload returns the packed kernel in a bzImage, or nil for another kind of image.
 func bzPayload(b []byte) []byte {
 	if len(b) < 0x250 || string(b[0x202:0x206]) != "HdrS" || binary.LittleEndian.Uint16(b[0x206:]) < 0x208 {
 		return nil

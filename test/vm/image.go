@@ -1,7 +1,7 @@
 package vm
 
-// The initramfs of a boot, made by `tincan initramfs`, and the directory tree that
-// the tests inside live in.
+// The initramfs of a boot, which `tincan initramfs` writes, and the directory tree that the tests
+// inside use as the machine's root.
 
 import (
 	"debug/elf"
@@ -14,16 +14,16 @@ import (
 	"strings"
 )
 
-// Image is an initramfs to be.
+// Image describes an initramfs.
 type Image struct {
 	Tincan  string   // the host's tincan, which writes the archive
 	Init    string   // another /init, such as one for another architecture
 	Add     []string // HOST:PATH
-	Modules []string // files, in the order to load them
-	Args    []string // for /etc/tincan/args
+	Modules []string // files, in the order in which to load them
+	Args    []string // for /etc/tincan/args, if not nil
 }
 
-// Write makes the archive.
+// Write writes the archive to a file.
 func (i Image) Write(file string) error {
 	line := []string{"initramfs", "-o", file}
 	if i.Init != "" {
@@ -48,8 +48,8 @@ func (i Image) Write(file string) error {
 	return nil
 }
 
-// Build compiles a package of this module, or its tests, for an architecture. Of tincan
-// itself test is a build that the tests can make fail.
+// Build compiles a package of this module, or its tests, for an architecture. For tincan itself,
+// test selects a build that the tests can make fail.
 func Build(arch, out, pkg string, test bool) error {
 	line := []string{"build", "-ldflags", "-s -w", "-o", out, pkg}
 	switch {
@@ -91,7 +91,7 @@ func NewTree(dir string) (Tree, error) {
 	return Tree{dir}, nil
 }
 
-// Busybox puts a static busybox there, with all its names.
+// Busybox adds a static busybox, with all its names.
 func (t Tree) Busybox(busybox string, names []string) error {
 	if err := t.Copy(busybox, "/usr/bin/busybox"); err != nil {
 		return err
@@ -104,8 +104,8 @@ func (t Tree) Busybox(busybox string, names []string) error {
 	return nil
 }
 
-// Program puts a program there, with the libraries it needs, in place of what is
-// there. sysroot is "/" for this machine's, or a directory of unpacked packages.
+// Program adds a program and the libraries that it needs, in place of a file of that name. sysroot
+// is "/" for this machine's programs, or a directory of unpacked packages.
 func (t Tree) Program(sysroot, name string) error {
 	for _, dir := range []string{"usr/bin", "bin", "usr/sbin", "sbin"} {
 		if file := filepath.Join(sysroot, dir, name); exists(file) {
@@ -118,7 +118,7 @@ func (t Tree) Program(sysroot, name string) error {
 	return fmt.Errorf("%s has no program %s", sysroot, name)
 }
 
-// libraries copies what an ELF file says it needs, and what that needs: ld.so(8).
+// libraries adds the libraries that an ELF file needs, and those that they need: ld.so(8).
 func (t Tree) libraries(sysroot, file string) error {
 	f, err := elf.Open(file)
 	if err != nil {
@@ -162,12 +162,13 @@ next:
 	return nil
 }
 
+// exists reports whether a file exists.
 func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil
 }
 
-// Copy copies a file of this machine, following symlinks, to a path of the tree.
+// Copy copies a file of this machine, following symlinks, into the tree.
 func (t Tree) Copy(from, to string) error {
 	b, err := os.ReadFile(from)
 	if err != nil {
@@ -187,7 +188,7 @@ func (t Tree) Copy(from, to string) error {
 	return os.WriteFile(file, b, fi.Mode().Perm())
 }
 
-// Write writes a file of the tree.
+// Write writes a file in the tree.
 func (t Tree) Write(to, text string) error {
 	file := filepath.Join(t.Dir, to)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

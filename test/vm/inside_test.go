@@ -1,4 +1,4 @@
-// The tests that run inside: those of guest/, and those of ../ that drive tincan.
+// Runs the tests of guest/ inside a machine, and the tests of ../ that drive tincan.
 package vm
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// notInside are the tests of ../ that are not run in the machine, and why.
+// notInside lists the tests of ../ that are not run in the machine, with the reason.
 var notInside = []struct{ name, why string }{
 	{"TestHostPrograms", "it runs this machine's go, gcc, python, node and git"},
 	{"TestRecordedPrograms", "it runs this machine's programs"},
@@ -37,16 +37,17 @@ var notInside = []struct{ name, why string }{
 	{"TestHostileProfiles", "it tests the reading of profiles, which is the same on every kernel"},
 }
 
-// ownMachine are those that have a machine of their own each.
+// ownMachine are the tests that each get their own machine.
 var ownMachine = []string{"TestAsUser", "TestAsUserRanges"}
 
-// suite is what runs on a kernel.
+// suite is a kernel, and what is tested on it.
 type suite struct {
 	arch, series string
-	main         bool // everything; otherwise the tests of guest/ only, and in short
+	main         bool // everything; otherwise only the tests of guest/, with -test.short
 }
 
-// suites: everything on the default kernel; on the others what depends on the kernel.
+// suites returns everything for the default kernel, and for the others the tests that depend on the
+// kernel.
 func suites() []suite {
 	arch := archUnderTest()
 	all := []suite{{arch, "6.12", true}, {arch, "6.1", full}, {arch, Newest, full}}
@@ -56,8 +57,8 @@ func suites() []suite {
 	return all
 }
 
-// TestInside boots a machine for each job, all kernels' together: one kernel after the
-// other would leave a processor idle at the end of each.
+// TestInside boots a machine for each job. The jobs of all kernels run in parallel, because
+// otherwise a processor would be idle at the end of each kernel's jobs.
 func TestInside(t *testing.T) {
 	t.Parallel()
 	done := map[string]bool{}
@@ -70,7 +71,7 @@ func TestInside(t *testing.T) {
 			})
 		}
 		if done[k.Arch+k.Release] {
-			t.Logf("%s-%s: Linux %s is the newest that is offered, and is tested already", s.arch, s.series, k.Release)
+			t.Logf("%s-%s: Linux %s is the newest kernel that is offered, and is already tested", s.arch, s.series, k.Release)
 			continue
 		}
 		done[k.Arch+k.Release] = true
@@ -84,11 +85,11 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// userTests are those of ../ that the ordinary user runs: what a group of version 2 and
-// another kernel have to do with. All of them take a quarter of an hour.
+// userTests matches the tests of ../ that the ordinary user runs: those that depend on groups of
+// version 2 or on the kernel. All tests would take a quarter of an hour.
 const userTests = "Hole|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimits|Stats|Exit"
 
-// runUser runs the tests of ../ inside again, by an ordinary user in a delegated group.
+// runUser runs the tests of ../ inside again, as an ordinary user in a delegated group.
 func (s suite) runUser(t *testing.T, k *Kernel, as string) {
 	j := Job{Name: "driver", Only: "^" + as + "$", Env: []string{"TINCAN_TEST_BIN=/init", "TINCAN_TEST_PROBE=/vm/probe", "TINCAN_TEST_PROFILES=/vm/profiles", "TINCAN_TEST_RACES=8", "MUST_WORK=1"}}
 	add, without := s.leaveOut(t, &j)
@@ -107,8 +108,8 @@ func (s suite) runDriver(t *testing.T, k *Kernel) {
 	s.run(t, k, j, add)
 }
 
-// leaveOut skips, by name, the tests of ../ that cannot run inside. It gives their names,
-// and the program ../holes/holes.c as a file to add, if there is a compiler for it.
+// leaveOut skips the tests of ../ that cannot run inside, by name, and returns their names. If
+// there is a compiler for ../holes/holes.c, it also returns that program as a file to add.
 func (s suite) leaveOut(t *testing.T, j *Job) (add, names []string) {
 	t.Helper()
 	for _, n := range notInside {
@@ -128,7 +129,7 @@ func (s suite) leaveOut(t *testing.T, j *Job) (add, names []string) {
 	return nil, names
 }
 
-// run boots a machine with the job in it.
+// run boots a machine with the job, and reports the job's tests.
 func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 	pkg := map[string]string{"guest": "./guest", "driver": ".."}[j.Name]
 	j.Dir = "/vm"
@@ -144,8 +145,8 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 	}
 	var modules []string
 	if j.Name == "driver" {
-		modules = []string{"overlay"}                            // for --ephemeral
-		j.Tmpfs = []string{"/root", "/home", "/srv", "/var/tmp"} // the parents of TestHere
+		modules = []string{"overlay"}                            // --ephemeral needs it
+		j.Tmpfs = []string{"/root", "/home", "/srv", "/var/tmp"} // TestHere makes directories there
 	}
 	i := image(t, k, modules...)
 	i.Add = append(add,
@@ -159,21 +160,22 @@ func (s suite) run(t *testing.T, k *Kernel, j Job, add []string) {
 		recordedPolicy(t)+":/vm/recorded",
 		jsonFile(t, []Job{j})+":/vm/jobs.json")
 	o := boot(t, Machine{Kernel: k, Initrd: written(t, i), Args: []string{"--no-container", "/vm/runner"}, Memory: 1536, Disk: disk(t), Within: 20 * time.Minute})
-	t.Logf("Linux %s: %.0f seconds, of which %.0f of a processor", k.Release, o.Took.Seconds(), o.CPU.Seconds())
+	t.Logf("Linux %s: %.0f seconds, %.0f seconds of processor time", k.Release, o.Took.Seconds(), o.CPU.Seconds())
 	r := parseReports(o.Tests)[j.Name]
 	if r == nil {
-		t.Fatalf("it never began: %v", o)
+		t.Fatalf("the job never began: %v", o)
 	}
 	r.show(t)
 	if o.Kind != Verdict || o.Result.Status != 0 && !t.Failed() {
-		t.Errorf("the machine: %v", o)
+		t.Errorf("how the machine ended: %v", o)
 	}
 }
 
-// triplet is what a compiler for the architecture has before its name.
+// triplet is the prefix of a compiler's name for an architecture.
 var triplet = map[string]string{"arm64": "aarch64-linux-gnu", "amd64": "x86_64-linux-gnu"}
 
-// attackProgram compiles ../holes/holes.c, if that can be done for the architecture.
+// attackProgram compiles ../holes/holes.c. It returns "" if there is no compiler for the
+// architecture.
 func attackProgram(t *testing.T, arch string) string {
 	t.Helper()
 	cc := "cc"
@@ -190,8 +192,8 @@ func attackProgram(t *testing.T, arch string) string {
 	return out
 }
 
-// machineTree is the machine's root: busybox, and what the tests need that it has
-// not, or has differently.
+// machineTree returns the machine's root: busybox, and the programs that the tests need and busybox
+// lacks or does differently.
 func machineTree(t *testing.T, arch string) Tree {
 	t.Helper()
 	tree, err := NewTree(filepath.Join(t.TempDir(), "machine"))

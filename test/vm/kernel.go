@@ -1,11 +1,10 @@
-// Package vm boots Debian's kernels in qemu with tincan as PID 1 of the machine, and
-// tells what became of it.
+// Package vm boots Debian's kernels in qemu, with tincan as PID 1 of the machine, and reports how
+// the boot ended.
 //
-// kernel.go fetches a kernel, extract.go and modules.go take out of it what a boot
-// needs, image.go makes the initramfs with `tincan initramfs`, boot.go boots it and
-// says how it ended, suite.go reads what tests that ran inside have printed. The
-// tests themselves are in the files called _test.go; guest/ has those that run
-// inside the machine, runner/ the program that runs them there.
+// kernel.go fetches a kernel, extract.go and modules.go take from it what a boot needs, image.go
+// makes the initramfs with `tincan initramfs`, boot.go boots it and determines how it ended,
+// suite.go reads the output of tests that ran inside. The tests are in the files called _test.go;
+// guest/ has those that run inside the machine, runner/ the program that runs them there.
 package vm
 
 import (
@@ -25,15 +24,15 @@ import (
 // Kernel is one of Debian's kernels, unpacked below the cache directory.
 type Kernel struct {
 	Arch    string // Debian's and Go's name: amd64, arm64
-	Release string // as uname -r says it
-	Image   string // what qemu boots
+	Release string // as uname -r prints it
+	Image   string // the file that qemu boots
 	tree    string // the unpacked package
 }
 
 // Newest stands for the newest kernel that Debian's configured sources offer.
 const Newest = "newest"
 
-// cacheDir is <module>/.cache/vm, which git ignores.
+// cacheDir returns <module>/.cache/vm, which git ignores.
 func cacheDir() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil && dir != "/" {
@@ -45,9 +44,9 @@ func cacheDir() (string, error) {
 	return "", fmt.Errorf("no go.mod above the working directory: %v", err)
 }
 
-// FetchKernel gives the current cloud kernel of a series ("6.12", or Newest) for an
-// architecture. It is downloaded once; nothing is installed, and the machine's own
-// apt configuration is only read. Without a network what is in the cache is used.
+// FetchKernel returns the current cloud kernel of a series ("6.12", or Newest) for an architecture.
+// It downloads a kernel once, and installs nothing; it only reads the machine's apt configuration.
+// Without a network it uses a kernel in the cache.
 func FetchKernel(arch, series string) (*Kernel, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -60,13 +59,13 @@ func FetchKernel(arch, series string) (*Kernel, error) {
 	a := apt{arch: arch, dir: filepath.Join(dir, "apt")}
 	offered, aptErr := a.kernels()
 	name := pick(offered, series)
-	if name == "" { // no network, no lists: whatever is here
+	if name == "" { // no network or no lists: use the cache
 		old, _ := filepath.Glob(filepath.Join(dir, "linux-image-*", "complete"))
 		for i := range old {
 			old[i] = filepath.Base(filepath.Dir(old[i]))
 		}
 		if name = pick(old, series); name == "" {
-			return nil, fmt.Errorf("no linux-image-%s-*cloud-%s in Debian's sources: %v", series, arch, errors.Join(aptErr, fmt.Errorf("there are: %q", offered)))
+			return nil, fmt.Errorf("no linux-image-%s-*cloud-%s in Debian's sources: %v", series, arch, errors.Join(aptErr, fmt.Errorf("these are offered: %q", offered)))
 		}
 	}
 	tree := filepath.Join(dir, name)
@@ -81,7 +80,7 @@ func FetchKernel(arch, series string) (*Kernel, error) {
 	return k, err
 }
 
-// pick gives the newest name of the series.
+// pick returns the newest name of the series.
 func pick(names []string, series string) string {
 	best := ""
 	for _, n := range names {
@@ -92,8 +91,8 @@ func pick(names []string, series string) string {
 	return best
 }
 
-// numbers gives all numbers in a name, for comparing versions. The architecture's
-// come last and are the same in all.
+// numbers returns all numbers in a name, for comparing versions. The architecture's number comes
+// last and is the same in all names.
 func numbers(name string) (out []int) {
 	for _, s := range regexp.MustCompile(`[0-9]+`).FindAllString(name, -1) {
 		n, _ := strconv.Atoi(s)
@@ -102,13 +101,13 @@ func numbers(name string) (out []int) {
 	return out
 }
 
-// apt asks apt about another architecture, or this machine's.
+// apt runs apt for this machine's architecture or another one.
 type apt struct {
 	arch, dir string
 }
 
-// options are none for this machine's architecture; for another, lists and state of
-// its own, in the cache.
+// options returns apt's options: for another architecture, they put its lists and state into the
+// cache.
 func (a apt) options() []string {
 	o := []string{"-q", "-o", "APT::Sandbox::User=root"}
 	if a.arch == runtime.GOARCH {
@@ -124,6 +123,7 @@ func (a apt) options() []string {
 	return o
 }
 
+// run runs a program of apt in a directory, and returns its output.
 func (a apt) run(dir, program string, args ...string) (string, error) {
 	c := exec.Command(program, append(a.options(), args...)...)
 	c.Dir = dir
@@ -136,7 +136,7 @@ func (a apt) run(dir, program string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// update fetches the lists of another architecture, once a day.
+// update fetches the lists of another architecture, at most once a day.
 func (a apt) update() error {
 	if a.arch == runtime.GOARCH {
 		return nil
@@ -156,7 +156,7 @@ func (a apt) update() error {
 	return os.WriteFile(stamp, nil, 0o644)
 }
 
-// kernels lists the packages that the meta-packages of cloud kernels stand for.
+// kernels returns the packages on which the meta-packages of cloud kernels depend.
 func (a apt) kernels() ([]string, error) {
 	err := a.update() // old lists are better than none
 	found, searchErr := a.run("", "apt-cache", "search", "--names-only", `^linux-image-([0-9.]+-)?cloud-`+a.arch+`$`)
@@ -177,7 +177,7 @@ func (a apt) kernels() ([]string, error) {
 	return out, err
 }
 
-// unpack downloads a package and unpacks it. The tree is complete or not there.
+// unpack downloads a package and unpacks it. The tree is made completely or not at all.
 func (a apt) unpack(name, tree string) error {
 	part := tree + ".part"
 	os.RemoveAll(part)
@@ -203,8 +203,8 @@ func (a apt) unpack(name, tree string) error {
 	return os.Rename(part, tree)
 }
 
-// FetchPackages unpacks packages of an architecture into one directory, such as a
-// static busybox for another one.
+// FetchPackages unpacks packages of an architecture into one directory, for instance a static
+// busybox for another architecture.
 func FetchPackages(arch string, names ...string) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {

@@ -1,6 +1,5 @@
-// What the tests of this package share: the binaries, built once for each
-// architecture, and the images. A machine without qemu, or where no kernel can be
-// fetched, skips by name what needs them.
+// What the tests of this package share: the programs, built once for each architecture, and the
+// images. Tests that need qemu or a kernel say so and skip if this machine has none.
 package vm
 
 import (
@@ -14,7 +13,7 @@ import (
 	"testing"
 )
 
-// skip says what is missing. Under MUST_WORK=1 nothing may be.
+// skip skips the test because something is missing. With MUST_WORK=1 it fails the test instead.
 func skip(t *testing.T, format string, a ...any) {
 	t.Helper()
 	if os.Getenv("MUST_WORK") == "1" {
@@ -23,7 +22,7 @@ func skip(t *testing.T, format string, a ...any) {
 	t.Skipf("missing: "+format, a...)
 }
 
-// archUnderTest is this machine's, or make test-vm ARCH=...'s.
+// archUnderTest returns this machine's architecture, or that of make test-vm ARCH=....
 func archUnderTest() string {
 	if a := os.Getenv("TINCAN_VM_ARCH"); a != "" {
 		return a
@@ -31,15 +30,16 @@ func archUnderTest() string {
 	return hostArch
 }
 
-// hostArch is that of this machine.
+// hostArch is this machine's architecture.
 const hostArch = runtime.GOARCH
 
-// full: everything on every kernel, make test-vm FULL=1.
+// full is set by make test-vm FULL=1: everything is tested on every kernel.
 var full = os.Getenv("TINCAN_VM_FULL") != ""
 
-// testDir is where everything is built; TestMain removes it.
+// testDir is the directory for everything that is built. TestMain removes it.
 var testDir string
 
+// TestMain makes the directory and runs the tests.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "tincan-vm-test-")
 	if err != nil {
@@ -57,7 +57,7 @@ func kernel(t *testing.T, arch, series string) *Kernel {
 	if _, err := QEMU(arch); err != nil {
 		skip(t, "%v", err)
 	}
-	fetching.Lock() // apt has locks of its own, and fails instead of waiting
+	fetching.Lock() // apt fails instead of waiting for its own locks
 	defer fetching.Unlock()
 	k, err := FetchKernel(arch, series)
 	if err != nil {
@@ -66,9 +66,10 @@ func kernel(t *testing.T, arch, series string) *Kernel {
 	return k
 }
 
+// fetching is held while apt runs.
 var fetching sync.Mutex
 
-// program builds a package once for an architecture.
+// program builds a package, once for each architecture, and returns the file's name.
 func program(t *testing.T, arch, pkg string, test bool) string {
 	t.Helper()
 	building.Lock()
@@ -86,10 +87,11 @@ func program(t *testing.T, arch, pkg string, test bool) string {
 	return out
 }
 
+// building is held while a package is built.
 var building sync.Mutex
 
-// image is an Image with tincan for the kernel's architecture, and the drivers that the kernel
-// has as modules: those of virtio, and more.
+// image returns an Image with tincan for the kernel's architecture, the drivers of virtio that the
+// kernel has as modules, and more modules.
 func image(t *testing.T, k *Kernel, more ...string) Image {
 	t.Helper()
 	modules, err := k.Modules(append([]string{"virtio_pci", "virtio_console", "virtio_blk"}, more...)...)
@@ -99,7 +101,7 @@ func image(t *testing.T, k *Kernel, more ...string) Image {
 	return Image{Tincan: program(t, hostArch, "tincan", false), Init: program(t, k.Arch, "tincan", false), Modules: modules}
 }
 
-// written writes an image below the test's directory.
+// written writes an image to a file.
 func written(t *testing.T, i Image) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "image.cpio")
@@ -109,7 +111,7 @@ func written(t *testing.T, i Image) string {
 	return file
 }
 
-// busybox gives a static busybox and the names it has.
+// busybox returns the file of a static busybox, and the names of its commands.
 func busybox(t *testing.T, arch string) (file string, names []string) {
 	t.Helper()
 	out, err := exec.Command("/bin/busybox", "--list").Output()
@@ -127,7 +129,7 @@ func busybox(t *testing.T, arch string) (file string, names []string) {
 	return filepath.Join(packages(t, arch), "bin/busybox"), names
 }
 
-// packages are programs for another architecture, and the libraries they need.
+// packages returns a directory with programs for another architecture, and with their libraries.
 func packages(t *testing.T, arch string) string {
 	t.Helper()
 	fetching.Lock()
@@ -140,7 +142,7 @@ func packages(t *testing.T, arch string) string {
 	return dir
 }
 
-// rootfs makes a root directory with a static busybox and nothing else.
+// rootfs returns a root directory with a static busybox and nothing else.
 func rootfs(t *testing.T, arch string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "rootfs")
@@ -165,7 +167,7 @@ func rootfs(t *testing.T, arch string) string {
 	return dir
 }
 
-// disk makes an empty ext4 file system in a file.
+// disk returns a file with an empty ext4 file system.
 func disk(t *testing.T) string {
 	t.Helper()
 	mkfs, err := exec.LookPath("mkfs.ext4")
@@ -187,7 +189,7 @@ func disk(t *testing.T) string {
 	return file
 }
 
-// policy compiles the AppArmor profile of this directory.
+// policy compiles the AppArmor profile of this directory, and returns the file.
 func policy(t *testing.T) string {
 	t.Helper()
 	parser, err := exec.LookPath("apparmor_parser")
@@ -203,11 +205,12 @@ func policy(t *testing.T) string {
 	return out
 }
 
-// recordedScript is recorded here, and runs under the recorded profile in the machine.
+// recordedScript is recorded on this machine, and runs under the recorded profile in the virtual
+// machine.
 const recordedScript = "cat /etc/mine; echo one | sort; mkdir /tmp/d && echo x >/tmp/d/f && cat /tmp/d/f; ls /bin >/dev/null; cat /proc/self/attr/current 2>/dev/null; true"
 
-// recordedPolicy is a directory with the script, and with the AppArmor profile that tincan record
-// has written for it, compiled. Paths are the same whatever the machine.
+// recordedPolicy returns a directory with the script, and with the compiled AppArmor profile that
+// tincan record has written for it. The paths in it do not depend on the machine.
 func recordedPolicy(t *testing.T) string {
 	t.Helper()
 	parser, err := exec.LookPath("apparmor_parser")
@@ -231,6 +234,7 @@ func recordedPolicy(t *testing.T) string {
 	return dir
 }
 
+// jsonFile writes a value to a file as JSON, and returns the file's name.
 func jsonFile(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.MarshalIndent(v, "", " ")
@@ -244,7 +248,7 @@ func jsonFile(t *testing.T, v any) string {
 	return file
 }
 
-// boot boots it, and fails the test if this side fails.
+// boot boots a machine, and fails the test if that is impossible.
 func boot(t *testing.T, m Machine) Outcome {
 	t.Helper()
 	o, err := m.Boot()

@@ -1,9 +1,9 @@
 package vm
 
-// Modules of a kernel, in the order to load them.
+// Modules of a kernel, in the order in which to load them.
 //
-// depmod(8) would say what needs what, but Debian's packages come without its list;
-// each module says it itself, in its .modinfo section.
+// depmod(8) lists the dependencies, but Debian's packages lack its list. Each module names its own
+// dependencies, in its .modinfo section.
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Modules gives the files of the named modules and of all that they need, those
-// needed first. What is built into the kernel is left out.
+// Modules returns the files of the named modules and of all modules that they need, which come
+// first. Modules that are built into the kernel are left out.
 func (k *Kernel) Modules(names ...string) ([]string, error) {
 	top := filepath.Join(k.tree, "lib/modules", k.Release)
 	builtin, err := os.ReadFile(filepath.Join(top, "modules.builtin"))
@@ -71,10 +71,10 @@ func (k *Kernel) Modules(names ...string) ([]string, error) {
 	return out, nil
 }
 
-// dashed: a module's name has - and _ for the same.
+// dashed returns a module's name with _ for -, because both mean the same.
 func dashed(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// moduleNeeds reads the depends= line of a module.
+// moduleNeeds returns the modules in a module's depends= line.
 func moduleNeeds(file string) ([]string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -87,7 +87,7 @@ func moduleNeeds(file string) ([]string, error) {
 	}
 	_, after, ok := bytes.Cut(b, []byte("\x00depends="))
 	if !ok {
-		return nil, fmt.Errorf("%s does not say what it depends on", file)
+		return nil, fmt.Errorf("%s does not name its dependencies", file)
 	}
 	line, _, _ := bytes.Cut(after, []byte{0})
 	return strings.FieldsFunc(string(line), func(r rune) bool { return r == ',' }), nil

@@ -1,4 +1,4 @@
-// What becomes of the machine at the end, and a crash of tincan itself.
+// Whether the machine powers off at the end, and how a crash of tincan itself is reported.
 package vm
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// powers are boots that do not just run a command and power off.
+// powers are boots that do more than run a command and power off.
 var powers = []ends{
 	{name: "never", args: append([]string{"--poweroff=never"}, direct("sh", "-c", "exit 4")...), kind: Timeout, stays: true, says: "the machine stays on (--poweroff=never)"},
 	{name: "never, and SIGTERM to process 1", args: append([]string{"--poweroff=never"}, direct("sh", "-c", "(sleep 1; kill -TERM 1) & exit 4")...), status: 4, says: "stays on"},
@@ -19,26 +19,28 @@ var powers = []ends{
 	{name: "help", args: []string{"--help"}, says: "Usage: tincan"},
 }
 
+// TestPowerOff boots a machine for each of them.
 func TestPowerOff(t *testing.T) {
 	t.Parallel()
 	bootEach(t, powers, Machine.Boot)
 }
 
-// stopAfter switches the machine off ten seconds after it has said something, which
-// is a Timeout. One that powers off by itself does so in the first of them.
+// stopAfter switches the machine off ten seconds after a text has appeared on the console, which
+// counts as a Timeout. A machine that powers off by itself does so earlier.
 func (m *Machine) stopAfter(text string) {
 	stop := make(chan bool)
 	m.Stop = stop
 	m.Watch = &listener{text: text, heard: func() { time.AfterFunc(10*time.Second, func() { close(stop) }) }}
 }
 
-// listener is a console that calls heard once, when the text has come by.
+// listener is a console that calls heard once, when a text has appeared.
 type listener struct {
 	text  string
-	so    string // what has come so far
+	so    string // what has appeared so far
 	heard func()
 }
 
+// Write implements io.Writer.
 func (l *listener) Write(b []byte) (int, error) {
 	if l.so += string(b); l.heard != nil && strings.Contains(l.so, l.text) {
 		l.heard()
@@ -47,7 +49,7 @@ func (l *listener) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// qemu's own exit status, by its isa-debug-exit device.
+// TestDebugExit checks qemu's own exit status, which its isa-debug-exit device sets.
 func TestDebugExit(t *testing.T) {
 	t.Parallel()
 	if archUnderTest() != "amd64" {
@@ -69,8 +71,8 @@ func TestDebugExit(t *testing.T) {
 	ends{says: "--debug-exit: there is no device at port 0x501"}.check(t, boot(t, m))
 }
 
-// A crash of tincan is a report like any other. Here /init is a build of the program that
-// takes a step of the plan away (sabotage.go).
+// TestCrashIsReported checks that a crash of tincan is reported like any other end. /init is a
+// build in which a step of the plan can be removed (sabotage.go).
 func TestCrashIsReported(t *testing.T) {
 	t.Parallel()
 	k := kernel(t, archUnderTest(), "6.12")

@@ -1,6 +1,6 @@
 package vm
 
-// What test binaries that ran inside have printed, as subtests out here.
+// The output of test binaries that ran inside a machine, shown as subtests on the host.
 //
 // The runner (runner/) frames the output of each job:
 //
@@ -9,8 +9,8 @@ package vm
 //	... the output of -test.v ...
 //	=== END job status
 //
-// A test that was listed and has no verdict is a failure: the machine or the test
-// binary died in it.
+// A test that was listed and has no verdict counts as failed: the machine or the test binary died
+// in it.
 
 import (
 	"fmt"
@@ -26,9 +26,9 @@ type Job struct {
 	Line []string // the program and its arguments
 	Env  []string
 	Skip []string // tests that are not run
-	Only string   // a pattern for those that are; "" for all
-	// Tmpfs are directories that a tmpfs is mounted on first. What lies in rootfs itself cannot
-	// be shown with other owners: the kernel has no idmapped mounts of it.
+	Only string   // a pattern for those that are run; "" for all
+	// Tmpfs are directories on which a tmpfs is mounted first. Files in rootfs itself cannot be
+	// shown with other owners, because the kernel has no idmapped mounts of it.
 	Tmpfs []string
 }
 
@@ -38,7 +38,7 @@ type report struct {
 	tests  map[string]*testReport // top level tests
 	ended  bool
 	status string
-	rest   string // what belongs to no test
+	rest   string // output that belongs to no test
 }
 
 // testReport is a test with its subtests.
@@ -52,13 +52,13 @@ type testReport struct {
 
 var (
 	runLine = regexp.MustCompile(`^=== (RUN|NAME|CONT|PAUSE) +(\S*)`)
-	// With -test.v=test2json the lines of go test's own begin so, also where the test
-	// has printed half a line.
+	// With -test.v=test2json, lines of the testing package begin with this character, even if the
+	// test has printed half a line before.
 	mark        = regexp.MustCompile(`([^\n])\x16`)
 	verdictLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \(([0-9.]+s)\)`)
 )
 
-// parseReports reads the port `tests`.
+// parseReports reads the output on the port `tests`.
 func parseReports(text string) map[string]*report {
 	jobs := map[string]*report{}
 	var r *report
@@ -78,7 +78,7 @@ func parseReports(text string) map[string]*report {
 			continue
 		case strings.HasPrefix(line, "=== END "):
 			f := strings.Fields(line)
-			r.ended, r.status = true, strings.Join(f[3:], " ") // of ===, END, the name, and what it says
+			r.ended, r.status = true, strings.Join(f[3:], " ") // the words are ===, END, the name, and the status
 			r = nil
 			continue
 		}
@@ -98,7 +98,7 @@ func parseReports(text string) map[string]*report {
 	return jobs
 }
 
-// test gives the report of a test or subtest by its full name.
+// test returns the report of a test or subtest by its full name.
 func (r *report) test(full string) *testReport {
 	top, rest, sub := strings.Cut(full, "/")
 	t := r.tests[top]
@@ -119,31 +119,32 @@ func (r *report) test(full string) *testReport {
 	return t
 }
 
-// show makes subtests of a job's report.
+// show makes subtests from a job's report.
 func (r *report) show(t *testing.T) {
 	t.Helper()
 	if len(r.listed) == 0 {
-		t.Fatalf("no tests in it: %s", r.rest)
+		t.Fatalf("the job listed no tests: %s", r.rest)
 	}
 	for _, name := range r.listed {
 		t.Run(name, func(t *testing.T) {
 			got := r.tests[name]
 			if got == nil {
-				t.Fatal("it never began: the test binary or the machine died before it")
+				t.Fatal("this test never began: the test binary or the machine died before")
 			}
 			got.show(t)
 		})
 	}
 	if len(r.tests) != len(r.listed) {
-		t.Errorf("%d tests are listed, and %d have run", len(r.listed), len(r.tests))
+		t.Errorf("%d tests were listed, but %d ran", len(r.listed), len(r.tests))
 	}
 	if !r.ended {
 		t.Error("the job did not end")
 	} else if r.status != "status 0" && !t.Failed() {
-		t.Errorf("%s, and no test has failed: %s", r.status, r.rest)
+		t.Errorf("%s, but no test failed: %s", r.status, r.rest)
 	}
 }
 
+// show reports a test's verdict as that of t, with its subtests.
 func (r *testReport) show(t *testing.T) {
 	t.Helper()
 	for _, s := range r.subs {
@@ -158,11 +159,11 @@ func (r *testReport) show(t *testing.T) {
 	case "FAIL":
 		t.Error(text)
 	default:
-		t.Error("it never ended: the test binary or the machine died in it\n" + text)
+		t.Error("this test never ended: the test binary or the machine died in it\n" + text)
 	}
 }
 
-// skipPattern is a pattern for -test.skip.
+// skipPattern returns a pattern for -test.skip that matches the names.
 func skipPattern(names []string) string {
 	if len(names) == 0 {
 		return "^$"

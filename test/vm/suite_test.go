@@ -1,4 +1,4 @@
-// The harness itself, without a machine: what it reads, and what it must not miss.
+// Tests of this package's own code, without a machine: what it reads, and what it must not miss.
 package vm
 
 import (
@@ -8,11 +8,13 @@ import (
 	"testing"
 )
 
-// A test binary that died in its second test, after half a line of output.
+// diedInside is the output of a test binary that died in its second test, after half a line of
+// output.
 const diedInside = "=== JOB guest\n=== LIST TestOne\n=== LIST TestTwo\n=== LIST TestThree\n" +
 	"\x16=== RUN   TestOne\n\x16=== RUN   TestOne/sub\n    x_test.go:1: said\n\x16=== NAME  TestOne\nhalf a line\x16--- PASS: TestOne (0.10s)\n    \x16--- PASS: TestOne/sub (0.05s)\n" +
 	"\x16=== NAME  \n\x16=== RUN   TestTwo\npanic: oh\n=== JOB driver\n=== LIST TestFour\n\x16=== RUN   TestFour\n\x16--- FAIL: TestFour (1.00s)\n\x16FAIL\n\n=== END driver status 1\n"
 
+// TestReports checks that this output is understood.
 func TestReports(t *testing.T) {
 	all := parseReports(diedInside)
 	g, d := all["guest"], all["driver"]
@@ -37,6 +39,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// TestOutcomes checks how the end of a boot is classified.
 func TestOutcomes(t *testing.T) {
 	const good = `{"status":3,"signal":"SIGTERM","oom_killed":true}`
 	for _, c := range []struct {
@@ -62,6 +65,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestNewestKernel checks that the newest kernel of a series is chosen.
 func TestNewestKernel(t *testing.T) {
 	names := []string{"linux-image-6.1.0-56-cloud-amd64", "linux-image-6.12.9+deb12-cloud-amd64", "linux-image-6.12.117+deb12-cloud-amd64", "linux-image-6.2.0-cloud-amd64"}
 	for series, want := range map[string]string{"6.1": names[0], "6.12": names[2], Newest: names[2], "6.3": ""} {
@@ -71,10 +75,10 @@ func TestNewestKernel(t *testing.T) {
 	}
 }
 
-// Every test that is left out is there to be left out.
+// TestNotInside checks that every test in notInside exists.
 func TestNotInside(t *testing.T) {
 	c := exec.Command(program(t, hostArch, "..", true), "-test.list", ".")
-	c.Env = append(os.Environ(), "TINCAN_TEST_BIN=none", "TINCAN_TEST_PROBE=none") // or it would build them
+	c.Env = append(os.Environ(), "TINCAN_TEST_BIN=none", "TINCAN_TEST_PROBE=none") // otherwise it would build them
 	out, err := c.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +90,7 @@ func TestNotInside(t *testing.T) {
 	}
 }
 
+// TestKernelWords checks which words can be on the kernel's command line.
 func TestKernelWords(t *testing.T) {
 	for word, want := range map[string]string{"a": "a", "a b": `"a b"`, "a'b": "a'b"} {
 		if got, err := kernelWord(word); err != nil || got != want {

@@ -1,10 +1,10 @@
-// Command boottime measures how long it takes from the kernel's start of /init to the
-// first instruction of the command: tincan as PID 1, with and without a container,
-// beside busybox's init running the same command.
+// Command boottime measures the time from the kernel's start of /init to the first instruction of
+// the command: with tincan as PID 1, with and without a container, and with busybox's init running
+// the same command.
 //
-// Both ends are lines on the serial console, and it is this machine's clock that is
-// read when they arrive: the kernel's own "Run /init as init process", and the line
-// that the command writes as the first thing it does. The boots are interleaved.
+// Both moments are lines on the serial console, timed by this machine's clock when they arrive: the
+// kernel's own "Run /init as init process", and the line that the command writes first. The boots
+// are interleaved.
 package main
 
 import (
@@ -22,14 +22,15 @@ import (
 	"tincan/test/vm"
 )
 
+// said is the line that the command writes.
 const said = "the first instruction\n"
 
 func main() {
 	boots := flag.Int("n", 10, "boots of each kind")
 	arch := flag.String("arch", runtime.GOARCH, "architecture: amd64 or arm64")
-	series := flag.String("kernel", "6.12", "series of the kernel")
+	series := flag.String("kernel", "6.12", "the kernel's series")
 	box := flag.String("busybox", "/bin/busybox", "a static busybox for that architecture")
-	also := flag.String("also", "", "another tincan for that architecture, to be compared")
+	also := flag.String("also", "", "another tincan for that architecture, for comparison")
 	flag.Parse()
 	if err := measure(*boots, *arch, *series, *box, *also); err != nil {
 		fmt.Fprintln(os.Stderr, "boottime:", err)
@@ -40,14 +41,14 @@ func main() {
 // contender is an init with a command.
 type contender struct {
 	name  string
-	init  string // the program that is /init
+	init  string // the program that becomes /init
 	files map[string]string
 	args  []string
 	image string
 	times []time.Duration
 }
 
-// same is a script of busybox's that mounts what tincan mounts.
+// same is a busybox script that mounts what tincan mounts.
 const same = `#!/bin/sh
 mkdir -p /proc /sys /dev /tmp /run
 mount -t proc proc /proc
@@ -65,6 +66,7 @@ ip link set lo up
 exec /command
 `
 
+// measure boots the machines and prints the table.
 func measure(boots int, arch, series, box, also string) error {
 	k, err := vm.FetchKernel(arch, series)
 	if err != nil {
@@ -117,13 +119,15 @@ func measure(boots int, arch, series, box, also string) error {
 	return nil
 }
 
+// ms returns a duration in milliseconds.
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
+// median returns the median of sorted durations.
 func median(sorted []time.Duration) time.Duration {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// prepare makes the image.
+// prepare makes the contender's image.
 func (c *contender) prepare(tincan, box, command, dir string) error {
 	tree := vm.Tree{Dir: dir}
 	if c.files == nil {
@@ -152,7 +156,7 @@ func (c *contender) prepare(tincan, box, command, dir string) error {
 	return vm.Image{Tincan: tincan, Init: c.init, Add: []string{dir + ":/"}}.Write(c.image)
 }
 
-// watch notes when a text has come by.
+// watch is a console that records when each text appears.
 type watch struct {
 	texts []string
 	at    []time.Time
@@ -160,6 +164,7 @@ type watch struct {
 	stop  chan bool
 }
 
+// Write implements io.Writer.
 func (w *watch) Write(b []byte) (int, error) {
 	now := time.Now()
 	w.seen.Write(b)
@@ -173,6 +178,7 @@ func (w *watch) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// boot boots the contender's machine and returns the time between the two lines.
 func (c *contender) boot(k *vm.Kernel) (time.Duration, error) {
 	w := &watch{texts: []string{"Run /init as init process", strings.TrimSpace(said)}, stop: make(chan bool)}
 	m := vm.Machine{Kernel: k, Initrd: c.image, Args: c.args, Watch: w, Stop: w.stop}
@@ -181,13 +187,13 @@ func (c *contender) boot(k *vm.Kernel) (time.Duration, error) {
 		return 0, err
 	}
 	if len(w.at) < 2 {
-		return 0, fmt.Errorf("the command has said nothing: %v", o)
+		return 0, fmt.Errorf("the command printed nothing: %v", o)
 	}
 	return w.at[1].Sub(w.at[0]), nil
 }
 
-// program is the command: an ELF file of one segment whose first instructions write
-// the line, and whose last end it.
+// program returns the command: an ELF file of one segment whose instructions write the line and
+// exit.
 func program(arch string) []byte {
 	const base, header = 0x400000, 64 + 56
 	var machine uint16

@@ -1,5 +1,5 @@
-// Resource groups of version 2, as a machine without anything else has them: the
-// limits hold, and none is ever left out without a word.
+// Resource groups of version 2 on an otherwise idle machine: the limits hold, and none is left out
+// without a message.
 package guest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Out of memory ends the whole container (memory.oom.group), the shell as well, and the
-// report says so.
+// TestMemoryMaxEndsTheContainer checks that running out of memory ends the whole container
+// (memory.oom.group), including the shell, and that the report says so.
 func TestMemoryMaxEndsTheContainer(t *testing.T) {
 	script := "sleep 1000 & sleep 1000 & dd if=/dev/zero of=/tmp/big bs=1M count=200 2>/dev/null; echo survived"
 	for _, init := range []string{"--init", "--no-init"} {
@@ -28,10 +28,11 @@ func TestMemoryMaxEndsTheContainer(t *testing.T) {
 		}
 	}
 	if r, s := runStats(t, in(strings.Replace(script, "count=200", "count=20", 1), "--memory=64M")...); r.out != "survived\n" || s.OOMKilled {
-		t.Errorf("with room: %v %+v", r, s)
+		t.Errorf("with enough memory: %v %+v", r, s)
 	}
 }
 
+// TestPidsMax checks --pids.
 func TestPidsMax(t *testing.T) {
 	r, s := runStats(t, in("n=0; while [ $n -lt 30 ]; do sleep 2 & n=$((n+1)); done; echo all", "--pids=10")...)
 	if !strings.Contains(r.err, "Resource temporarily unavailable") || !strings.Contains(r.err, "limit of 10; --pids raises it") || s.Limits.Pids == nil || *s.Limits.Pids < 1 {
@@ -39,7 +40,8 @@ func TestPidsMax(t *testing.T) {
 	}
 }
 
-// A fifth of a processor: the kernel throttles, and what was used is in proportion.
+// TestCPUMax allows a fifth of a processor. The kernel must throttle, and the time used must be in
+// proportion.
 func TestCPUMax(t *testing.T) {
 	w := start(t, "while :; do :; done", "--cpus=0.2")
 	before, began := key(t, w.file("cpu.stat"), "usage_usec"), time.Now()
@@ -49,7 +51,7 @@ func TestCPUMax(t *testing.T) {
 	if key(t, stat, "nr_throttled") == 0 {
 		t.Errorf("never throttled: %s", stat)
 	}
-	if limit := took.Microseconds()/5 + 100_000; used > limit { // one period more
+	if limit := took.Microseconds()/5 + 100_000; used > limit { // and one period more
 		t.Errorf("used %d us in %v, more than %d", used, took, limit)
 	}
 	if w.file("cpu.max") != "20000 100000" {
@@ -57,7 +59,7 @@ func TestCPUMax(t *testing.T) {
 	}
 }
 
-// Weights are in the group's files, and in proportion to those of others.
+// TestWeights checks the weights in the group's files.
 func TestWeights(t *testing.T) {
 	for _, c := range []struct {
 		flags   []string
@@ -77,7 +79,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// A disk's limit on the group holds for what the container writes.
+// TestIOMax sets a disk limit on the group, which must hold for what the container writes.
 func TestIOMax(t *testing.T) {
 	disk := mountDisk(t)
 	dir := filepath.Join(disk, "io")
@@ -101,11 +103,11 @@ func TestIOMax(t *testing.T) {
 	}
 	stat := w.file("io.stat")
 	if !strings.Contains(stat, fmt.Sprintf("%d:%d ", unix.Major(st.Dev), unix.Minor(st.Dev))) {
-		t.Errorf("the group's io.stat knows nothing of it: %q", stat)
+		t.Errorf("the group's io.stat does not show the disk: %q", stat)
 	}
 }
 
-// mountDisk mounts the machine's disk for the test.
+// mountDisk mounts the machine's disk during the test.
 func mountDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -122,7 +124,7 @@ func mountDisk(t *testing.T) string {
 	return dir
 }
 
-// The container's view of its group: the top, and read-only.
+// TestCgroupNamespace checks that the container sees its own group as the top, read-only.
 func TestCgroupNamespace(t *testing.T) {
 	for _, init := range []string{"--init", "--no-init"} {
 		r := run(t, in("cat /proc/self/cgroup; cat /sys/fs/cgroup/memory.max; mkdir /sys/fs/cgroup/x || echo max >/sys/fs/cgroup/pids.max || echo read-only", init, "--memory=50M")...)
@@ -132,7 +134,7 @@ func TestCgroupNamespace(t *testing.T) {
 	}
 }
 
-// groupNames lists all groups below the top.
+// groupNames returns all groups directly below the top.
 func groupNames(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(groups + "/*/cgroup.procs") // each group has one
@@ -142,8 +144,8 @@ func groupNames(t *testing.T) []string {
 	return names
 }
 
-// At the end the group is gone; after a SIGKILL of the launcher, once the next run
-// has begun.
+// TestGroupGone checks that the group is removed at the end or, after a SIGKILL of the launcher, by
+// the next run.
 func TestGroupGone(t *testing.T) {
 	before := groupNames(t)
 	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
@@ -165,7 +167,8 @@ func TestGroupGone(t *testing.T) {
 	}
 }
 
-// tincan within a container of tincan's: it runs with its limits, or not at all.
+// TestNestedRun runs tincan inside a container of tincan's. It must run with its limits, or not at
+// all.
 func TestNestedRun(t *testing.T) {
 	inner := "/tincan run --memory=16M -m /inner -- cat /sys/fs/cgroup/memory.max"
 	for _, flags := range [][]string{
@@ -181,8 +184,8 @@ func TestNestedRun(t *testing.T) {
 		}
 		refused(t, r)
 	}
-	// As in other people's containers: a group that is the top of its namespace, has
-	// processes in it, and may be written.
+	// As in other containers: a group that is the top of its namespace, has processes in it, and is
+	// writable.
 	outer := filepath.Join(groups, "outer")
 	if err := os.Mkdir(outer, 0o755); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
-// Ways out of a root directory that stands on an initramfs, which no pivot_root(2)
-// can leave by itself: each is tried in a container with every capability and no
-// filter, and from a plain chroot(2), where it works.
+// Ways out of a root directory on an initramfs, which pivot_root(2) alone cannot leave. Each is
+// tried in a container with every capability and no filter, and one of them from a plain chroot(2),
+// where it works.
 package guest
 
 import (
@@ -12,15 +12,17 @@ import (
 // escapes are the attempts that test/probe/escape.go knows.
 var escapes = []string{"chroot", "dotdot", "umount", "move", "pivot", "userns-umount", "userns-move", "userns-pivot", "userns-all-mounts", "all-mounts", "setns", "handle", "proc-root"}
 
+// escape returns the probe's last line.
 func escape(t *testing.T, r result) string {
 	t.Helper()
 	last := strings.TrimSpace(r.out[strings.LastIndex(strings.TrimSpace(r.out), "\n")+1:])
 	if !strings.HasPrefix(last, "held") && !strings.HasPrefix(last, "escaped") {
-		t.Fatalf("the probe says neither: %v", r)
+		t.Fatalf("the probe printed neither held nor escaped: %v", r)
 	}
 	return last
 }
 
+// TestEscapes tries all ways.
 func TestEscapes(t *testing.T) {
 	all := [][]string{
 		{"--cap-add=ALL", "--seccomp=none", "--map=0:0:100000"},
@@ -40,8 +42,8 @@ func TestEscapes(t *testing.T) {
 			}
 		}
 	}
-	// The host's own tree as root: the machine's files are there to be seen, but not
-	// what is hidden.
+	// As root in the host's own tree, the machine's files are visible, but not those that are
+	// hidden.
 	secret := "/home/secret-of-the-machine"
 	write(t, secret, "")
 	for _, name := range escapes {
@@ -50,7 +52,7 @@ func TestEscapes(t *testing.T) {
 			t.Errorf("the machine's own tree: %s: %s", name, got)
 		}
 	}
-	// From a chroot the same program gets out, or it would show nothing.
+	// From a chroot the same program must get out, or this test shows nothing.
 	jail := t.TempDir() + "/jail"
 	if out, err := exec.Command("cp", "-a", root, jail).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

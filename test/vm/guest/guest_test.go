@@ -1,7 +1,6 @@
-// Package guest has the tests that only a machine of its own can make: they run
-// inside it, as children of tincan as PID 1, and change the machine as they like.
-// Outside of such a machine there is nothing for them to do; `go test ./test/vm`
-// boots one, and reports each of them by name.
+// Package guest has the tests that need a whole machine. They run inside it, as children of tincan
+// as PID 1, and change the machine as they like. Outside of such a machine they do nothing; `go
+// test ./test/vm` boots one, and reports each of them by name.
 package guest
 
 import (
@@ -22,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What ../suite_test.go has put into the machine.
+// Files that ../inside_test.go puts into the machine.
 const (
 	tincanBin = "/init"      // PID 1 and the launcher are one program
 	root      = "/vm/rootfs" // a root directory with a static busybox
@@ -30,20 +29,22 @@ const (
 	groups    = "/sys/fs/cgroup"
 )
 
+// TestMain runs the tests only inside a machine.
 func TestMain(m *testing.M) {
 	if _, err := os.Stat("/vm/jobs.json"); err != nil {
-		fmt.Println("these run inside a virtual machine: go test ./test/vm")
+		fmt.Println("these tests run inside a virtual machine: go test ./test/vm")
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// result is a run of tincan.
+// result is how a run of tincan ended.
 type result struct {
 	status   int
 	out, err string
 }
 
+// String describes the result, for error messages.
 func (r result) String() string {
 	return fmt.Sprintf("status %d\nstdout: %q\nstderr: %s", r.status, r.out, r.err)
 }
@@ -54,6 +55,7 @@ func run(t *testing.T, args ...string) result {
 	return runLine(t, append([]string{tincanBin, "run"}, args...)...)
 }
 
+// runLine runs a command to its end.
 func runLine(t *testing.T, line ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -69,12 +71,12 @@ func runLine(t *testing.T, line ...string) result {
 	return result{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// in gives the arguments that run a shell script in a container.
+// in returns the arguments that run a shell script in a container.
 func in(script string, flags ...string) []string {
 	return append(append([]string{"-m", root}, flags...), "--", "sh", "-c", script)
 }
 
-// refused wants nothing to have run, and a word about why.
+// refused requires status 125, nothing on standard output, and an error with these texts.
 func refused(t *testing.T, r result, texts ...string) {
 	t.Helper()
 	if r.status != 125 || r.out != "" || !strings.HasPrefix(r.err, "tincan: ") {
@@ -82,7 +84,7 @@ func refused(t *testing.T, r result, texts ...string) {
 	}
 	for _, text := range texts {
 		if !strings.Contains(r.err, text) {
-			t.Errorf("stderr does not say %q:\n%s", text, r.err)
+			t.Errorf("stderr does not contain %q:\n%s", text, r.err)
 		}
 	}
 }
@@ -95,6 +97,7 @@ type stats struct {
 	Limits    struct{ Memory, Pids *int64 } `json:"limits_hit"`
 }
 
+// runStats runs tincan with --stats, and returns the report too.
 func runStats(t *testing.T, args ...string) (result, stats) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stats")
@@ -106,14 +109,14 @@ func runStats(t *testing.T, args ...string) (result, stats) {
 	return r, s
 }
 
-// waiting is a container that waits until it is told to end.
+// waiting is a container that waits until the test ends it.
 type waiting struct {
 	t     *testing.T
 	c     *exec.Cmd
 	group string // its group's directory
 }
 
-// start runs a script in a container, and waits until it has said "ready".
+// start runs a script in a container, and waits until the script has begun.
 func start(t *testing.T, script string, flags ...string) *waiting {
 	t.Helper()
 	name := fmt.Sprintf("w%d", time.Now().UnixNano())
@@ -130,23 +133,24 @@ func start(t *testing.T, script string, flags ...string) *waiting {
 	t.Cleanup(func() { c.Process.Signal(unix.SIGKILL); c.Wait() })
 	b := make([]byte, 6)
 	if n, err := out.Read(b); err != nil || string(b[:n]) != "ready\n" {
-		t.Fatalf("the container said %q: %v", b[:n], err)
+		t.Fatalf("the container printed %q: %v", b[:n], err)
 	}
 	return w
 }
 
-// file reads a file of the group.
+// file returns the content of a file of the group.
 func (w *waiting) file(name string) string {
 	w.t.Helper()
 	return strings.TrimSpace(read(w.t, filepath.Join(w.group, name)))
 }
 
-// end ends it with a signal to the launcher, and waits.
+// end ends the container with a signal to the launcher, and waits.
 func (w *waiting) end(s syscall.Signal) {
 	w.c.Process.Signal(s)
 	w.c.Wait()
 }
 
+// read returns the content of a file.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -156,6 +160,7 @@ func read(t *testing.T, file string) string {
 	return string(b)
 }
 
+// write writes a file.
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -163,12 +168,13 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
+// exists reports whether a file exists.
 func exists(file string) bool {
 	_, err := os.Lstat(file)
 	return err == nil
 }
 
-// key gives the number after a key of a flat-keyed file.
+// key returns the number after a key in a flat-keyed file.
 func key(t *testing.T, text, name string) int64 {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -184,17 +190,17 @@ func key(t *testing.T, text, name string) int64 {
 	return 0
 }
 
-// eventually waits for what another process or the kernel is about to do.
+// eventually waits until another process or the kernel has done something.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within 20 seconds: %s", what)
+			t.Fatalf("this did not happen within 20 seconds: %s", what)
 		}
 	}
 }
 
-// since tells whether the kernel is of that version or newer.
+// since reports whether the kernel is of that version or newer.
 func since(t *testing.T, major, minor int) bool {
 	t.Helper()
 	var u unix.Utsname

@@ -1,5 +1,5 @@
-// Idmapped mounts: mount_setattr(2), MOUNT_ATTR_IDMAP. The owners on the disk are
-// those that the container sees, without a chown of anything.
+// Idmapped mounts: mount_setattr(2), MOUNT_ATTR_IDMAP. The container sees the owners that the files
+// have on the disk, without a chown.
 package guest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// idmapped mounts from on to so that id N on the disk is the host's 10000+N, which is
-// the container's N.
+// idmapped mounts from on to, so that id N on the disk appears as the host's 10000+N, which is the
+// container's N.
 func idmapped(t *testing.T, from, to string) {
 	t.Helper()
 	holder := exec.Command("/vm/rootfs/bin/sleep", "1000")
@@ -46,6 +46,7 @@ func idmapped(t *testing.T, from, to string) {
 	t.Cleanup(func() { unix.Unmount(to, unix.MNT_DETACH) })
 }
 
+// owner returns the owner and group of a file.
 func owner(t *testing.T, file string) string {
 	t.Helper()
 	var st unix.Stat_t
@@ -55,6 +56,7 @@ func owner(t *testing.T, file string) string {
 	return fmt.Sprintf("%d:%d", st.Uid, st.Gid)
 }
 
+// TestIdmappedAdd adds an idmapped directory.
 func TestIdmappedAdd(t *testing.T) {
 	disk := mountDisk(t)
 	data, view := filepath.Join(disk, "data"), t.TempDir()
@@ -76,19 +78,20 @@ func TestIdmappedAdd(t *testing.T) {
 				t.Errorf("%s%s on the disk belongs to %s", f, name, got)
 			}
 		}
-		// Another id inside.
+		// With another id inside.
 		r = run(t, in("echo x >/data/dir-"+name+"/mine || echo refused", init, "-u", "1000", "-a", view+":/data")...)
 		if r.out != "refused\n" {
 			t.Errorf("uid 1000 may write to root's directory: %v", r)
 		}
 	}
-	// Without the mapping, what is root's on the disk is nobody's inside.
+	// Without the mapping, root's files on the disk belong to nobody inside.
 	r := run(t, in("stat -c %u:%g /data/roots; echo x >/data/new || echo refused", "-a", data+":/data")...)
 	if r.out != "65534:65534\nrefused\n" {
 		t.Errorf("without the mapping: %v", r)
 	}
 }
 
+// TestIdmappedRoot uses an idmapped root directory.
 func TestIdmappedRoot(t *testing.T) {
 	disk := mountDisk(t)
 	tree, view := filepath.Join(disk, "root"), t.TempDir()
@@ -116,7 +119,7 @@ func TestIdmappedRoot(t *testing.T) {
 	entries, _ := os.ReadDir(tree)
 	for _, e := range entries {
 		if n := e.Name(); n != "bin" && n != "etc" && n != "users" && n != "lost+found" {
-			t.Errorf("left in the root directory: %s", n)
+			t.Errorf("this was left in the root directory: %s", n)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// The duties of a machine's PID 1: what is mounted, and that it lasts.
+// The duties of a machine's PID 1: what it mounts, reaps, and keeps.
 package guest
 
 import (
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestMachineIsSetUp checks the mounts, the controllers, the links of /dev, and the loopback.
 func TestMachineIsSetUp(t *testing.T) {
 	for dir, magic := range map[string]int64{
 		"/proc": unix.PROC_SUPER_MAGIC, "/sys": unix.SYSFS_MAGIC, "/dev": unix.TMPFS_MAGIC, // devtmpfs is a tmpfs
@@ -49,7 +50,7 @@ func TestMachineIsSetUp(t *testing.T) {
 	}
 }
 
-// zombies lists the processes that nobody has waited for.
+// zombies returns the processes that have ended and were not waited for.
 func zombies(t *testing.T) (out []string) {
 	t.Helper()
 	files, _ := filepath.Glob("/proc/[0-9]*/status")
@@ -61,7 +62,7 @@ func zombies(t *testing.T) (out []string) {
 	return out
 }
 
-// A thousand orphans, all of them PID 1's.
+// TestOrphansReaped makes a thousand orphans, which PID 1 must reap.
 func TestOrphansReaped(t *testing.T) {
 	before := key(t, read(t, "/proc/stat"), "processes")
 	out, err := exec.Command("sh", "-c", "i=0; while [ $i -lt 1000 ]; do (true &); i=$((i+1)); done").CombinedOutput()
@@ -74,17 +75,18 @@ func TestOrphansReaped(t *testing.T) {
 	eventually(t, "no zombie is left", func() bool { return len(zombies(t)) == 0 })
 }
 
-// Two hundred containers, and neither PID 1 nor the kernel has grown.
+// TestTwoHundredContainers checks that neither PID 1 nor the kernel's memory grows with two hundred
+// containers.
 func TestTwoHundredContainers(t *testing.T) {
 	n := 200
 	if testing.Short() {
 		n = 40
 	}
-	// What the kernel has in use. What is free would be no measure: each processor
-	// keeps some tens of MiB of free pages for itself, which MemFree knows nothing of.
+	// Measure the kernel's used memory. Free memory would not do: each processor keeps some tens of
+	// MiB of free pages, which MemFree does not include.
 	measure := func() (pid1, used int64) {
 		unix.Sync()
-		write(t, "/proc/sys/vm/drop_caches", "3") // what the kernel keeps because it may
+		write(t, "/proc/sys/vm/drop_caches", "3") // caches that the kernel may keep
 		info := read(t, "/proc/meminfo")
 		for _, k := range []string{"Slab", "KernelStack", "PageTables", "Percpu", "Shmem", "VmallocUsed"} {
 			used += key(t, info, k)
@@ -98,19 +100,19 @@ func TestTwoHundredContainers(t *testing.T) {
 			}
 		}
 	}
-	runs(20) // what is made once and kept
+	runs(20) // some memory is allocated once and kept
 	rss, used := measure()
 	groupsBefore := groupNames(t)
 	runs(n)
-	// A group that was removed is given back a moment later, in the background.
-	const slack, per = 1 << 10, 8 // KiB: in all, and for each container, half of a process's kernel stack
+	// The memory of a removed group is freed a moment later, in the background.
+	const slack, per = 1 << 10, 8 // in KiB: in total, and for each container half of a process's kernel stack
 	var rss2, used2 int64
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		if rss2, used2 = measure(); used2-used < int64(slack+per*n) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Errorf("%d KiB for each container are gone: %s", (used2-used)/int64(n), read(t, "/proc/meminfo"))
+			t.Errorf("the kernel lost %d KiB for each container: %s", (used2-used)/int64(n), read(t, "/proc/meminfo"))
 			break
 		}
 	}

@@ -1,5 +1,5 @@
-// Beside systemd, which takes back controllers that its units do not want, and hands
-// groups over: the machine has no systemd, so the tests do what it does.
+// systemd takes back controllers that its units do not need, and delegates groups. The machine has
+// no systemd, so these tests do what it does.
 package guest
 
 import (
@@ -15,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// subtree is the file that enables controllers below the top.
 const subtree = groups + "/cgroup.subtree_control"
 
-// booted has the machine look like one of systemd's: sd_booted(3).
+// booted makes the machine look like one with systemd: sd_booted(3).
 func booted(t *testing.T) {
 	t.Helper()
 	if err := os.MkdirAll("/run/systemd/system", 0o755); err != nil {
@@ -26,7 +27,8 @@ func booted(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll("/run/systemd") })
 }
 
-// takeBack does as systemd: each controller by itself, and no matter which it gets.
+// takeBack disables the controllers as systemd does, one at a time. It returns those that the
+// kernel refused to disable.
 func takeBack(t *testing.T) (refused []string) {
 	t.Helper()
 	for c := range strings.FieldsSeq(read(t, subtree)) {
@@ -39,8 +41,8 @@ func takeBack(t *testing.T) (refused []string) {
 	return refused
 }
 
-// The limits stay when systemd would take the controllers back. Where there is no
-// systemd nobody would, and nothing is done about it: there they go.
+// TestControllersAreKept checks that the limits stay when systemd tries to take back the
+// controllers. Without systemd nothing prevents that: the controllers go.
 func TestControllersAreKept(t *testing.T) {
 	before := groupNames(t)
 	all := "+" + strings.Join(strings.Fields(read(t, subtree)), " +")
@@ -49,7 +51,7 @@ func TestControllersAreKept(t *testing.T) {
 	flags := []string{"--memory=48M", "--pids=20", "--cpus=0.5", "--io-weight=20"}
 	bare := start(t, "sleep 1000", flags...)
 	if got := takeBack(t); len(got) > 0 || exists(bare.group+"/memory.max") {
-		t.Errorf("without a keeper these cannot be taken back: %q", got)
+		t.Errorf("without a second group, these controllers could not be taken back: %q", got)
 	}
 	bare.end(unix.SIGTERM)
 	booted(t)
@@ -78,23 +80,23 @@ func TestControllersAreKept(t *testing.T) {
 			t.Errorf("after signal %d: %q, before: %q", s, after, before)
 		}
 	}
-	// The keeper's name is taken: the pair has another.
+	// If the name of the second group is taken, both groups get another name.
 	taken := filepath.Join(groups, "taken.keep")
 	if err := os.Mkdir(taken, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Remove(taken)
 	if r := run(t, in("hostname; cat /sys/fs/cgroup/memory.max", "--hostname=taken", "--memory=48M")...); r.status != 0 || r.out != "taken\n50331648\n" {
-		t.Errorf("where the keeper's name is taken: %v", r)
+		t.Errorf("the name of the second group is taken: %v", r)
 	}
 	if !exists(taken) {
-		t.Error("another's group is gone")
+		t.Error("the other group was removed")
 	}
 }
 
-// In a unit with Delegate=yes root's group is below the unit's, so that what limits that
-// holds for the container; in any other it is at the top, and so it is where tincan
-// is not alone.
+// TestRootInADelegatedUnit checks where root's group is. In a unit with Delegate=yes it is below
+// the unit's group, so that the unit's limits hold for the container. In any other unit, or if
+// tincan is not the unit's only process, it is at the top.
 func TestRootInADelegatedUnit(t *testing.T) {
 	booted(t)
 	unit := filepath.Join(groups, "some.service")
@@ -132,11 +134,11 @@ func TestRootInADelegatedUnit(t *testing.T) {
 		}
 		b := make([]byte, 6)
 		if n, err := stdout.Read(b); err != nil || string(b[:n]) != "ready\n" {
-			t.Errorf("%s: it said %q: %v", c.name, b[:n], err)
+			t.Errorf("%s: the container printed %q: %v", c.name, b[:n], err)
 		}
 		for _, dir := range []string{groups, unit} {
 			if got := exists(dir + "/inunit"); got != (dir == c.where) {
-				t.Errorf("%s: a group in %s: %v", c.name, dir, got)
+				t.Errorf("%s: there is a group in %s: %v", c.name, dir, got)
 			}
 		}
 		stdin.Close()
@@ -148,12 +150,13 @@ func TestRootInADelegatedUnit(t *testing.T) {
 		}
 		eventually(t, "the unit is empty", func() bool { return strings.TrimSpace(read(t, unit+"/cgroup.procs")) == "" })
 		if after := groupNames(t); !slices.Equal(after, before) || strings.TrimSpace(read(t, unit+"/cgroup.subtree_control")) != "" || exists(unit+"/inunit") {
-			t.Errorf("%s: left: %q", c.name, after)
+			t.Errorf("%s: these groups were left: %q", c.name, after)
 		}
 	}
 }
 
-// The unit's own limit is reached first: it is not said to be the container's.
+// TestMemoryOfTheUnit checks that tincan does not report the unit's own limit, which is reached
+// first, as the container's.
 func TestMemoryOfTheUnit(t *testing.T) {
 	booted(t)
 	unit := filepath.Join(groups, "small.service")

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// TestNoUserNamespaces checks that nothing runs there.
 func TestNoUserNamespaces(t *testing.T) {
 	const file = "/proc/sys/user/max_user_namespaces"
 	was := read(t, file)
@@ -16,10 +17,10 @@ func TestNoUserNamespaces(t *testing.T) {
 		refused(t, run(t, in("echo ran", init)...), "CLONE_NEWUSER", "ENOSPC")
 	}
 	if after := groupNames(t); !slices.Equal(after, before) {
-		t.Errorf("groups left: %q", after)
+		t.Errorf("these groups were left: %q", after)
 	}
 	write(t, file, was)
 	if r := run(t, in("echo ran")...); r.out != "ran\n" {
-		t.Errorf("the same where nothing is in the way: %v", r)
+		t.Errorf("the same command with user namespaces: %v", r)
 	}
 }

@@ -1,8 +1,8 @@
-// Command runner runs test binaries inside a machine, one after the other, as
-// /vm/jobs.json says, with their output on the virtio-serial port `tests`, where the
-// kernel's log does not get into it. ../suite.go reads it on the other side.
+// Command runner runs the test binaries in /vm/jobs.json inside a machine, one after the other.
+// Their output goes to the virtio-serial port `tests`, which the kernel's log does not reach.
+// ../suite.go reads it on the host.
 //
-// Its own status is 0 if every job's was.
+// Its status is 0 if every job succeeded.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"syscall"
 )
 
+// job is a Job of ../suite.go.
 type job struct {
 	Name, Dir string
 	Line      []string
@@ -49,7 +50,7 @@ func main() {
 	os.Exit(status)
 }
 
-// openPort finds a port by its name: Documentation/ABI, /sys/class/virtio-ports.
+// openPort opens a port by its name: Documentation/ABI, /sys/class/virtio-ports.
 func openPort(name string) (*os.File, error) {
 	names, _ := filepath.Glob("/sys/class/virtio-ports/*/name")
 	for _, n := range names {
@@ -60,6 +61,7 @@ func openPort(name string) (*os.File, error) {
 	return nil, fmt.Errorf("no virtio-serial port is called %s (there are %d)", name, len(names))
 }
 
+// command returns the job's command, with more arguments.
 func (j job) command(args ...string) *exec.Cmd {
 	c := exec.Command(j.Line[0], append(j.Line[1:len(j.Line):len(j.Line)], args...)...)
 	c.Dir = j.Dir
@@ -79,6 +81,7 @@ func mountTmpfs(dir string) error {
 	return nil
 }
 
+// run runs the job, and writes its output to the port.
 func (j job) run(port *os.File) bool {
 	fmt.Fprintf(port, "=== JOB %s\n", j.Name)
 	for _, dir := range j.Tmpfs {
