@@ -97,6 +97,7 @@ func (e *callError) text() string {
 	return e.call + "(" + quote(e.path) + ", " + e.args + ")"
 }
 
+// tooFewFiles is the hint for EMFILE.
 const tooFewFiles = "the caller's limit of open files (ulimit -n) is too low for tincan itself, which takes 32"
 
 // advice returns the hint line, or "" if there is none.

@@ -81,8 +81,8 @@ func (l *launch) chapterDo(s *step) error {
 	return nil // shown in the plan, but done by the step before it
 }
 
-// lastAnswer reports whether the child goes on to the command after this step: without root it is
-// told to go on before, when it has its ids.
+// lastAnswer reports whether this is the last step that tells the child to go on. Without root there
+// is an earlier one, when the child has its ids.
 //
 //tincan:runtime
 func (l *launch) lastAnswer(s *step) bool {

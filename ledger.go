@@ -39,7 +39,7 @@ type ledger struct {
 	dir    int    // the directory of the notes, or -1 if none can be used
 	path   string // the name of that directory
 
-	tooMany bool // a directory could not be opened for want of a descriptor
+	tooMany bool // a directory could not be opened because all descriptors are in use
 
 	note     int // this run's own note, or 0
 	noteName string
@@ -104,7 +104,7 @@ func (l *ledger) open() {
 		return
 	}
 	if l.tooMany {
-		remark("no descriptor was left for tincan's notes, so what this run makes stays if tincan is killed: raise the limit of open files (ulimit -n)")
+		remark("tincan could not open a file for its notes, so what this run makes stays if tincan is killed: raise the limit of open files (ulimit -n)")
 		return
 	}
 	remark("no directory was found for tincan's notes, so what this run makes stays if tincan is killed: mount a tmpfs on /run or, if you are not root, set XDG_RUNTIME_DIR to a directory of your own")

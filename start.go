@@ -92,20 +92,20 @@ func checkAddressSpace(status int) {
 	sysExit(status)
 }
 
-// checkOpenFiles ends the process with an error message if the runtime could not open files
-// (ulimit -n). It takes two descriptors for epoll when it opens its first file, and ends with a
-// stack trace if they cannot be had. So main has it open a pipe first (openPoll).
+// checkOpenFiles ends the process with an error message if the limit of open files (ulimit -n) is too
+// low for Go's runtime. When the runtime opens its first file it also opens two descriptors for
+// epoll, and ends with a stack trace if it cannot. So main opens a pipe first (openPoll).
 //
 //tincan:both
 func checkOpenFiles(status int) {
 	if !fewOpenFiles() {
 		return
 	}
-	var free [4]int // a pipe's and epoll's
+	var free [4]int // for a pipe and for epoll
 	var e syscall.Errno
 	n := 0
 	for n < len(free) && e == 0 {
-		if free[n], e = sysFcntl(0, unix.F_DUPFD_CLOEXEC, 0); e == unix.EBADF { // the caller has closed it
+		if free[n], e = sysFcntl(0, unix.F_DUPFD_CLOEXEC, 0); e == unix.EBADF { // the caller has closed descriptor 0
 			free[n], e = sysOpen("/", unix.O_PATH, 0)
 		}
 		if e == 0 {
@@ -122,7 +122,7 @@ func checkOpenFiles(status int) {
 	}
 }
 
-// fewOpenFiles reports whether the limit of open files is so low that it has to be looked at.
+// fewOpenFiles reports whether the limit of open files is so low that it must be checked.
 //
 //tincan:both
 func fewOpenFiles() bool {
@@ -130,12 +130,12 @@ func fewOpenFiles() bool {
 	return sysGetrlimit(unix.RLIMIT_NOFILE, &limit) == 0 && limit.Cur < 64
 }
 
-// openPoll has the runtime open its two descriptors for epoll, while there are some.
+// openPoll makes the runtime open its two descriptors for epoll before others use them up.
 func openPoll() {
 	if !fewOpenFiles() {
 		return
 	}
-	checkOpenFiles(statusFailed) // once more, for a program that was built without the entry
+	checkOpenFiles(statusFailed) // again, for a program that was built without the entry point
 	if r, w, err := os.Pipe(); err == nil {
 		r.Close()
 		w.Close()
