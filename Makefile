@@ -90,12 +90,8 @@ dist: ## a release in dist/: an archive and a list of contents for each architec
 run: build ## build it and show a container at work; on a terminal, a shell in it
 	@sh docs/demo.sh ./tincan
 
-# One package at a time (-p=1): the tests in test/ look for what containers leave behind on this
-# machine, and would find other tests' containers. They run a second time, with -short, with a
-# tincan that a plain go build makes, without the entry point before Go's runtime.
 test: ## all tests; names those that it skips because they need root or a missing tool
-	@{ $(GO) test -v -count=1 -p=1 -timeout=40m ./... $(TESTFLAGS) 2>&1 && \
-		TINCAN_TEST_PLAIN=1 $(GO) test -v -short -count=1 -skip 'AsUser|Record|Tutorial|Pages|Recipes|Apt|EachFlag|BadInput|HostileProfiles|HostileArguments' ./test $(TESTFLAGS) 2>&1; echo "status $$?"; } | awk -f test/summary.awk
+	@sh test/all.sh '$(GO)' $(TESTFLAGS) 2>&1 | awk -f test/summary.awk
 
 # ARCH=arm64 for another architecture. FULL=1 for everything on every kernel, and a boot for each
 # exit status: half an hour.
