@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// atCwd returns the argument AT_FDCWD.
 func atCwd() arg { return name(unix.AT_FDCWD, "AT_FDCWD") }
 
 // cloneFlags names the flags of clone(2) and unshare(2) that are used here, in the order in
@@ -30,12 +31,15 @@ var cloneFlags = []flagName{
 	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
 }
 
+// mountFlags names the flags of mount(2), in the order in which strace prints them.
 var mountFlags = []flagName{
 	{unix.MS_RDONLY, "MS_RDONLY"}, {unix.MS_NOSUID, "MS_NOSUID"}, {unix.MS_NODEV, "MS_NODEV"},
 	{unix.MS_NOEXEC, "MS_NOEXEC"}, {unix.MS_REMOUNT, "MS_REMOUNT"}, {unix.MS_BIND, "MS_BIND"}, {unix.MS_MOVE, "MS_MOVE"},
 	{unix.MS_REC, "MS_REC"}, {unix.MS_PRIVATE, "MS_PRIVATE"},
 }
 
+// mountAttrs names the attributes of mount_setattr(2), in the order in which strace prints
+// them.
 var mountAttrs = []flagName{
 	{unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"}, {unix.MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"},
 	{unix.MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"}, {unix.MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"},
@@ -119,6 +123,7 @@ func hintOpenPlace(e syscall.Errno) string {
 	return hintMountCalls(e)
 }
 
+// hintMountCalls returns the hint for calls that a filter around tincan may refuse.
 func hintMountCalls(e syscall.Errno) string {
 	if e == unix.ENOSYS || e == unix.EPERM {
 		return "a seccomp filter around tincan refuses this call; it must allow openat2, open_tree, move_mount and mount_setattr (docker run --security-opt seccomp=FILE)"
@@ -126,6 +131,7 @@ func hintMountCalls(e syscall.Errno) string {
 	return ""
 }
 
+// fchdir is fchdir(2).
 func fchdir(a arg) *step { return call("fchdir", unix.SYS_FCHDIR, a, no, no, no, no, no) }
 
 // mkdevice makes the node of a character device that every user may use.
@@ -134,26 +140,32 @@ func mkdevice(file string, major, minor uint32) *step {
 		name(int(unix.Mkdev(major, minor)), text("makedev(", hex(major), ", ", hex(minor), ")")), no, no)
 }
 
+// umount is umount2(2) with MNT_DETACH.
 func umount(target string) *step {
 	return call("umount2", unix.SYS_UMOUNT2, cstring(target), name(unix.MNT_DETACH, "MNT_DETACH"), no, no, no, no)
 }
 
+// chroot is chroot(2).
 func chroot(dir string) *step {
 	return call("chroot", unix.SYS_CHROOT, cstring(dir), no, no, no, no, no)
 }
 
+// rmdir is rmdir(2).
 func rmdir(dir string) *step {
 	return call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(dir), name(unix.AT_REMOVEDIR, "AT_REMOVEDIR"), no, no, no)
 }
 
+// pivotRoot is pivot_root(2).
 func pivotRoot(newRoot, putOld string) *step {
 	return call("pivot_root", unix.SYS_PIVOT_ROOT, cstring(newRoot), cstring(putOld), no, no, no, no).as(pivots)
 }
 
+// chdir is chdir(2).
 func chdir(dir string) *step {
 	return call("chdir", unix.SYS_CHDIR, cstring(dir), no, no, no, no, no)
 }
 
+// mkdir is mkdir(2).
 func mkdir(dir string, m uint32) *step {
 	return call("mkdirat", unix.SYS_MKDIRAT, atCwd(), cstring(dir), mode(m), no, no, no)
 }
@@ -168,10 +180,12 @@ func chown(file string, uid, gid int) *step {
 	return call("fchownat", unix.SYS_FCHOWNAT, atCwd(), cstring(file), num(uintptr(uid)), num(uintptr(gid)), num(0), no)
 }
 
+// symlink is symlink(2).
 func symlink(target, link string) *step {
 	return call("symlinkat", unix.SYS_SYMLINKAT, cstring(target), atCwd(), cstring(link), no, no, no)
 }
 
+// umask is umask(2).
 func umask(m uint32) *step {
 	return call("umask", unix.SYS_UMASK, arg{operand: operand{n: uintptr(m)}, label: label{show: showUmask}}, no, no, no, no, no)
 }
@@ -187,12 +201,15 @@ func prctl5(option int, text string, a arg) *step {
 	return call("prctl", unix.SYS_PRCTL, name(option, text), a, num(0), num(0), num(0), no)
 }
 
+// sethostname is sethostname(2).
 func sethostname(s string) *step {
 	return call("sethostname", unix.SYS_SETHOSTNAME, cstring(s), num(uintptr(len(s))), no, no, no, no)
 }
 
+// closeFD is close(2).
 func closeFD(a arg) *step { return call("close", unix.SYS_CLOSE, a, no, no, no, no, no) }
 
+// closeRange is close_range(2) without flags.
 func closeRange(first, last arg) *step {
 	s := call("close_range", unix.SYS_CLOSE_RANGE, first, last, num(0), no, no, no)
 	if s.words == nil { // errors of the init are put into words after the container has ended
@@ -232,19 +249,23 @@ func sendDescriptor(to arg, n int, text string) *step {
 		mem(unsafe.Pointer(m), `{msg_iov=[{iov_base="\0", iov_len=1}], msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[`+text+`]}]}`), num(0), no, no, no)
 }
 
+// unshare is unshare(2).
 func unshare(n uintptr) *step {
 	return call("unshare", unix.SYS_UNSHARE, flags(n, showCloneFlags), no, no, no, no, no)
 }
 
+// setgroups is setgroups(2) with no groups.
 func setgroups() *step {
 	return call("setgroups", unix.SYS_SETGROUPS, num(0), null(), no, no, no, no)
 }
 
+// setresgid is setresgid(2) with the same id three times.
 func setresgid(id int) *step {
 	n := num(uintptr(id))
 	return call("setresgid", unix.SYS_SETRESGID, n, n, n, no, no, no)
 }
 
+// setresuid is setresuid(2) with the same id three times.
 func setresuid(id int) *step {
 	n := num(uintptr(id))
 	return call("setresuid", unix.SYS_SETRESUID, n, n, n, no, no, no)
@@ -256,8 +277,10 @@ func seteuid(id int) *step {
 	return call("setresuid", unix.SYS_SETRESUID, same, num(uintptr(id)), same, no, no, no)
 }
 
+// setpgid is setpgid(2) for a new process group of the caller's.
 func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0), no, no, no, no) }
 
+// setsid is setsid(2).
 func setsid() *step { return call("setsid", unix.SYS_SETSID, no, no, no, no, no, no) }
 
 // sigmask is rt_sigprocmask(SIG_SETMASK). The launcher fills in the set just before the clone,

@@ -80,6 +80,7 @@ var capabilityTable = [...]capability{
 // capSet is a set of capabilities, with one bit for each number.
 type capSet uint64
 
+// has reports whether the set contains a capability.
 func (s capSet) has(n int) bool { return s>>n&1 == 1 }
 
 // names returns the CAP_ names of the set.
@@ -105,6 +106,7 @@ func (s capSet) text() string {
 	return strings.Join(names, "|")
 }
 
+// capName returns the name of a capability, or its number if it is newer than the table.
 func capName(n int) string {
 	if n < len(capabilityTable) {
 		return capabilityTable[n].name

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// cgroupRoot is where control groups are mounted.
 const cgroupRoot = "/sys/fs/cgroup"
 
 // groupFile is the file of one limit.
@@ -184,6 +185,7 @@ func (g *group) planV2(l *limits, controllers []string) error {
 
 const cpuPeriod = 100000 // in microseconds; the kernel's default for cpu.max and cpu.cfs_period_us
 
+// noFile returns the error for a limit whose file this kernel does not have.
 func noFile(flag, controller, file string) error {
 	return fmt.Errorf("%s: this kernel's %s controller has no %s; "+
 		"it needs an I/O scheduler that has weights (echo bfq > /sys/block/DISK/queue/scheduler); without the flag, tincan does not set the default", flag, controller, file)
@@ -232,6 +234,7 @@ func (g *group) pathOf(s *step, name string) string {
 	return text(leafDir(g.parents[0].dir), "/", s.file)
 }
 
+// parentOf returns the directory in which the group of a controller is made, or "".
 func (g *group) parentOf(controller string) string {
 	for i := range g.parents {
 		if g.parents[i].controller == controller {
@@ -270,6 +273,7 @@ func hintSubtree(e unix.Errno) string {
 	return hintGroup(e)
 }
 
+// hintGroup returns the hint for a failed change of the groups.
 func hintGroup(e unix.Errno) string {
 	switch e {
 	case unix.EROFS, unix.EACCES, unix.EPERM:

@@ -21,6 +21,7 @@ type limit struct {
 	asked bool // the user asked for it, so the run fails if it cannot be set
 }
 
+// text returns the limit as version 2 writes it.
 func (l *limit) text() string {
 	if l.max {
 		return "max"
@@ -133,6 +134,7 @@ func (l *limits) asked() []string {
 	return out
 }
 
+// parsePids parses a number of processes.
 func parsePids(s string) (uint64, error) {
 	n, valid := number(s)
 	if !valid || n == 0 || n > 4194304 { // PID_MAX_LIMIT, linux/threads.h
@@ -141,6 +143,7 @@ func parsePids(s string) (uint64, error) {
 	return n, nil
 }
 
+// parseWeight parses a weight in the scale of version 2.
 func parseWeight(s string) (uint64, error) {
 	n, valid := number(s)
 	if !valid || n < 1 || n > 10000 {

@@ -153,6 +153,7 @@ type groupPath struct{ controllers, path string }
 
 type groupPaths []groupPath
 
+// of returns the caller's own group for a controller, or "".
 func (all groupPaths) of(controller string) string {
 	for i := range all {
 		if listed(all[i].controllers, controller) {

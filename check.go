@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// checkCmd is the command line of `tincan check`.
 type checkCmd struct{}
 
 func (checkCmd) Help() string {

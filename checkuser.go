@@ -22,6 +22,7 @@ var neededCaps = []struct {
 	{unix.CAP_DAC_OVERRIDE, "files of the resource group and of the root directory"},
 }
 
+// checkUser checks what the caller may have: capabilities and, without root, ids.
 func checkUser() []finding {
 	w := whoIs()
 	var out []finding
@@ -84,6 +85,7 @@ func defaultGroup() (*config, error) {
 	return c, c.setLimits(&runFlags{})
 }
 
+// hasGroup reports whether a run by the caller gets a resource group.
 func hasGroup() bool {
 	c, err := defaultGroup()
 	return err == nil && !c.group.none

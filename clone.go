@@ -50,6 +50,7 @@ type report struct {
 	value int32 // an errno, a signal or a wait status
 }
 
+// reportSize is the size of a report on the pipe.
 const reportSize = int(unsafe.Sizeof(report{}))
 
 const (
@@ -222,6 +223,7 @@ func lockForks(lock bool) {
 	}
 }
 
+// hintClone returns the hint for a failed clone3(2).
 func hintClone(e syscall.Errno) string {
 	switch e {
 	case unix.EPERM:

@@ -60,6 +60,7 @@ func (g *graph) node(k nodeKey) *node {
 	return n
 }
 
+// verdict returns the node that ends with a verdict.
 func (g *graph) verdict(v verdict) *node {
 	if g.notify && v.action() == unix.SECCOMP_RET_ERRNO {
 		v = unix.SECCOMP_RET_USER_NOTIF
@@ -75,6 +76,7 @@ func (g *graph) test(word, mask uint32, op bpf.JumpTest, k uint32, t, f *node) *
 	return g.node(nodeKey{word: word, mask: mask, op: op, k: k, t: t, f: f})
 }
 
+// noMask is the mask that keeps all bits of a word.
 const noMask = 0xffffffff
 
 // compile returns the filter as seccomp(2) accepts it.
@@ -95,6 +97,8 @@ func (p *policy) compile() ([]unix.SockFilter, error) {
 	return prog, nil
 }
 
+// assemble returns the filter. If linear is set, the calls are compared one after the other, as
+// libseccomp does by default.
 func (p *policy) assemble(linear bool) ([]unix.SockFilter, error) {
 	g := &graph{nodes: make(map[nodeKey]*node, 512), linear: linear, notify: p.notify}
 	w := &writer{at: make(map[spot]int, 512)}

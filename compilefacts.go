@@ -21,6 +21,7 @@ func wordOf(arg int, high bool) int {
 	return 2 * arg
 }
 
+// offsetOf returns the offset of a word of the arguments in struct seccomp_data.
 func offsetOf(word int) uint32 { return offArgs + 4*uint32(word) }
 
 // need is a part of a condition: a test of one word or, for a pair, of both words of an
@@ -53,6 +54,7 @@ type todo struct {
 // tri is a three-valued answer.
 type tri uint8
 
+// The answers to a question about a word.
 const (
 	open tri = iota
 	certain
@@ -161,6 +163,7 @@ func known2(b bool) tri {
 	return open
 }
 
+// ge reports whether the word is at least k.
 func (f *fact) ge(k uint32) tri {
 	switch {
 	case f.min >= k || f.ones >= k:

@@ -68,6 +68,7 @@ func movedTo(target string, attr uint64, why string) []*step {
 
 func inWorkshop(name string) string { return text(workshop, "/", name) }
 
+// devices returns the steps that make /dev.
 func devices(c *config, y *layout) []*step {
 	steps := list(mount("tmpfs", workshop, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
 		because("a /dev with the devices that programs need, and none of the machine's hardware; it is put together in the host's tree"))

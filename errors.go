@@ -27,6 +27,8 @@ type notNowError struct{}
 
 func (*notNowError) Error() string { return "needs Go's runtime" }
 
+// notNow is the error of code that runs before the runtime and cannot make an error with a
+// text.
 var notNow = &notNowError{}
 
 // fault returns the error that words makes; before the runtime has started it returns notNow. It
@@ -124,6 +126,7 @@ func callText(call string, errno syscall.Errno) string {
 	return fmt.Sprintf("%s = %s (%s)", call, errnoName(errno), errno.Error())
 }
 
+// errnoName returns the name of an errno, or its number.
 func errnoName(e syscall.Errno) string {
 	if n := unix.ErrnoName(e); n != "" {
 		return n

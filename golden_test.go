@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// update is set by -update, with which the tests write the files that they otherwise compare.
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // goldenSet is a plan, with the name and the description of its options.

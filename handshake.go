@@ -149,11 +149,13 @@ func readReport(fd int) (r report, told bool, err error) {
 	return *(*report)(unsafe.Pointer(&b[0])), true, nil
 }
 
-// joinErrors does what errors.Join does; cleanUpError marks an error of the clean-up.
+// joinErrors does what errors.Join does.
 //
 //tincan:runtime
 func joinErrors(a, b error) error { return errors.Join(a, b) }
 
+// cleanUpError marks an error as one of the clean-up.
+//
 //tincan:runtime
 func cleanUpError(err error) error { return fmt.Errorf("clean-up: %w", err) }
 
@@ -164,6 +166,8 @@ func (l *launch) log(line string) {
 	}
 }
 
+// logAll prints lines for --debug.
+//
 //tincan:runtime
 func (l *launch) logAll(lines []string) {
 	for _, line := range lines {

@@ -118,6 +118,7 @@ func exists(file string) bool {
 	return sysLstat(file, &st) == 0
 }
 
+// isDir reports whether a file is a directory.
 func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 
 // realPath returns the absolute name of a file without symlinks, as the kernel names it when it
@@ -282,6 +283,7 @@ func receive(socket int, b []byte) (message, error) {
 	return m, nil
 }
 
+// retry repeats a call of Go's syscall package that a signal interrupts.
 func retry(f func() (int, error)) (int, error) {
 	for {
 		n, err := f()

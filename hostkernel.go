@@ -45,6 +45,8 @@ func kernelRelease() (string, error) {
 	return gostring(unsafe.Pointer(&u.Release)), nil
 }
 
+// supportedRelease returns an error if a kernel's release is too old, or is not a version
+// number.
 func supportedRelease(release string) error {
 	v, valid := kernelVersion(release)
 	if !valid {

@@ -85,6 +85,7 @@ func userProfile(program string) string {
 	return "abi <abi/4.0>,\ninclude <tunables/global>\nprofile tincan \"" + program + "\" flags=(unconfined) {\n  userns,\n}"
 }
 
+// Reasons and advice that other files use as well.
 const (
 	inChroot    = "tincan runs in a chroot, where the kernel refuses to make user namespaces"
 	notByChroot = "enter the directory with tincan -m, or with unshare --mount and pivot_root, instead of chroot"

@@ -19,6 +19,7 @@ import (
 // inside, to the ids beginning with outside.
 type idMap struct{ inside, outside, count uint32 }
 
+// text returns the map as /proc/PID/uid_map takes it.
 func (m idMap) text() string {
 	return text(unsigned(uint64(m.inside)), " ", unsigned(uint64(m.outside)), " ", unsigned(uint64(m.count)))
 }
@@ -42,10 +43,12 @@ func mapLines(maps []idMap) string {
 	return lines
 }
 
+// overlap reports whether two ranges have an id in common.
 func overlap(a, na, b, nb uint32) bool {
 	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
 }
 
+// mapsText returns the ids inside, for messages.
 func mapsText(maps []idMap) string {
 	var out []string
 	for _, m := range maps {

@@ -107,6 +107,7 @@ func (*idsTakenError) Error() string { return "--map=auto: the range is taken" }
 // mostPicks is how many ranges are tried before tincan gives up.
 const mostPicks = 1000
 
+// noFreeRange returns the error if --map=auto finds no range.
 func noFreeRange() error {
 	return fault(func() error {
 		return errors.New("--map=auto: found no free range of ids: too many containers run, or users of this host have these ids")

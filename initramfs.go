@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// initramfsCmd is the command line of `tincan initramfs`.
 type initramfsCmd struct {
 	Output   string   `short:"o" required:"" placeholder:"FILE" help:"The archive to write; compressed if the name ends in .gz; '-' is standard output."`
 	Add      []string `sep:"none" placeholder:"HOST:PATH" help:"A file, or a directory with everything in it, to be PATH in the machine (repeatable; \\: is a colon in a name)."`
@@ -50,6 +51,7 @@ const (
 // hidden lists the directories of the machine on which /init mounts something.
 var hidden = []string{"/proc", "/sys", "/dev", "/tmp", "/run"}
 
+// write writes the image.
 func (c *initramfsCmd) write() (err error) {
 	m := &image{entries: map[string]*cpioEntry{}, inodes: map[[2]uint64]uint32{}}
 	m.put(&cpioEntry{path: "dev/console", mode: unix.S_IFCHR | 0o600, rdev: unix.Mkdev(5, 1)})

@@ -112,6 +112,7 @@ func (l *launch) close(fd int) {
 	}
 }
 
+// closeAll closes the descriptors that the launcher needs no more.
 func (l *launch) closeAll() {
 	for _, fd := range l.closing {
 		sysClose(fd)

@@ -4,21 +4,20 @@
 //
 // A launcher that is killed cannot clean up. A later run does it, and for that it must find out
 // what was made, and that nobody uses it any more. A locked file tells both: the kernel releases
-// the lock when the process that holds it ends. There are three kinds of these files, called
-// notes, in a directory that only this user can write:
+// the lock when the process that holds it ends. There are three kinds of these files, called notes,
+// in a directory that only this user can write:
 //
-//   - A run that makes a resource group has a note of its own, PID-TIME, which it keeps
-//     locked. It lists the group's directories. If the lock of a note can be had, the run
-//     that wrote it is dead.
+//   - A run that makes a resource group has a note of its own, PID-TIME, which it keeps locked. It
+//     lists the group's directories. If its lock is free, the run that wrote it is dead.
 //   - A root directory in which runs have made mount points has a note tree-DEV-INO
 //     (mountpoints.go). Each run that uses them holds a shared lock.
 //   - A range of ids that only one container uses has a note ids-FIRST (idranges.go).
 //
-// A run opens its own notes. At its end it tries the locks of mostNotes others, beginning where
-// the last run stopped, so its cost does not depend on how many other runs there are. The rules
-// are simple. The kernel keeps the locks, so nothing is counted, nothing becomes stale and no
-// process id is trusted. A run waits for a lock only as long as another run looks at the note. A
-// note is a list of records, and records are only added. Only what is empty is ever removed.
+// A run opens its own notes. At its end it tries the locks of mostNotes others, beginning where the
+// last run stopped, so its cost does not depend on how many other runs there are. The rules are
+// simple. The kernel keeps the locks, so nothing is counted, nothing becomes stale and no process
+// id is trusted. A run waits for a lock only as long as another run looks at the note. A note is a
+// list of records, and records are only added. Only what is empty is ever removed.
 //
 // Differs from the tutorial: what a killed launcher of the tutorial leaves behind stays.
 
@@ -33,13 +32,12 @@ import (
 
 // ledger is what this run has made, and its notes about it.
 type ledger struct {
-	who    caller
-	opened bool
-	looked bool
-	dir    int    // the directory of the notes, or -1 if none can be used
-	path   string // the name of that directory
-
-	tooMany bool // a directory could not be opened because all descriptors are in use
+	who     caller
+	opened  bool
+	looked  bool
+	dir     int    // the directory of the notes, or -1 if none can be used
+	path    string // the name of that directory
+	tooMany bool   // a directory could not be opened because all descriptors are in use
 
 	note     int // this run's own note, or 0
 	noteName string
@@ -81,6 +79,7 @@ func ledgerDirs(w caller) []string {
 	return add(add(dirs, text("/dev/shm", own)), text("/tmp", own))
 }
 
+// newLedger returns the ledger of a caller. It opens nothing.
 func newLedger(w caller) *ledger { return keep(ledger{who: w, dir: -1}) }
 
 // open opens the directory of the notes. A directory in memory is preferred: on a disk, removing
@@ -223,6 +222,7 @@ func (l *ledger) write(word string, names []string) error {
 // endOfRecord ends a record of a note. No file name contains it.
 const endOfRecord = "\x00"
 
+// append appends records to a note.
 func (l *ledger) append(fd int, name, records string) error {
 	n, e := sysWrite(fd, records)
 	if e == 0 && n < len(records) {

@@ -51,6 +51,7 @@ func quoteHint(words []string) string {
 	return ""
 }
 
+// withoutInit removes the word init from the beginning of PID 1's arguments.
 func withoutInit(args []string) []string {
 	if len(args) > 0 && args[0] == "init" {
 		return args[1:]

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// haveDebugExit reports whether this architecture has the device isa-debug-exit.
 const haveDebugExit = true
 
 // outb writes a byte to an I/O port (machineexit_amd64.s). The thread needs iopl(3).

@@ -255,6 +255,7 @@ func tincan(args []string) int {
 	return 0
 }
 
+// options returns kong's options.
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("tincan"),

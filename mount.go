@@ -29,6 +29,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Flags that most mounts have.
 const (
 	nosuidnodev = unix.MS_NOSUID | unix.MS_NODEV
 	plainFlags  = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -204,6 +205,7 @@ func private(dirs []privateDir, owner tmpfsOwner) []*step {
 // made.
 type tmpfsOwner struct{ uid, gid int }
 
+// tmpfsOwner returns the owner for the container's tmpfs mounts.
 func (c *config) tmpfsOwner() (o tmpfsOwner) {
 	o.uid, _ = c.mounterID(c.maps, c.uid)
 	o.gid, _ = c.mounterID(c.gidMaps, c.gid)
@@ -347,6 +349,7 @@ func hintPrivate(e syscall.Errno) string {
 	return ""
 }
 
+// hintPivot returns the hint for a failed pivot_root(2).
 func hintPivot(e syscall.Errno) string {
 	if e == unix.EINVAL {
 		return "the machine's root may be its initramfs, and pivot_root(2) cannot replace that"

@@ -223,6 +223,7 @@ func (c *config) checkSetID(f *runFlags) error {
 	return nil
 }
 
+// ownerText names the owner of the source, for messages.
 func (a *addedPath) ownerText() string {
 	if a.owner[0].inside == 0 {
 		return "root"

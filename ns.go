@@ -233,6 +233,7 @@ func hintMap(e syscall.Errno) string {
 	return ""
 }
 
+// hintUserns returns the hint for a failed unshare(CLONE_NEWUSER).
 func hintUserns(e syscall.Errno) string {
 	switch e {
 	case unix.EPERM:

@@ -35,6 +35,7 @@ type arg struct {
 // that is not attached yet, and one for the place where it will be attached.
 type slot uint8
 
+// The slots in which steps keep their results.
 const (
 	nowhere slot = iota
 	first        // KEPT, TREE
@@ -148,6 +149,7 @@ type deed struct {
 	attr       uint64 // for a move_mount, whose file is the place in the container; for makesIdmap and opensPipe, its number
 }
 
+// call returns a step that makes a system call.
 func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
 	s := one[step]()
 	s.call, s.nr = name, nr

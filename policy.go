@@ -22,6 +22,7 @@ import (
 // lower half.
 type verdict uint32
 
+// The verdicts that are used most.
 const (
 	allow       verdict = unix.SECCOMP_RET_ALLOW
 	killProcess verdict = unix.SECCOMP_RET_KILL_PROCESS
@@ -30,8 +31,11 @@ const (
 // refuse returns the verdict with which a call fails with an errno and has no effect.
 func refuse(errno unix.Errno) verdict { return unix.SECCOMP_RET_ERRNO | verdict(errno) }
 
+// action returns the verdict without its data.
 func (v verdict) action() verdict { return v &^ unix.SECCOMP_RET_DATA }
-func (v verdict) data() uint32    { return uint32(v & unix.SECCOMP_RET_DATA) }
+
+// data returns the verdict's data, for instance an errno.
+func (v verdict) data() uint32 { return uint32(v & unix.SECCOMP_RET_DATA) }
 
 // String returns the verdict as `tincan seccomp eval` prints it: ALLOW, ERRNO(1), KILL_PROCESS.
 func (v verdict) String() string {
@@ -75,6 +79,7 @@ func (v verdict) permits() bool {
 // compareOp is a comparison of an argument. All comparisons are unsigned.
 type compareOp uint8
 
+// The comparisons. Most of them have libseccomp's names.
 const (
 	opNE compareOp = iota
 	opLT
@@ -173,6 +178,7 @@ func (a *abiPolicy) add(name string, r rule) bool {
 	return true
 }
 
+// addNumber adds a rule for a call. It keeps the calls in the order of their numbers.
 func (a *abiPolicy) addNumber(nr uint32, name string, r rule) {
 	i := sort.Search(len(a.calls), func(i int) bool { return a.calls[i].nr >= nr })
 	if i == len(a.calls) || a.calls[i].nr != nr {
@@ -219,6 +225,8 @@ const noCall = 0xffffffff
 // a profile is.
 const armPrivate = 0xf0000
 
+// privateFrom returns the first number of the calls outside of the kernel's table: arm has such
+// calls.
 func (a *abiPolicy) privateFrom() uint32 {
 	if a.abi.name == "arm" {
 		return armPrivate
@@ -226,6 +234,7 @@ func (a *abiPolicy) privateFrom() uint32 {
 	return noCall
 }
 
+// abi returns the policy for an ABI, or nil if the ABI is not listed.
 func (p *policy) abi(a *abi) *abiPolicy {
 	for _, ap := range p.abis {
 		if ap.abi == a {

@@ -56,6 +56,7 @@ func (r *rule) holds(args *[6]uint64) bool {
 	return true
 }
 
+// holds reports whether an argument's value meets the condition.
 func (c cond) holds(v uint64) bool {
 	if c.cut {
 		v = uint64(uint32(v))

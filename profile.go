@@ -39,6 +39,7 @@ func readProfile(name string, data []byte, r reading) (*policy, []string, error)
 	return b.p, b.warnings, nil
 }
 
+// profileReader is the state of reading a profile.
 type profileReader struct {
 	reading
 	p         *policy
@@ -126,6 +127,7 @@ func (b *profileReader) entry(e *jsonValue) error {
 	return nil
 }
 
+// entryNames returns the calls that an entry names.
 func entryNames(e *jsonValue, o jsonObject) ([]string, error) {
 	many, one := o.given("names"), o.given("name")
 	if one != nil && one.v == "" {

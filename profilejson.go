@@ -27,8 +27,10 @@ type jsonValue struct {
 	listed bool
 }
 
+// jsonObject is a JSON object: its values, in the order of the file.
 type jsonObject []*jsonValue
 
+// place returns the value's place in the file, for instance syscalls[1].args[0].
 func (v *jsonValue) place() string {
 	switch {
 	case v.in == nil:
@@ -41,6 +43,7 @@ func (v *jsonValue) place() string {
 	return v.in.place() + "." + v.key
 }
 
+// wrong returns an error that names the value's place.
 func (v *jsonValue) wrong(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	if at := v.place(); at != "" {
@@ -64,6 +67,8 @@ func (v *jsonValue) text() string {
 	return fmt.Sprint(v.v)
 }
 
+// parseJSON parses a file. Unlike encoding/json, it keeps the place of each value, and refuses
+// an object with the same key twice.
 func parseJSON(data []byte) (*jsonValue, error) {
 	var all json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
@@ -171,6 +176,7 @@ func (v *jsonValue) list() ([]*jsonValue, error) {
 	return l, nil
 }
 
+// string returns the value, which must be a string.
 func (v *jsonValue) string() (string, error) {
 	s, ok := v.v.(string)
 	if !ok {
@@ -179,6 +185,7 @@ func (v *jsonValue) string() (string, error) {
 	return s, nil
 }
 
+// strings returns the value, which must be a list of strings.
 func (v *jsonValue) strings() ([]string, error) {
 	list, err := v.list()
 	if err != nil {

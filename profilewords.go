@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// profileActions are the actions that a profile can name.
 var profileActions = []struct {
 	name string
 	v    verdict
@@ -23,6 +24,7 @@ var profileActions = []struct {
 	{"SCMP_ACT_TRAP", unix.SECCOMP_RET_TRAP},
 }
 
+// profileOps are the comparisons that a profile can name.
 var profileOps = []struct {
 	name string
 	op   compareOp
@@ -43,6 +45,7 @@ var profileFlags = []struct {
 	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 0, "has no effect without SCMP_ACT_NOTIFY"},
 }
 
+// flags reads the flags of seccomp(2) in a profile.
 func (b *profileReader) flags(v *jsonValue) error {
 	list, err := v.list()
 	if err != nil {

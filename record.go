@@ -71,6 +71,7 @@ type recorder struct {
 	err     error
 }
 
+// newRecorder returns a recorder that has seen nothing.
 func newRecorder() *recorder {
 	return &recorder{abis: recordedABIs(), threads: map[uint32]*program{}, programs: map[string]*program{}, seen: map[callKey]bool{}, done: make(chan struct{})}
 }
@@ -239,6 +240,7 @@ func (r *recorder) all() (all []*use) {
 	return all
 }
 
+// less orders calls by name.
 func (u *use) less(v *use) bool { return u.text() < v.text() }
 
 // text is the call's name, with its ABI if that is not the machine's own.

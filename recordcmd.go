@@ -8,6 +8,7 @@ import (
 	"strings"
 )
 
+// recordCmd is the command line of `tincan record`.
 type recordCmd struct {
 	runFlags
 	Output   string `short:"o" placeholder:"FILE" group:"record" help:"Write a profile in Docker's format, which allows what was used and what any start needs."`

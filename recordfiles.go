@@ -80,6 +80,7 @@ const (
 	mostUses     = 65536 // calls of programs: each counts once for each program
 )
 
+// newFileUses returns an empty list of files.
 func newFileUses() *fileUses {
 	return &fileUses{files: map[string]int{}, networks: map[string]bool{}}
 }
@@ -320,6 +321,7 @@ func (f *fileUses) sorted() []string {
 	return all
 }
 
+// letters returns the uses of a file as AppArmor writes them.
 func letters(done int) (s string) {
 	for i := range useLetters {
 		if done>>i&1 != 0 {

@@ -143,6 +143,7 @@ type (
 	}
 )
 
+// Words of the profiles that record writes.
 const (
 	scmpAllow   = "SCMP_ACT_ALLOW"
 	scmpErrno   = "SCMP_ACT_ERRNO"

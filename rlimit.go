@@ -37,6 +37,7 @@ var rlimitTable = [...]struct{ name, unit, why string }{
 	{"RTTIME", "microseconds", "real-time processor time without a blocking call"},
 }
 
+// rlimit is a limit of setrlimit(2).
 type rlimit struct {
 	resource int
 	cur, max uint64 // soft and hard; math.MaxUint64 is RLIM_INFINITY

@@ -256,6 +256,7 @@ func gostring(p unsafe.Pointer) string {
 // back is zero again, as space promises.
 func mark() uintptr { return chunkUsed }
 
+// release frees everything that was allocated in the arena after a mark.
 func release(to uintptr) {
 	if chunk == nil && to < chunkUsed {
 		clear(arena[to:chunkUsed])

@@ -113,6 +113,7 @@ func has(list []string, s string) bool {
 	return false
 }
 
+// cut does what strings.Cut does.
 func cut(s, at string) (before, after string, found bool) {
 	for from := 0; ; from++ {
 		i := indexByte(s[from:], at[0])
@@ -125,8 +126,10 @@ func cut(s, at string) (before, after string, found bool) {
 	}
 }
 
+// hasPrefix does what strings.HasPrefix does.
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
 
+// cutPrefix does what strings.CutPrefix does.
 func cutPrefix(s, prefix string) (after string, found bool) {
 	if !hasPrefix(s, prefix) {
 		return s, false
@@ -141,6 +144,7 @@ func cutSuffix(s, suffix string) (before string, found bool) {
 	return s, false
 }
 
+// indexByte does what strings.IndexByte does.
 func indexByte(s string, c byte) int {
 	for i := 0; i < len(s); i++ {
 		if s[i] == c {
@@ -150,6 +154,7 @@ func indexByte(s string, c byte) int {
 	return -1
 }
 
+// lastIndexByte does what strings.LastIndexByte does.
 func lastIndexByte(s string, c byte) int {
 	i := len(s) - 1
 	for i >= 0 && s[i] != c {
@@ -158,6 +163,7 @@ func lastIndexByte(s string, c byte) int {
 	return i
 }
 
+// hasSuffix does what strings.HasSuffix does.
 func hasSuffix(s, suffix string) bool {
 	_, found := cutSuffix(s, suffix)
 	return found
@@ -169,6 +175,7 @@ func withoutEnd(s, suffix string) string {
 	return s
 }
 
+// contains does what strings.Contains does.
 func contains(s, part string) bool {
 	_, _, found := cut(s, part)
 	return found

@@ -82,6 +82,7 @@ type privateDir struct {
 	why  string
 }
 
+// hostDir is a private directory, its mode, and the reason.
 type hostDir struct{ dir, mode, why string }
 
 // hostPrivate lists the directories of the host's own tree that are private and empty in a

@@ -24,6 +24,7 @@ type linkError struct{}
 
 func (*linkError) Error() string { return "a symlink is on the way" }
 
+// onTheWay is the error of a symlink on the way to a destination.
 var onTheWay = &linkError{}
 
 // mostLinks is how many symlinks the kernel follows (path_resolution(7)).

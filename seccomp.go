@@ -30,6 +30,7 @@ type refusal struct {
 	why   string
 }
 
+// Verdicts and numbers that the tables use.
 const (
 	denied      = unix.SECCOMP_RET_ERRNO | verdict(unix.EPERM)
 	unknownCall = unix.SECCOMP_RET_ERRNO | verdict(unix.ENOSYS) // as an old kernel answers that does not have the call: programs then use an older call
@@ -154,6 +155,8 @@ func seccompPolicy(spec string, caps []string, strictInts bool) (*policy, []stri
 	return seccompPolicyFor(native, spec, caps, strictInts)
 }
 
+// seccompPolicyFor returns the policy of a --seccomp for a machine, and the warnings about it.
+// The policy is nil for none.
 func seccompPolicyFor(native *abi, spec string, held []string, strictInts bool) (*policy, []string, error) {
 	switch spec {
 	case "none":

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// seccompCmd is the command line of `tincan seccomp`.
 type seccompCmd struct {
 	Show    seccompShow    `cmd:"" help:"Print a filter: its rules, its BPF, its size, and what it leaves open."`
 	Compile seccompCompile `cmd:"" help:"Write a filter as raw struct sock_filter, as bwrap --seccomp takes it."`
@@ -59,6 +60,7 @@ const capabilityNames = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWN
 	"CAP_SETFCAP CAP_MAC_OVERRIDE CAP_MAC_ADMIN CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON CAP_BPF " +
 	"CAP_CHECKPOINT_RESTORE"
 
+// seccompShow is the command line of `tincan seccomp show`.
 type seccompShow struct {
 	Profile string `arg:"" optional:"" default:"default" help:"default, setid, tutorial, none, or a profile's file."`
 	profileFor
@@ -67,6 +69,7 @@ type seccompShow struct {
 // Run is called by kong.
 func (c *seccompShow) Run() error { return c.show(os.Stdout) }
 
+// show prints the filter.
 func (c *seccompShow) show(out io.Writer) error {
 	p, warnings, a, err := c.read(c.Profile)
 	if err != nil {
@@ -128,6 +131,7 @@ func (w *lineWriter) section(title string, lines []string) {
 	}
 }
 
+// seccompCompile is the command line of `tincan seccomp compile`.
 type seccompCompile struct {
 	Profile string `arg:"" help:"default, setid, tutorial, or a profile's file."`
 	Output  string `short:"o" required:"" help:"Where to write the filter; - for standard output." placeholder:"FILE"`
@@ -137,6 +141,7 @@ type seccompCompile struct {
 // Run is called by kong.
 func (c *seccompCompile) Run() error { return c.compile(os.Stdout, os.Stderr) }
 
+// compile writes the filter.
 func (c *seccompCompile) compile(out, errs io.Writer) error {
 	p, warnings, _, err := c.read(c.Profile)
 	if err != nil {
@@ -173,6 +178,7 @@ func rawFilter(prog []unix.SockFilter) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&prog[0])), len(prog)*int(unsafe.Sizeof(prog[0])))
 }
 
+// seccompEval is the command line of `tincan seccomp eval`.
 type seccompEval struct {
 	Profile string   `arg:"" help:"default, setid, tutorial, none, or a profile's file."`
 	Syscall string   `arg:"" help:"The call's name or number."`
@@ -183,6 +189,7 @@ type seccompEval struct {
 // Run is called by kong.
 func (c *seccompEval) Run() error { return c.eval(os.Stdout) }
 
+// eval prints the verdict on a call.
 func (c *seccompEval) eval(out io.Writer) error {
 	p, _, a, err := c.read(c.Profile)
 	if err != nil {
@@ -211,6 +218,7 @@ func (c *seccompEval) eval(out io.Writer) error {
 	return err
 }
 
+// parseCall returns a call from its name or number and its arguments.
 func parseCall(a *abi, name string, args []string) (c sysCall, err error) {
 	c.arch = a.audit
 	nr, known := a.number(name)

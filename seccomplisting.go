@@ -217,6 +217,7 @@ type costs struct {
 	asked     []string // calls that may be allowed, but run the filter each time
 }
 
+// measure returns what the filter costs for the calls of an ABI.
 func measure(p *policy, prog []unix.SockFilter, a *abi) (c costs, err error) {
 	a.load()
 	sum := 0.0

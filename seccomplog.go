@@ -109,6 +109,7 @@ type seccompNotif struct {
 	args  [6]uint64
 }
 
+// seccompNotifResp is struct seccomp_notif_resp of seccomp_unotify(2).
 type seccompNotifResp struct {
 	id    uint64
 	val   int64
@@ -202,6 +203,7 @@ func answerAll(fd int, p *policy, counts map[refusedCall]int) error {
 	}
 }
 
+// ioctlPointer is ioctl(2) with a pointer.
 func ioctlPointer(fd int, request uint, p unsafe.Pointer) unix.Errno {
 	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(p))
 	return e

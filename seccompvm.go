@@ -24,7 +24,10 @@ const (
 	sdSize  = 64
 )
 
-func offLow(arg int) uint32  { return offArgs + 8*uint32(arg) }
+// offLow returns the offset of the low half of an argument.
+func offLow(arg int) uint32 { return offArgs + 8*uint32(arg) }
+
+// offHigh returns the offset of the high half of an argument.
 func offHigh(arg int) uint32 { return offLow(arg) + 4 }
 
 // word loads a word as BPF_LD|BPF_W|BPF_ABS does. The instruction pointer is zero here, because

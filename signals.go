@@ -75,6 +75,8 @@ func (s *signalSource) start() error {
 	return nil
 }
 
+// startWithRuntime begins to receive signals by os/signal.
+//
 //tincan:runtime
 func (s *signalSource) startWithRuntime() error {
 	p, e := sysPipe(unix.O_NONBLOCK)

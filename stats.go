@@ -149,6 +149,7 @@ type statsFile struct {
 	made bool // it did not exist before
 }
 
+// openStats opens the file of --stats, or returns nil without the flag.
 func openStats(name string) (*statsFile, error) {
 	switch name {
 	case "":
@@ -187,6 +188,7 @@ func (s *statsFile) discard() {
 	}
 }
 
+// write writes the report.
 func (s *statsFile) write(e *ending) error {
 	if s == nil {
 		return nil
@@ -251,6 +253,7 @@ func (e *ending) exitStatus() int {
 	}
 }
 
+// statusText returns how a process ended, for messages.
 func statusText(w unix.WaitStatus) string {
 	if w.Signaled() {
 		return "signal " + signalName(w.Signal())

@@ -28,6 +28,7 @@ type inputFile struct {
 	dev, ino uint64
 }
 
+// standardNames are the names of the descriptors 0 to 2.
 var standardNames = [...]string{"input", "output", "error"}
 
 // setInputs checks the three descriptors that every command gets.

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// stepper makes the plan's calls one at a time, for --step.
 type stepper struct {
 	l         *launch
 	ours      int // the launcher's end of the socket pair
@@ -41,6 +42,8 @@ func (*quitError) Error() string { return "ended at your request; the command wa
 
 var errQuit = &quitError{}
 
+// newStepper returns the stepper of a launch. It needs a terminal.
+//
 //tincan:runtime
 func newStepper(l *launch) (*stepper, error) {
 	if !isTerminal(0) || !isTerminal(2) {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// String returns the actor's name in the plan.
 func (a actor) String() string { return [...]string{"child", "init", "command", "host", "host"}[a] }
 
 // String returns the call as strace shows it, without its result.
@@ -42,6 +43,7 @@ func (s *step) String() string {
 	return b.String()
 }
 
+// showNull and the functions below print an argument as strace does.
 func showNull(arg) string     { return "NULL" }
 func showNum(a arg) string    { return fmt.Sprint(a.n) }
 func showMode(a arg) string   { return modeText(uint32(a.n)) }
@@ -60,6 +62,7 @@ func showClone(a arg) string {
 
 func showMountAttr(a arg) string { return mountAttrText((*unix.MountAttr)(a.p).Attr_set, "0") }
 
+// mountAttrText returns a struct mount_attr as strace shows it.
 func mountAttrText(set uint64, userns string) string {
 	return "{attr_set=" + flagText(uintptr(set), mountAttrs) + ", attr_clr=0, propagation=0, userns_fd=" + userns + "}"
 }
@@ -152,6 +155,7 @@ func sigsetText(set uint64) string {
 	return "[" + strings.Join(in, " ") + "]"
 }
 
+// vectorText returns words as strace shows an array of strings.
 func vectorText(v []string) string {
 	q := make([]string, len(v))
 	for i, s := range v {

@@ -220,6 +220,7 @@ func readGrants(file string, uid int) ([]idMap, error) {
 // line, as is usual in a container.
 type passwdLine struct{ name, gid, home string }
 
+// passwdEntry returns a user's line of the host's /etc/passwd. It is empty if there is none.
 func passwdEntry(uid int) (passwdLine, error) {
 	file := text(hostEtc, "/passwd")
 	content, e := readFile(file)

@@ -7,6 +7,8 @@
 // Strings are copied, with a zero byte after them (cstr). Pointers are passed as unsafe.Pointer
 // up to the call itself, so that they stay right when the stack is moved.
 //
+// The file is longer than others so that all calls are in one place.
+//
 // Before the runtime starts, every call is a raw one. Once it runs, calls that may block are
 // made by Go's own syscall package, so that other goroutines can go on. The function blocking
 // chooses between the two.
@@ -23,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ok is the errno of success.
 const ok = syscall.Errno(0)
 
 // rawCall makes a system call and does nothing else (rawcall_*.s). It lies beside our own
@@ -51,6 +54,7 @@ func blocking(nr, a uintptr, p unsafe.Pointer, n, b uintptr, q unsafe.Pointer, m
 	}
 }
 
+// sysOpenat is openat(2). The descriptor is always close-on-exec.
 func sysOpenat(dir int, path string, flags int, mode uint32) (int, syscall.Errno) {
 	p := cstr(path)
 	for {
@@ -66,6 +70,7 @@ func sysOpen(path string, flags int, mode uint32) (int, syscall.Errno) {
 	return sysOpenat(unix.AT_FDCWD, path, flags, mode)
 }
 
+// sysOpenat2 is openat2(2). The descriptor is always close-on-exec.
 func sysOpenat2(dir int, path string, flags, resolve uint64) (int, syscall.Errno) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for {
@@ -76,12 +81,15 @@ func sysOpenat2(dir int, path string, flags, resolve uint64) (int, syscall.Errno
 	}
 }
 
+// sysClose is close(2).
 func sysClose(fd int) { rawCall(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
+// sysRead is read(2).
 func sysRead(fd int, b []byte) (int, syscall.Errno) {
 	return blocking(unix.SYS_READ, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, 0)
 }
 
+// sysPread is pread(2).
 func sysPread(fd int, b []byte, at int) (int, syscall.Errno) {
 	return blocking(unix.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(b)), 0, uintptr(len(b)), nil, uintptr(at))
 }
@@ -91,15 +99,18 @@ func sysWrite(fd int, s string) (int, syscall.Errno) {
 	return blocking(unix.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(s)), 0, uintptr(len(s)), nil, 0)
 }
 
+// sysPwrite is pwrite(2).
 func sysPwrite(fd int, s string, at int) (int, syscall.Errno) {
 	return blocking(unix.SYS_PWRITE64, uintptr(fd), unsafe.Pointer(unsafe.StringData(s)), 0, uintptr(len(s)), nil, uintptr(at))
 }
 
+// sysLseek is lseek(2).
 func sysLseek(fd, offset, whence int) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), uintptr(whence), 0, 0, 0)
 	return int(r), e
 }
 
+// sysFstat is fstat(2).
 func sysFstat(fd int, st *unix.Stat_t) syscall.Errno {
 	_, e := rawCall(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
 	return e
@@ -115,14 +126,17 @@ func sysFstatat(dir int, path string, st *unix.Stat_t, flags int) syscall.Errno 
 	return e
 }
 
+// sysStat is stat(2).
 func sysStat(path string, st *unix.Stat_t) syscall.Errno {
 	return sysFstatat(unix.AT_FDCWD, path, st, 0)
 }
 
+// sysLstat is lstat(2).
 func sysLstat(path string, st *unix.Stat_t) syscall.Errno {
 	return sysFstatat(unix.AT_FDCWD, path, st, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// sysStatfs is statfs(2).
 func sysStatfs(path string, st *unix.Statfs_t) syscall.Errno {
 	_, e := rawCall(unix.SYS_STATFS, uintptr(cstr(path)), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0)
 	return e
@@ -142,6 +156,7 @@ func sysReadlinkat(dir int, path string) (string, syscall.Errno) {
 	}
 }
 
+// sysReadlink is sysReadlinkat below the working directory.
 func sysReadlink(path string) (string, syscall.Errno) { return sysReadlinkat(unix.AT_FDCWD, path) }
 
 // sysFaccessat is access(2), which checks with the real ids; tincan's effective ids are the
@@ -151,16 +166,19 @@ func sysFaccessat(dir int, path string, mode uint32) syscall.Errno {
 	return e
 }
 
+// sysGetxattr is getxattr(2).
 func sysGetxattr(path, name string, b []byte) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_GETXATTR, uintptr(cstr(path)), uintptr(cstr(name)), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0)
 	return int(r), e
 }
 
+// sysGetdents is getdents64(2).
 func sysGetdents(fd int, b []byte) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 	return int(r), e
 }
 
+// sysMkdirat is mkdirat(2).
 func sysMkdirat(dir int, path string, mode uint32) syscall.Errno {
 	_, e := rawCall(unix.SYS_MKDIRAT, uintptr(dir), uintptr(cstr(path)), uintptr(mode), 0, 0, 0)
 	return e
@@ -172,11 +190,13 @@ func sysMknodat(dir int, path string, mode uint32) syscall.Errno {
 	return e
 }
 
+// sysFchmod is fchmod(2).
 func sysFchmod(fd int, mode uint32) syscall.Errno {
 	_, e := rawCall(unix.SYS_FCHMOD, uintptr(fd), uintptr(mode), 0, 0, 0, 0)
 	return e
 }
 
+// sysMkdir is mkdir(2).
 func sysMkdir(path string, mode uint32) syscall.Errno {
 	return sysMkdirat(unix.AT_FDCWD, path, mode)
 }
@@ -187,6 +207,7 @@ func sysUnlinkat(dir int, path string, flags int) syscall.Errno {
 	return e
 }
 
+// sysRmdir is rmdir(2).
 func sysRmdir(path string) syscall.Errno {
 	return sysUnlinkat(unix.AT_FDCWD, path, unix.AT_REMOVEDIR)
 }
@@ -197,33 +218,39 @@ func sysFlock(fd, how int) syscall.Errno {
 	return e
 }
 
+// sysSocketpair is socketpair(2) for Unix sockets, close-on-exec.
 func sysSocketpair(kind int) (pair [2]int, e syscall.Errno) {
 	var p [2]int32
 	_, e = rawCall(unix.SYS_SOCKETPAIR, unix.AF_UNIX, uintptr(kind|unix.SOCK_CLOEXEC), 0, uintptr(unsafe.Pointer(&p)), 0, 0)
 	return [2]int{int(p[0]), int(p[1])}, e
 }
 
+// sysPipe is pipe2(2), close-on-exec.
 func sysPipe(flags int) (pair [2]int, e syscall.Errno) {
 	var p [2]int32
 	_, e = rawCall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&p)), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0, 0)
 	return [2]int{int(p[0]), int(p[1])}, e
 }
 
+// sysMemfd is memfd_create(2), close-on-exec.
 func sysMemfd(name string) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_MEMFD_CREATE, uintptr(cstr(name)), unix.MFD_CLOEXEC, 0, 0, 0, 0)
 	return int(r), e
 }
 
+// sysFcntl is fcntl(2).
 func sysFcntl(fd, command, arg int) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(arg), 0, 0, 0)
 	return int(r), e
 }
 
+// sysDup3 is dup3(2), close-on-exec.
 func sysDup3(from, to int) syscall.Errno {
 	_, e := rawCall(unix.SYS_DUP3, uintptr(from), uintptr(to), unix.O_CLOEXEC, 0, 0, 0)
 	return e
 }
 
+// sysIoctl is ioctl(2).
 func sysIoctl(fd int, request uintptr, p unsafe.Pointer) (int, syscall.Errno) {
 	r, e := rawCall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(p), 0, 0, 0)
 	return int(r), e
@@ -249,6 +276,7 @@ func sysPoll(fds []unix.PollFd, wait int) (int, syscall.Errno) {
 	return int(r), e
 }
 
+// sysWait4 is wait4(2).
 func sysWait4(pid int, status *unix.WaitStatus, options int, usage *unix.Rusage) (int, syscall.Errno) {
 	var s int32
 	n, e := blocking(unix.SYS_WAIT4, uintptr(pid), unsafe.Pointer(&s), 0, uintptr(options), unsafe.Pointer(usage), 0)
@@ -256,10 +284,12 @@ func sysWait4(pid int, status *unix.WaitStatus, options int, usage *unix.Rusage)
 	return n, e
 }
 
+// sysPidfdSend is pidfd_send_signal(2).
 func sysPidfdSend(pidfd int, s syscall.Signal) {
 	rawCall(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(s), 0, 0, 0, 0)
 }
 
+// sysKill is kill(2).
 func sysKill(pid int, s syscall.Signal) syscall.Errno {
 	_, e := rawCall(unix.SYS_KILL, uintptr(pid), uintptr(s), 0, 0, 0, 0)
 	return e
@@ -277,6 +307,7 @@ const sigsetSize = 8
 // ownPid is the launcher's process id, or 0 until sysGetpid has been called.
 var ownPid int
 
+// sysGetpid is getpid(2), made once.
 func sysGetpid() int {
 	if ownPid == 0 {
 		r, _ := rawCall(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
@@ -285,26 +316,31 @@ func sysGetpid() int {
 	return ownPid
 }
 
+// sysGetpgrp is getpgrp(2).
 func sysGetpgrp() int {
 	r, _ := rawCall(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
+// sysGeteuid is geteuid(2).
 func sysGeteuid() int {
 	r, _ := rawCall(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
+// sysGetegid is getegid(2).
 func sysGetegid() int {
 	r, _ := rawCall(unix.SYS_GETEGID, 0, 0, 0, 0, 0, 0)
 	return int(r)
 }
 
+// sysUname is uname(2).
 func sysUname(u *unix.Utsname) syscall.Errno {
 	_, e := rawCall(unix.SYS_UNAME, uintptr(unsafe.Pointer(u)), 0, 0, 0, 0, 0)
 	return e
 }
 
+// sysGetrlimit is getrlimit(2).
 func sysGetrlimit(resource int, r *unix.Rlimit) syscall.Errno {
 	_, e := rawCall(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(r)), 0, 0)
 	return e
@@ -338,6 +374,7 @@ func sysTimerAt(at int64, s syscall.Signal) (timer int32, e syscall.Errno) {
 	return timer, e
 }
 
+// sysTimerDelete is timer_delete(2).
 func sysTimerDelete(timer int32) {
 	rawCall(unix.SYS_TIMER_DELETE, uintptr(timer), 0, 0, 0, 0, 0)
 }
@@ -345,6 +382,7 @@ func sysTimerDelete(timer int32) {
 // sysSleep waits for the given number of milliseconds.
 func sysSleep(ms int) { sysPoll(nil, ms) }
 
+// sysMmap is mmap(2) of memory without a file.
 func sysMmap(size uintptr, protection, flags int) (unsafe.Pointer, syscall.Errno) {
 	r, e := rawCall(unix.SYS_MMAP, 0, size, uintptr(protection), uintptr(flags), ^uintptr(0), 0)
 	return *(*unsafe.Pointer)(unsafe.Pointer(&r)), e
@@ -357,11 +395,13 @@ func sysExit(status int) {
 	}
 }
 
+// sysCapget is capget(2).
 func sysCapget(header *unix.CapUserHeader, data *[2]unix.CapUserData) syscall.Errno {
 	_, e := rawCall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data)), 0, 0, 0, 0)
 	return e
 }
 
+// sysUmask is umask(2).
 func sysUmask(mask uint32) uint32 {
 	r, _ := rawCall(unix.SYS_UMASK, uintptr(mask), 0, 0, 0, 0, 0)
 	return uint32(r)

@@ -96,6 +96,7 @@ func isPipe(fd int) bool {
 	return sysFstat(fd, &st) == 0 && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFSOCK)
 }
 
+// foreground returns the terminal's foreground group, or 0.
 func (t *jobControl) foreground() int {
 	var group int32
 	if _, e := sysIoctl(t.fd, unix.TIOCGPGRP, unsafe.Pointer(&group)); e != 0 {
@@ -104,6 +105,7 @@ func (t *jobControl) foreground() int {
 	return int(group)
 }
 
+// setForeground makes a process group the terminal's foreground group.
 func (t *jobControl) setForeground(group int) bool {
 	ignore(unix.SIGTTOU) // otherwise a background process that sets the foreground group is stopped
 	id := int32(group)

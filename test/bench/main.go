@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The flags.
 var (
 	tincanBin = flag.String("tincan", "./tincan", "the binary to measure")
 	rounds    = flag.Int("rounds", 200, "number of rounds; a round is one run of each contender")

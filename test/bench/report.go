@@ -44,6 +44,7 @@ type row struct {
 // figure is a number, or NaN if it is missing. JSON has null instead of NaN.
 type figure float64
 
+// missing is the figure that is not there.
 var missing = figure(math.NaN())
 
 // MarshalJSON implements json.Marshaler.

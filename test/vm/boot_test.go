@@ -31,6 +31,8 @@ var container = []string{"-m", "/vm/rootfs", "--"}
 // inContainer returns the arguments that run a command in a container, direct those that run a
 // busybox command without one.
 func inContainer(words ...string) []string { return append(append([]string{}, container...), words...) }
+
+// direct returns the arguments that run a busybox command without a container.
 func direct(words ...string) []string {
 	return append([]string{"--no-container", "/vm/rootfs/bin/busybox"}, words...)
 }
