@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: the compiler, from a policy to the kernel's classic BPF.
 // man 2 seccomp, the kernel's Documentation/userspace-api/seccomp_filter.rst and
 // net/core/filter.c (bpf_check_classic).
@@ -17,6 +15,8 @@ package main
 //
 // Differs from the tutorial: there, libseccomp compiles the filter to a list that is searched
 // from its beginning for every call.
+
+package main
 
 import (
 	"fmt"

@@ -1,7 +1,7 @@
-package main
+// The filter compiler, compared with the policy's own evaluator: random policies, and random
+// calls whose numbers and arguments are close to those in the policy.
 
-// The filter compiler, compared with the policy's own evaluator: random policies, and random calls
-// whose numbers and arguments are close to those in the policy.
+package main
 
 import (
 	"encoding/binary"

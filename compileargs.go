@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: the tests of a call's arguments.
 // man 2 seccomp ("BPF_LD | BPF_W | BPF_ABS"): a filter loads 32 bits at a time, so a 64-bit
 // argument is two words, the low one first.
@@ -9,6 +7,8 @@ package main
 // are then often decided without a test of their own: for five values compared with one
 // argument, its upper half is tested once. If the open conditions concern only one word, they
 // become a tree of ranges (compiletree.go). Single bits with the same verdict become one JSET.
+
+package main
 
 import (
 	"sort"

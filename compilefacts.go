@@ -1,8 +1,8 @@
-package main
-
 // Chapter 13: conditions are split into tests of 32-bit words, and facts record what is known
 // about the words after some tests. With these facts, a condition holds, does not hold, or is
 // still open. compileargs.go uses this to decide what to test next.
+
+package main
 
 // fact is what is known about a word at a place in the graph.
 type fact struct {

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: from ranges of a word's values to the cheapest tree of comparisons. This is the
 // core of the compiler. It is used for system call numbers, and for arguments that are compared
 // with several constants.
@@ -8,6 +6,8 @@ package main
 // value out of a range that continues after it (an island). Which tree is best depends on how
 // often each range occurs (compileweights.go). The tree is found by dynamic programming over all
 // intervals of ranges, as for optimal search trees, with islands as an additional choice.
+
+package main
 
 import (
 	"math"

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: how often ordinary programs make each call. The compiler puts frequent calls near
 // the beginning of the filter.
 // man 1 strace (-f -c).
@@ -9,6 +7,8 @@ package main
 // gcc, go build, and redis under its benchmark. Each program has the same weight, however many
 // calls it made. A call that is not listed did not occur. The weights decide where instructions
 // are placed, never a verdict.
+
+package main
 
 import (
 	"strconv"

@@ -1,7 +1,7 @@
-package main
-
 // What the filter costs: its size, and the number of instructions that a call executes in it,
 // measured with programs that were not used to choose the weights.
+
+package main
 
 import (
 	"os"

@@ -183,34 +183,48 @@ func (y *layout) planOverlay(e *rootEntry, c *config) {
 	if !e.dir || e.covered || !y.isOpen(e.name) || sysStatfs(dir, &fs) != 0 {
 		return
 	}
-	for _, t := range layerTypes {
-		e.overlay = e.overlay || int64(fs.Type) == t
-	}
-	in := ""
-	for i := range y.mounts {
-		if _, is := below(y.mounts[i].target, dir); is && y.userOverlay {
-			e.overlay, in = false, y.mounts[i].target
-		}
-	}
 	for _, d := range writableDirs {
 		if rel, is := below(d, dir); is && y.isOpen(d[1:]) {
 			e.own = add(e.own, rel)
 		}
 	}
-	if in != "" && len(e.own) > 0 {
-		c.remarks = add(c.remarks, text("--ephemeral: ", dir, " is read-only all the same: something is mounted on ", in, ", and without root the kernel lets no overlay show what is below a mount"))
-	}
-	if !e.overlay {
+	if in := y.mountIn(dir); in != "" && y.userOverlay {
+		if len(e.own) > 0 {
+			c.remarks = add(c.remarks, text("--ephemeral: ", dir, " is read-only all the same: something is mounted on ", in, ", and without root the kernel lets no overlay show what is below a mount"))
+		}
 		return
 	}
-	for _, p := range chains(y.missing) { // what leads to a mount point, or that point
+	for _, t := range layerTypes {
+		e.overlay = e.overlay || int64(fs.Type) == t
+	}
+	if e.overlay {
+		y.ownMountPoints(e, dir)
+	}
+}
+
+// mountIn returns the last mount in the directory, or "".
+func (y *layout) mountIn(dir string) (in string) {
+	for i := range y.mounts {
+		if _, is := below(y.mounts[i].target, dir); is {
+			in = y.mounts[i].target
+		}
+	}
+	return in
+}
+
+// ownMountPoints adds the directories in which missing mount points are made, and those that are
+// mount points themselves, to the entry's own directories.
+func (y *layout) ownMountPoints(e *rootEntry, dir string) {
+	for _, p := range chains(y.missing) {
 		rel, is := below(p.target, dir)
 		if !is || rel == "" || has(e.own, rel) || !p.dir {
 			continue
 		}
 		var st unix.Stat_t
+		found, e2 := lookup(y.fd, p.target[1:], &st)
 		parent, _ := below(parentDir(p.target), dir)
-		if found, e2 := lookup(y.fd, p.target[1:], &st); e2 == 0 && (!found && (parent == "" || has(e.own, parent)) || found && y.isOpen(p.target[1:])) {
+		canBeMade := !found && (parent == "" || has(e.own, parent))
+		if e2 == 0 && (canBeMade || found && y.isOpen(p.target[1:])) {
 			e.own = add(e.own, rel)
 		}
 	}

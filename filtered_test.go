@@ -1,7 +1,7 @@
-package main
-
 // Commands under a filter on the running kernel: the test binary starts itself, attaches the
 // filter, and executes the command.
+
+package main
 
 import (
 	"bytes"

@@ -1,7 +1,7 @@
-package main
-
 // Fuzz tests of seccomp profiles: no profile may make the reader or the compiler panic, and no
 // compiled filter may differ from the policy.
+
+package main
 
 import (
 	"encoding/json"

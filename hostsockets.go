@@ -41,73 +41,93 @@ type searched struct {
 	whole string // the topmost directory on the way to it that others than root can change, or ""
 }
 
+// socketSearch is the search, and what it has found.
+type socketSearch struct {
+	private []privateDir // what the container does not see
+	todo    []searched   // directories, in the order in which they are looked into
+	entries int          // how many entries have been looked at
+	found   []string     // sockets and FIFOs to be covered one by one
+	hidden  []privateDir // directories to be covered whole
+}
+
 // hostSockets searches for sockets and FIFOs that a container on the host's tree would see. It
 // returns those that are covered one by one, and the directories that are covered whole. private
 // are the directories that it does not see.
 func hostSockets(private []privateDir) (found []string, hidden []privateDir) {
-	var todo []searched
+	s := socketSearch{private: private}
 	var tops [len(socketDirs)]int
 	for i, d := range socketDirs {
 		fd, real, e := openReal(d)
 		if tops[i] = fd; e == 0 && real != "/" {
-			todo = add(todo, searched{real, fd, ".", 0, othersDir(real)})
+			s.todo = add(s.todo, searched{real, fd, ".", 0, othersDir(real)})
 		}
 	}
 	b := space(8192)
-	entries := 0
-	for i := 0; i < len(todo) && i < socketLooks && entries < socketEntries; i++ {
-		dir := todo[i]
-		if beneath(private, dir.name) || beneath(hidden, dir.name) {
-			continue
-		}
-		// Other file systems are left out: a server that does not answer would stop the start.
-		fd, e := sysOpenat2(dir.top, dir.rel, unix.O_RDONLY|unix.O_DIRECTORY, unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_SYMLINKS)
-		if e != 0 {
-			continue
-		}
-		var st unix.Stat_t
-		if dir.whole == "" && (sysFstat(fd, &st) != 0 || !rootsOnly(&st)) {
-			dir.whole = dir.name
-		}
-		before := len(found)
-		for entries < socketEntries && !beneath(hidden, dir.name) {
-			n, e := sysGetdents(fd, b)
-			if e != 0 || n <= 0 {
-				break
-			}
-			for at := 0; at < n; entries++ {
-				const typeAt = 18 // struct linux_dirent64
-				kind := b[at+typeAt]
-				name, _, length := dirEntry(b[at:])
-				at += length
-				if kind == unix.DT_UNKNOWN {
-					kind = kindOf(fd, name)
-				}
-				switch {
-				case name == "." || name == "..":
-				case kind == unix.DT_SOCK || kind == unix.DT_FIFO:
-					if len(found)-before == socketsEach {
-						dir.whole, found = dir.name, found[:before]
-					}
-					if dir.whole == "" {
-						found = add(found, text(dir.name, "/", name))
-					} else if !beneath(hidden, dir.whole) {
-						hidden = add(hidden, privateDir{mountPoint{target: dir.whole, dir: true}, "0755",
-							"hides sockets or FIFOs of the host, in a directory that not only root can change"})
-					}
-				case kind == unix.DT_DIR && dir.depth < socketDepth:
-					todo = add(todo, searched{text(dir.name, "/", name), dir.top, text(dir.rel, "/", name), dir.depth + 1, dir.whole})
-				}
-			}
-		}
-		sysClose(fd)
+	for i := 0; i < len(s.todo) && i < socketLooks && s.entries < socketEntries; i++ {
+		dir := s.todo[i] // a copy: todo grows
+		s.lookInto(&dir, b)
 	}
 	for _, fd := range tops {
 		if fd >= 0 {
 			sysClose(fd)
 		}
 	}
-	return found, hidden
+	return s.found, s.hidden
+}
+
+// lookInto reads a directory. Other file systems are left out: a server that does not answer
+// would stop the start.
+func (s *socketSearch) lookInto(dir *searched, b []byte) {
+	if beneath(s.private, dir.name) || beneath(s.hidden, dir.name) {
+		return
+	}
+	fd, e := sysOpenat2(dir.top, dir.rel, unix.O_RDONLY|unix.O_DIRECTORY, unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_SYMLINKS)
+	if e != 0 {
+		return
+	}
+	var st unix.Stat_t
+	if dir.whole == "" && (sysFstat(fd, &st) != 0 || !rootsOnly(&st)) {
+		dir.whole = dir.name
+	}
+	before := len(s.found)
+	for s.entries < socketEntries && !beneath(s.hidden, dir.name) {
+		n, e := sysGetdents(fd, b)
+		if e != 0 || n <= 0 {
+			break
+		}
+		for at := 0; at < n; s.entries++ {
+			const typeAt = 18 // struct linux_dirent64
+			kind := b[at+typeAt]
+			name, _, length := dirEntry(b[at:])
+			at += length
+			if kind == unix.DT_UNKNOWN {
+				kind = kindOf(fd, name)
+			}
+			switch {
+			case name == "." || name == "..":
+			case kind == unix.DT_SOCK || kind == unix.DT_FIFO:
+				s.cover(dir, name, before)
+			case kind == unix.DT_DIR && dir.depth < socketDepth:
+				s.todo = add(s.todo, searched{text(dir.name, "/", name), dir.top, text(dir.rel, "/", name), dir.depth + 1, dir.whole})
+			}
+		}
+	}
+	sysClose(fd)
+}
+
+// cover notes a socket or FIFO of a directory. before is the number of those that were found in
+// other directories.
+func (s *socketSearch) cover(dir *searched, name string, before int) {
+	if len(s.found)-before == socketsEach {
+		dir.whole, s.found = dir.name, s.found[:before]
+	}
+	switch {
+	case dir.whole == "":
+		s.found = add(s.found, text(dir.name, "/", name))
+	case !beneath(s.hidden, dir.whole):
+		s.hidden = add(s.hidden, privateDir{mountPoint{target: dir.whole, dir: true}, "0755",
+			"hides sockets or FIFOs of the host, in a directory that not only root can change"})
+	}
 }
 
 // othersDir returns the first directory on the way to dir, or dir itself, that others than root

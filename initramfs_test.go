@@ -1,6 +1,6 @@
-package main
-
 // The image of a machine: cpio(1) must unpack exactly what went into it.
+
+package main
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
-package main
-
 // The arguments of a machine's PID 1, from the kernel's command line. test/vm boots machines.
+
+package main
 
 import (
 	"slices"

@@ -1,7 +1,7 @@
-package main
+// Would the comparison with libseccomp notice a wrong filter? It must notice most filters in
+// which one instruction was changed.
 
-// Would the comparison with libseccomp notice a wrong filter? It must notice most filters in which
-// one instruction was changed.
+package main
 
 import (
 	"math/rand/v2"

@@ -1,8 +1,8 @@
-package main
-
 // Profiles, compared with libseccomp: both get the same rules, and millions of calls. The test
 // reads the rules from the profile in its own way, independently of profile.go, so that errors in
 // reading show too.
+
+package main
 
 import (
 	"bytes"

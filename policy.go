@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: the policy, which says what a filter must decide and not how. The tables of
 // seccomp.go and the profiles of profile.go are read into a policy; compile.go compiles it, and
 // policyeval.go answers questions about it.
@@ -8,6 +6,8 @@ package main
 //
 // For each ABI there is a verdict for every call, and for some calls a list of rules. The first
 // rule whose conditions all hold gives the verdict.
+
+package main
 
 import (
 	"fmt"

@@ -1,9 +1,9 @@
-package main
-
 // Chapter 13: the policy's own answer for one call. It is the definition with which compiled
 // filters are compared. It does not know BPF, words or jumps, and is written to be read. The
 // tests compare it with the filter over millions of calls, and `tincan seccomp eval` prints both
 // answers if they differ.
+
+package main
 
 // sysCall is what a filter sees of a call: struct seccomp_data, without the instruction pointer.
 type sysCall struct {

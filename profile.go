@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: profiles in the JSON of Docker, podman and the OCI's runtime-spec, read into a
 // policy.
 //
@@ -11,6 +9,8 @@ package main
 // wins, but an entry without comparisons comes before those with comparisons.
 //
 // Differs from the tutorial: the tutorial has one list, in its source.
+
+package main
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
-package main
-
 // Profiles: what they mean, case by case, and the errors, which name the place in the file.
+
+package main
 
 import (
 	"fmt"

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: strict reading of JSON, for profiles. An unknown or repeated field, a number that
 // does not fit, or a string that is not allowed in its place is an error that names the place:
 // `syscalls[12].args[0].op: "SCMP_CMP_EQUAL": not one of ...`.
@@ -7,6 +5,8 @@ package main
 // Decoding into structs with encoding/json would be shorter, but it silently takes the last of
 // two equal fields, ignores the case of names, and cannot say in which element of a list a value
 // is.
+
+package main
 
 import (
 	"bytes"

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: from the entries of a profile, which profile.go has read, to the rules of each ABI
 // that the profile lists.
 //
@@ -7,6 +5,8 @@ package main
 //
 // The result must be what runc and libseccomp make of the profile, even where that is weak. The
 // lint (seccomplint.go) reports such weaknesses.
+
+package main
 
 import (
 	"fmt"

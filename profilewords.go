@@ -1,7 +1,7 @@
-package main
-
 // Chapter 13: the words of profiles: actions with their errno, comparisons, flags.
 // man 3 seccomp_rule_add, man 2 seccomp, man 3 errno.
+
+package main
 
 import (
 	"strings"

@@ -1,7 +1,7 @@
-package main
+// Ordinary programs under the default filter and under Docker's profile. They must work as
+// without a filter.
 
-// Ordinary programs under the default filter and under Docker's profile. They must work as without
-// a filter.
+package main
 
 import (
 	"bytes"

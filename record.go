@@ -1,17 +1,18 @@
-package main
-
 // `tincan record`: what the kernel tells of the calls of a container.
 // man 2 seccomp_unotify, linux/seccomp.h, man 5 proc_pid_exe.
 //
-// The recorder's filter (recordfilter.go) has the calls of the container's processes wait until the recorder has noted
-// them. It answers each with SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which the kernel makes the call as if nothing had been
-// there. That is not a decision: --seccomp's own filter has made it, in the kernel, and it is asked for every call
-// whatever the recorder says.
+// The recorder's filter (recordfilter.go) has the calls of the container's processes wait until
+// the recorder has noted them. It answers each with SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which
+// the kernel makes the call as if nothing had been there. That is not a decision: --seccomp's own
+// filter has made it, in the kernel, and it is asked for every call whatever the recorder says.
 //
-// If the recorder ends, the kernel answers ENOSYS to every call that waits, so the container must not outlive it:
-// the launcher's death is the container's (ns.go, monitor.go), and a recorder that fails kills the container.
+// If the recorder ends, the kernel answers ENOSYS to every call that waits, so the container must
+// not outlive it: the launcher's death is the container's (ns.go, monitor.go), and a recorder
+// that fails kills the container.
 //
 // A recording is an observation, not a proof: a path that the program did not take is not in it.
+
+package main
 
 import (
 	"fmt"

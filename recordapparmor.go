@@ -1,11 +1,12 @@
-package main
-
 // record --apparmor-out: the files of a recording as a profile of AppArmor's.
 // man 5 apparmor.d, man 8 apparmor_parser.
 //
-// The profile has a name and no path: `tincan --apparmor=NAME` enters it. Libraries and what is installed beside them, which
-// hold no secrets, are allowed as whole trees; so are the directories for temporary files, whose names mean nothing; and
-// a directory of which many files were used. Elsewhere every file has its line.
+// The profile has a name and no path: `tincan --apparmor=NAME` enters it. Libraries and what is
+// installed beside them, which hold no secrets, are allowed as whole trees; so are the
+// directories for temporary files, whose names mean nothing; and a directory of which many files
+// were used. Elsewhere every file has its line.
+
+package main
 
 import (
 	"fmt"

@@ -1,10 +1,10 @@
-package main
-
 // record --args: which values an argument had, for the calls where that says what the call is.
 // man 2 of each call.
 //
-// The kernel cuts all these arguments to 32 bits, so their lower halves are compared: a C library that extends a sign
-// and one that does not are the same program.
+// The kernel cuts all these arguments to 32 bits, so their lower halves are compared: a C library
+// that extends a sign and one that does not are the same program.
+
+package main
 
 import (
 	"strings"

@@ -1,6 +1,6 @@
-package main
-
 // tincan record: run a command, and write the profile that it needs.
+
+package main
 
 import (
 	"errors"

@@ -1,13 +1,15 @@
-package main
-
 // record --files and --apparmor-out: which files the calls are about.
 // man 2 process_vm_readv, man 2 openat2, man 5 proc_pid_root, man 7 apparmor.
 //
-// A path is read from the memory of the caller, which waits: another thread may change it before the kernel reads it, so
-// this is the best effort that can be made from outside. It is resolved in the caller's own root directory, since AppArmor
-// knows files by where they are and not by the symlinks that lead there.
+// A path is read from the memory of the caller, which waits: another thread may change it before
+// the kernel reads it, so this is the best effort that can be made from outside. It is resolved
+// in the caller's own root directory, since AppArmor knows files by where they are and not by the
+// symlinks that lead there.
+
+package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path"
@@ -127,86 +129,100 @@ func pathsOf(call string) []pathCall {
 	return out
 }
 
-// look returns the file that an argument is about, and what is done to it.
+// look returns the file that an argument is about, and what is done to it. If the call is not
+// about a file, or the file cannot be found out, the name is empty.
 func (c *pathCall) look(pid int, args *[6]uint64) (file string, done int) {
-	at := args[c.path]
-	flags := uint64(0)
-	if c.path < 5 {
-		flags = args[c.path+1]
-	}
 	switch c.kind {
 	case locksFile:
-		return descriptorPath(pid, at), useLock
+		return descriptorPath(pid, args[c.path]), useLock
 	case controlsFile:
-		// F_SETLK, F_SETLKW, i386's F_SETLK64 and F_SETLKW64, F_OFD_SETLK, F_OFD_SETLKW.
-		if command := args[1]; command != 6 && command != 7 && command != 13 && command != 14 && command != 37 && command != 38 {
+		if !isLockCommand(args[1]) {
 			return "", 0
 		}
-		return descriptorPath(pid, at), useLock
+		return descriptorPath(pid, args[c.path]), useLock
 	case mapsFile:
-		if args[2]&unix.PROT_EXEC == 0 || int32(at) < 0 {
+		if args[2]&unix.PROT_EXEC == 0 || int32(args[c.path]) < 0 {
 			return "", 0
 		}
-		return descriptorPath(pid, at), useMap | useRead
+		return descriptorPath(pid, args[c.path]), useMap | useRead
 	case talksToSocket:
-		b := memoryOf(pid, at, int(min(flags, 110)))
-		if len(b) < 4 || b[0] != unix.AF_UNIX || b[1] != 0 || b[2] == 0 {
-			return "", 0
-		}
-		name, _, _ := strings.Cut(string(b[2:]), "\x00")
-		return strings.TrimSuffix(resolved(pid, unix.AT_FDCWD, name, true), absent), useRead | useWrite
+		return socketPath(pid, args[c.path], args[c.path+1]), useRead | useWrite
 	}
-	name, dir := stringIn(pid, at), int32(unix.AT_FDCWD)
+	name, dir := stringIn(pid, args[c.path]), int32(unix.AT_FDCWD)
 	if c.dir >= 0 {
 		dir = int32(args[c.dir])
 	}
-	if name == "" {
-		if c.kind != runsFile || c.dir < 0 {
-			return "", 0
-		}
+	switch {
+	case name == "" && c.kind == runsFile && c.dir >= 0:
 		return descriptorPath(pid, uint64(dir)), useExec | useRead | useMap // execveat, AT_EMPTY_PATH
-	}
-	follow := true
-	switch c.kind {
-	case opensByHow:
-		b := memoryOf(pid, flags, 8)
-		if len(b) < 8 {
+	case name == "":
+		return "", 0
+	case c.kind == opensFile:
+		return openedFile(pid, dir, name, args[c.path+1])
+	case c.kind == opensByHow:
+		how := memoryOf(pid, args[c.path+1], 8) // struct open_how begins with the flags
+		if len(how) < 8 {
 			return "", 0
 		}
-		flags = uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16
-		fallthrough
-	case opensFile:
-		if flags&unix.O_PATH != 0 {
-			return "", 0
+		return openedFile(pid, dir, name, binary.LittleEndian.Uint64(how))
+	case c.kind == runsFile:
+		if file = resolved(pid, dir, name, true); strings.HasSuffix(file, absent) {
+			return "", 0 // a directory of PATH without the program
 		}
-		done = [4]int{useRead, useWrite, useRead | useWrite, useRead | useWrite}[flags&unix.O_ACCMODE]
-		if flags&unix.O_TRUNC != 0 {
-			done |= useWrite
-		}
-		follow = flags&unix.O_NOFOLLOW == 0
-		if file = resolved(pid, dir, name, follow); flags&unix.O_TMPFILE == unix.O_TMPFILE {
-			return file + "#*", done
-		}
-		if file, is := strings.CutSuffix(file, absent); is {
-			if flags&unix.O_CREAT == 0 {
-				return "", 0
-			}
-			return file, done | useWrite
-		}
-		return file, done
-	case runsFile:
-		done = useExec | useRead | useMap
-	case linksFile:
-		done, follow = useLink|useRead|useWrite, false
-	default:
-		done, follow = useWrite, false
+		return file, useExec | useRead | useMap
 	}
-	file, gone := strings.CutSuffix(resolved(pid, dir, name, follow), absent)
-	if gone && c.kind == runsFile {
-		return "", 0 // a directory of PATH
-	}
+	file = strings.TrimSuffix(resolved(pid, dir, name, false), absent)
 	if c.kind == changesDirectory && file != "" && !strings.HasSuffix(file, "/") {
 		file += "/"
+	}
+	if c.kind == linksFile {
+		return file, useLink | useRead | useWrite
+	}
+	return file, useWrite
+}
+
+// isLockCommand reports whether a command of fcntl(2) needs the right to lock: F_SETLK, F_SETLKW,
+// i386's F_SETLK64 and F_SETLKW64, F_OFD_SETLK, F_OFD_SETLKW.
+func isLockCommand(command uint64) bool {
+	switch command {
+	case 6, 7, 13, 14, 37, 38:
+		return true
+	}
+	return false
+}
+
+// socketPath returns the path in a struct sockaddr_un of the process (unix(7)), or "" if the
+// address is another one.
+func socketPath(pid int, at, length uint64) string {
+	const longest = 110 // bytes of the structure
+	b := memoryOf(pid, at, int(min(length, longest)))
+	if len(b) < 4 || b[0] != unix.AF_UNIX || b[1] != 0 || b[2] == 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(string(b[2:]), "\x00")
+	return strings.TrimSuffix(resolved(pid, unix.AT_FDCWD, name, true), absent)
+}
+
+// openedFile returns the file that open(2) with these flags opens or makes, and what it may do to
+// it. For O_TMPFILE it is a pattern: the file has a name that nobody can foresee.
+func openedFile(pid int, dir int32, name string, flags uint64) (file string, done int) {
+	if flags&unix.O_PATH != 0 {
+		return "", 0
+	}
+	done = [4]int{useRead, useWrite, useRead | useWrite, useRead | useWrite}[flags&unix.O_ACCMODE]
+	if flags&unix.O_TRUNC != 0 {
+		done |= useWrite
+	}
+	file = resolved(pid, dir, name, flags&unix.O_NOFOLLOW == 0)
+	if flags&unix.O_TMPFILE == unix.O_TMPFILE {
+		return file + "#*", done
+	}
+	file, isAbsent := strings.CutSuffix(file, absent)
+	switch {
+	case isAbsent && flags&unix.O_CREAT == 0:
+		return "", 0
+	case isAbsent:
+		done |= useWrite
 	}
 	return file, done
 }

@@ -1,15 +1,17 @@
-package main
+// Chapter 13: the filter of `tincan record`: it refuses nothing, and tells a listener of the
+// calls. man 2 seccomp, man 2 seccomp_unotify.
+//
+// Every filter of a process is asked, and the strictest answer counts. So the filter that
+// --seccomp asks for stays in force while a recording is made: what it refuses is refused, and is
+// not told. What it allows waits for the recorder (record.go), which notes the call and lets it
+// go on. Calls that no program can do without, and that many make by the thousand, do not wait;
+// they are assumed to be used.
+//
+// The listener's descriptor is sent to the launcher by calls that are made under this very
+// filter. No program may pass with them: the filter knows them by 128 random bits, in arguments
+// that the kernel does not look at.
 
-// Chapter 13: the filter of `tincan record`: it refuses nothing, and tells a listener of the calls.
-// man 2 seccomp, man 2 seccomp_unotify.
-//
-// Every filter of a process is asked, and the strictest answer counts. So the filter that --seccomp asks for stays in
-// force while a recording is made: what it refuses is refused, and is not told. What it allows waits for the recorder
-// (record.go), which notes the call and lets it go on. Calls that no program can do without, and that many make by the
-// thousand, do not wait; they are assumed to be used.
-//
-// The listener's descriptor is sent to the launcher by calls that are made under this very filter. No program may pass
-// with them: the filter knows them by 128 random bits, in arguments that the kernel does not look at.
+package main
 
 import (
 	"strings"

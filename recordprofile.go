@@ -1,11 +1,11 @@
-package main
-
-// The profile that record writes: Docker's and the OCI's JSON, in a form of which git shows the differences.
-// The OCI runtime-spec's config-linux.md (Seccomp).
+// The profile that record writes: Docker's and the OCI's JSON, in a form of which git shows the
+// differences. The OCI runtime-spec's config-linux.md (Seccomp).
 //
-// Nothing in it depends on when, where or in what order things happened: the calls stand in the order of their names, one a
-// line. A profile's names are for every architecture that it lists, so names that only the 32-bit ABI has stand by
-// themselves.
+// Nothing in it depends on when, where or in what order things happened: the calls stand in the
+// order of their names, one a line. A profile's names are for every architecture that it lists,
+// so names that only the 32-bit ABI has stand by themselves.
+
+package main
 
 import (
 	"encoding/json"

@@ -1,7 +1,7 @@
-package main
-
 // What record says: new calls as they appear, on a terminal, and the reports at the end.
 // man 3 termios.
+
+package main
 
 import (
 	"fmt"

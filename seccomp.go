@@ -1,5 +1,3 @@
-package main
-
 // Step 13: which system calls the command may not make.
 // man 2 seccomp, man 2 syscalls.
 //
@@ -10,6 +8,8 @@ package main
 // Differs from the tutorial: the tutorial's list comes first, and where a call gets around one
 // of its rows, rows below close that hole. `--seccomp=tutorial` is the list as published;
 // `tincan seccomp show` prints either list.
+
+package main
 
 import (
 	"fmt"

@@ -1,7 +1,7 @@
-package main
-
 // The commands tincan seccomp show, compile and eval: print a filter, write it to a file, ask it
 // about a call.
+
+package main
 
 import (
 	"errors"

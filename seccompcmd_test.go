@@ -1,6 +1,6 @@
-package main
-
 // tincan seccomp show, compile and eval, and what the lint says about well-known filters.
+
+package main
 
 import (
 	"bytes"

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: what a policy leaves open. This file looks for the well-known mistakes of filters
 // by asking the policy about calls.
 //
@@ -7,6 +5,8 @@ package main
 //
 // A profile is loaded as it is, with its mistakes, because its author may have had reasons for
 // them. `tincan seccomp show` lists the mistakes.
+
+package main
 
 import (
 	"fmt"

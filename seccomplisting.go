@@ -1,9 +1,9 @@
-package main
-
 // Chapter 13: a filter as text. Each instruction is one line, jumps go to labels, and comments
 // explain the numbers: the name of the call, the architecture, the errno. It works for every
 // filter, not only for tincan's, because it follows along the jumps what the accumulator
 // contains.
+
+package main
 
 import (
 	"fmt"

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: --seccomp-log, which reports the calls that the filter refused, how often, and by
 // which program.
 //
@@ -24,6 +22,8 @@ package main
 // What does change: a refused call takes some microseconds; a signal may interrupt it while it
 // waits, and it is then made and counted again; a filter inside the container cannot have a
 // listener of its own (EBUSY).
+
+package main
 
 import (
 	"fmt"

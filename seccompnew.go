@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13, continued: the calls that are newer than the tutorial's list.
 //
 // man 2 syscalls; the kernel's scripts/syscall.tbl.
@@ -12,6 +10,8 @@ package main
 //
 // Differs from the tutorial: the tutorial's list was made for Linux 5.x and allows all newer
 // calls.
+
+package main
 
 // firstNew is the first number that is the same on all architectures.
 const firstNew = 424

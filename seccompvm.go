@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: an interpreter of filters, which finds out what the kernel would answer.
 //
 // man 2 seccomp, and the kernel's seccomp_check_filter, which defines the instructions that a
@@ -8,6 +6,8 @@ package main
 //
 // golang.org/x/net/bpf has such an interpreter too, but it is made for packets: big-endian, with
 // a packet of bytes as input. The tests compare the two.
+
+package main
 
 import (
 	"errors"

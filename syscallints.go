@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: arguments that the kernel cuts to 32 bits before it uses them, because their C
 // type is int or unsigned int, or because it uses only the low bits (mode_t, the flags of
 // clone). The register has 64 bits, and a filter sees all of them. If a rule compares all 64
@@ -9,6 +7,8 @@ package main
 // CVE-2019-10063, which used an ioctl request.
 //
 // The lint and --seccomp-strict-ints use this table.
+
+package main
 
 import "strings"
 

@@ -1,5 +1,3 @@
-package main
-
 // Chapter 13: names and numbers of system calls, for every ABI that a filter may have to judge.
 // man 2 syscall (the table of architectures), man 2 seccomp ("The arch field is not unique for
 // all calling conventions").
@@ -10,6 +8,8 @@ package main
 //
 // Differs from the tutorial: the tutorial filters the numbers of x86_64 and leaves the rest to
 // libseccomp.
+
+package main
 
 import (
 	"fmt"
