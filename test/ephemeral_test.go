@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -176,16 +175,11 @@ func TestEphemeralClosed(t *testing.T) {
 // does not let an overlay show what is below a mount.
 func TestEphemeralMountsByUsers(t *testing.T) {
 	needRoot(t)
-	dir := tree(t)
-	for p := filepath.Dir(dir); p != "/tmp"; p = filepath.Dir(p) {
-		os.Chmod(p, 0o755)
-	}
+	dir := reachable(tree(t))
 	mkdir(t, dir+"/proc")
 	noLeaks(t, dir)
-	as := becomeUser(t, "single")
-	with := func(script string) []string {
-		return append(append([]string{}, as[:6]...), script+"; "+as[6])
-	}
+	u := user{before: becomeUser(t, "single")}
+	with := func(script string) []string { return u.with(script).before }
 	r := job{before: with("mount -t tmpfs t " + dir + "/etc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
 	refused(t, r, "something is mounted on "+dir+"/etc", "without root")
 	// The same where the container mounts its own file system, and where the user may not look.

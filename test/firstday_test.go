@@ -160,9 +160,7 @@ func TestFirstDay(t *testing.T) {
 		needRoot(t)
 	}
 	needProgram(t, "python3")
-	dir := t.TempDir()
-	os.Chmod(filepath.Dir(dir), 0o755)
-	os.Chmod(dir, 0o755)
+	dir := publicDir(t, 0o755)
 	firstFiles(t, dir)
 	noLeaks(t)
 	extra := "X="

@@ -346,6 +346,23 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
+// reachable lets other users reach a file in a temporary directory: they may enter all directories
+// above it.
+func reachable(file string) string {
+	for p := filepath.Dir(file); p != os.TempDir(); p = filepath.Dir(p) {
+		os.Chmod(p, 0o755)
+	}
+	return file
+}
+
+// publicDir returns a new directory that other users can reach.
+func publicDir(t *testing.T, mode os.FileMode) string {
+	t.Helper()
+	dir := reachable(t.TempDir())
+	os.Chmod(dir, mode)
+	return dir
+}
+
 // inMountNS returns a command that runs tincan in a new mount namespace, after a shell script. Only
 // that run sees what the script mounts.
 func inMountNS(t *testing.T, script string) []string {

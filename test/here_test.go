@@ -101,9 +101,7 @@ func TestHereIsAsked(t *testing.T) {
 	root := tree(t)
 	dir := workDir(t, t.TempDir(), 4321, 4321)
 	noLeaks(t, root)
-	for p := dir; p != "/tmp"; p = filepath.Dir(p) {
-		os.Chmod(p, 0o755)
-	}
+	os.Chmod(reachable(dir), 0o755)
 	if r := (job{args: []string{"-m", root, "--here", "--", "./script"}, dir: dir}).run(t); r.status != 0 || !strings.Contains(r.out, dir) {
 		t.Errorf("with -m: %v", r)
 	}
@@ -134,10 +132,7 @@ func TestHereIsAsked(t *testing.T) {
 // owners are nobody, and that only the owner's files can be changed.
 func TestIdmap(t *testing.T) {
 	needRoot(t)
-	dir := workDir(t, t.TempDir(), 4321, 4320)
-	for p := filepath.Dir(dir); p != "/tmp"; p = filepath.Dir(p) {
-		os.Chmod(p, 0o755)
-	}
+	dir := reachable(workDir(t, t.TempDir(), 4321, 4320))
 	write(t, dir+"/roots", "x")
 	os.Chmod(dir+"/roots", 0o666)
 	noLeaks(t)

@@ -110,8 +110,7 @@ func besideRuns(t *testing.T, n int, args []string, look func(r result)) {
 func TestHole23ModeOfAnyFile(t *testing.T) {
 	fromBoth(t, func(t *testing.T, attack attack) {
 		dir := tree(t)
-		outside := t.TempDir()
-		os.Chmod(filepath.Dir(outside), 0o755)
+		outside := publicDir(t, 0o755)
 		victim := filepath.Join(outside, "victim")
 		write(t, victim, "private")
 		if err := os.Chmod(victim, 0o600); err != nil {
@@ -140,9 +139,7 @@ func TestHole23DotDot(t *testing.T) {
 		t.Run(swapped, func(t *testing.T) {
 			fromBoth(t, func(t *testing.T, attack attack) {
 				dir := tree(t)
-				outside := t.TempDir()
-				os.Chmod(filepath.Dir(outside), 0o755)
-				os.Chmod(outside, 0o777)
+				outside := publicDir(t, 0o777)
 				for _, d := range []string{"fs", "fs/cgroup"} {
 					mkdir(t, filepath.Join(outside, d))
 				}
@@ -319,9 +316,7 @@ func exchangeWithFIFO(t *testing.T, tree string, image func() (string, error)) {
 // its place must not block tincan.
 func TestHole38InputSwapped(t *testing.T) {
 	for _, other := range []string{"secret", "fifo"} {
-		dir, files := tree(t), t.TempDir()
-		os.Chmod(filepath.Dir(files), 0o755)
-		os.Chmod(files, 0o777)
+		dir, files := tree(t), publicDir(t, 0o777)
 		write(t, files+"/in", "given")
 		os.Chmod(files+"/in", 0o666)
 		write(t, files+"/secret", "SECRET")

@@ -142,9 +142,7 @@ func TestHole38Descriptors(t *testing.T) {
 func TestHole38ReadOnlyInput(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
-	files := t.TempDir()
-	os.Chmod(filepath.Dir(files), 0o755)
-	os.Chmod(files, 0o755)
+	files := publicDir(t, 0o755)
 	file := files + "/a file"
 	const attack = `cat; for how in '>' '>>' '<>'; do eval "echo spoiled $how/proc/self/fd/0" 2>&1 && echo written; done; : `
 	inside := []string{"-m", dir, "--", "sh", "-c", attack}

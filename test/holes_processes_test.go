@@ -123,26 +123,15 @@ func TestHole30CountsOfRoot(t *testing.T) {
 	needRoot(t)
 	dir := tree(t)
 	noLeaks(t, dir)
-	c := exec.Command(tincanBin, append([]string{"--rlimit=nofile=4096", "-m", dir}, probe("inotify")...)...)
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said, _ := bufio.NewReader(out).ReadString('\n')
+	j := start(t, job{args: append([]string{"--rlimit=nofile=4096", "-m", dir}, probe("inotify")...)})
+	said := j.readLine()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
 		t.Errorf("the host's root has no inotify instance left: %v", err)
 	}
 	unix.Close(fd)
-	in.Close()
-	c.Wait()
+	j.closeInput()
+	j.wait()
 	if !strings.HasSuffix(said, "EMFILE\n") || strings.Contains(said, "instances: 0,") {
 		t.Errorf("inside: %q, want a number of instances, and EMFILE for the next one", said)
 	}
@@ -159,21 +148,16 @@ func TestHole31MemoryOfSockets(t *testing.T) {
 	}
 	dir := tree(t)
 	noLeaks(t, dir)
-	c := exec.Command(tincanBin, "--hostname=hole-31", "--memory=32M", "-m", dir, "--", "sh", "-c", "echo ready; read x")
-	in, _ := c.StdinPipe()
-	out, _ := c.StdoutPipe()
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	bufio.NewReader(out).ReadString('\n')
+	j := start(t, job{args: []string{"--hostname=hole-31", "--memory=32M", "-m", dir, "--", "sh", "-c", "echo ready; read x"}})
+	j.waitFor("ready")
 	file := filepath.Join(groupParents()["memory"], "hole-31/memory.kmem.tcp.limit_in_bytes")
 	if !exists(file) {
 		t.Logf("this kernel has no %s", file)
 	} else if got := strings.TrimSpace(read(t, file)); got != fmt.Sprint(32<<20) {
 		t.Errorf("%s: %s", file, got)
 	}
-	in.Close()
-	c.Wait()
+	j.closeInput()
+	j.wait()
 }
 
 // A command that is PID 1 can clear its death signal. It must end with the launcher all the same,

@@ -36,9 +36,7 @@ func oneLine(t *testing.T, what string, r result, says ...string) {
 // TestHostileProfiles tries files that are not profiles.
 func TestHostileProfiles(t *testing.T) {
 	dir := tree(t)
-	files := t.TempDir()
-	os.Chmod(filepath.Dir(files), 0o755)
-	os.Chmod(files, 0o755)
+	files := publicDir(t, 0o755)
 	noLeaks(t, dir)
 	rule := func(s string) string { return `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [` + s + `]}` }
 	word := func(code, jt, jf, k int) string {
@@ -104,13 +102,10 @@ func TestHostileProfiles(t *testing.T) {
 func TestHostileIDFiles(t *testing.T) {
 	needRoot(t)
 	needProgram(t, "newuidmap")
-	user := becomeUser(t, "ranges")
-	script := user[len(user)-1]
+	u := user{before: becomeUser(t, "ranges")}
 	dir := tree(t)
 	noLeaks(t, dir)
-	files := t.TempDir()
-	os.Chmod(filepath.Dir(files), 0o755)
-	os.Chmod(files, 0o755)
+	files := publicDir(t, 0o755)
 	for name, line := range map[string]string{
 		"no count":      "tincantest:100000",
 		"no first":      "tincantest::65536",
@@ -129,17 +124,13 @@ func TestHostileIDFiles(t *testing.T) {
 	} {
 		file := filepath.Join(files, strings.ReplaceAll(name, " ", "-"))
 		write(t, file, line+"\n")
-		before := append([]string{}, user...)
-		before[len(before)-1] = strings.Replace(script, "exec setpriv", fmt.Sprintf("mount --bind '%s' /etc/subuid; exec setpriv", file), 1)
-		r := job{before: before, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}.run(t)
+		r := job{before: u.with(fmt.Sprintf("mount --bind '%s' /etc/subuid", file)).before, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}.run(t)
 		r.took -= 500 * time.Millisecond // unshare, sh and setpriv
 		oneLine(t, name, r, "/etc/subuid")
 	}
 	long := filepath.Join(files, "long")
 	write(t, long, strings.Repeat("somebody:100000:65536\n", 200000)+"tincantest:100000:65536\n")
-	before := append([]string{}, user...)
-	before[len(before)-1] = strings.Replace(script, "exec setpriv", fmt.Sprintf("mount --bind '%s' /etc/subuid; exec setpriv", long), 1)
-	if r := (job{before: before, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}).run(t); r.took > 3*time.Second || r.status != 0 && r.status != 125 {
+	if r := (job{before: u.with(fmt.Sprintf("mount --bind '%s' /etc/subuid", long)).before, args: []string{"--no-cgroup", "-m", dir, "--", "echo", "ran"}}).run(t); r.took > 3*time.Second || r.status != 0 && r.status != 125 {
 		t.Errorf("200,000 lines: %v after %v", r, r.took)
 	}
 }

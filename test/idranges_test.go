@@ -23,8 +23,7 @@ func TestMapAuto(t *testing.T) {
 	dir := tree(t)
 	noLeaks(t, dir)
 	const n = 20
-	hold := filepath.Join(t.TempDir(), "hold")
-	os.Chmod(filepath.Dir(hold), 0o755)
+	hold := filepath.Join(publicDir(t, 0o755), "hold")
 	if err := syscall.Mkfifo(hold, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +100,7 @@ func glob(patterns ...string) (out []string) {
 func TestMapAutoKeepsFilesApart(t *testing.T) {
 	notForUsers(t, "this needs a directory for all ids, and ids that root chooses")
 	dir := tree(t)
-	shared := t.TempDir()
-	os.Chmod(filepath.Dir(shared), 0o755)
-	os.Chmod(shared, 0o777)
+	shared := publicDir(t, 0o777)
 	noLeaks(t, dir)
 	write := []string{"-m", dir, "-a", shared + ":/shared", "--", "sh", "-c", "echo mine >/shared/secret; chmod 600 /shared/secret"}
 	look := []string{"-m", dir, "-a", shared + ":/shared", "--", "cat", "/shared/secret"}

@@ -311,13 +311,27 @@ func TestRecordPrograms(t *testing.T) {
 	}
 }
 
-// thirtyTwo is a program for i386 without libraries. It prints a file.
-const thirtyTwo = `static int sys(int n, int a, int b, int c) {
+// build32 compiles a program for i386, without libraries, as the command 32 of a tree. The source
+// can use sys, which makes a system call. The test is skipped where there are no such programs.
+func build32(t *testing.T, tree, source string) {
+	t.Helper()
+	if runtime.GOARCH != "amd64" {
+		t.Skip("only amd64 has 32-bit programs")
+	}
+	const sys = `static int sys(int n, int a, int b, int c) {
 	int r;
 	__asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
 	return r;
 }
-void _start(void) {
+`
+	write(t, tree+"/32.c", sys+source)
+	if out, err := exec.Command("gcc", "-m32", "-static", "-nostdlib", "-o", tree+"/bin/32", tree+"/32.c").CombinedOutput(); err != nil {
+		skip(t, "a C compiler (apt-get install gcc): %v\n%s", err, out)
+	}
+}
+
+// printsFile prints a file.
+const printsFile = `void _start(void) {
 	char b[64];
 	int fd = sys(5, (int)"/etc/mine", 0, 0);
 	sys(4, 1, (int)b, sys(3, fd, (int)b, 64));
@@ -327,14 +341,8 @@ void _start(void) {
 
 // TestRecord32Bit checks that a 32-bit program is recorded under its own architecture.
 func TestRecord32Bit(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		t.Skip("only amd64 has these 32-bit programs")
-	}
 	dir := tree(t)
-	write(t, dir+"/32.c", thirtyTwo)
-	if out, err := exec.Command("gcc", "-m32", "-static", "-nostdlib", "-o", dir+"/bin/32", dir+"/32.c").CombinedOutput(); err != nil {
-		skip(t, "a C compiler (apt-get install gcc): %v\n%s", err, out)
-	}
+	build32(t, dir, printsFile)
 	noLeaks(t, dir)
 	file := filepath.Join(t.TempDir(), "p.json")
 	if r := tincan(t, "-m", dir, "--seccomp=none", "--", "32"); r.status != 7 {

@@ -77,6 +77,13 @@ func (r *running) waitFor(text string) {
 	}
 }
 
+// readLine reads a line of output.
+func (r *running) readLine() string {
+	l, _ := r.out.ReadString('\n')
+	r.all.WriteString(l)
+	return l
+}
+
 // signal sends a signal to tincan.
 func (r *running) signal(s syscall.Signal) {
 	r.t.Helper()

@@ -42,10 +42,9 @@ func TestHole29WatcherThatDoesNotRead(t *testing.T) {
 		kill.Stop()
 		return c.ProcessState.ExitCode(), errs.String(), time.Since(start)
 	}
-	mark := filepath.Join(t.TempDir(), "mark")
+	mark := filepath.Join(publicDir(t, 0o755), "mark")
 	os.WriteFile(mark, nil, 0o666)
 	os.Chmod(mark, 0o666)
-	os.Chmod(filepath.Dir(mark), 0o755)
 	touch := []string{"-a", mark + ":/tmp/mark", "--", "sh", "-c", "echo ran >/tmp/mark"}
 
 	r, w := full()

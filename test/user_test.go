@@ -122,9 +122,7 @@ func reasonOf(text string) string {
 func becomeUser(t *testing.T, as string) []string {
 	t.Helper()
 	needProgram(t, "setpriv")
-	dir := t.TempDir()
-	os.Chmod(filepath.Dir(dir), 0o755)
-	os.Chmod(dir, 0o755)
+	dir := publicDir(t, 0o755)
 	passwd, _ := os.ReadFile("/etc/passwd")
 	write(t, dir+"/passwd", string(passwd)+fmt.Sprintf("tincantest:x:%d:%d::/nonexistent:/bin/sh\n", testUser, testUser))
 	grant := ""

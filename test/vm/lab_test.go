@@ -167,15 +167,23 @@ func rootfs(t *testing.T, arch string) string {
 	return dir
 }
 
+// needAdminProgram returns the path of a program that may be in /sbin, which is not in every PATH. If
+// the program is not installed, it skips the test.
+func needAdminProgram(t *testing.T, name, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if path = "/sbin/" + name; !exists(path) {
+			skip(t, "%s: apt-get install %s", name, pkg)
+		}
+	}
+	return path
+}
+
 // disk returns a file with an empty ext4 file system.
 func disk(t *testing.T) string {
 	t.Helper()
-	mkfs, err := exec.LookPath("mkfs.ext4")
-	if err != nil {
-		if mkfs = "/sbin/mkfs.ext4"; !exists(mkfs) {
-			skip(t, "mkfs.ext4: apt-get install e2fsprogs")
-		}
-	}
+	mkfs := needAdminProgram(t, "mkfs.ext4", "e2fsprogs")
 	file := filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -192,17 +200,17 @@ func disk(t *testing.T) string {
 // policy compiles the AppArmor profile of this directory, and returns the file.
 func policy(t *testing.T) string {
 	t.Helper()
-	parser, err := exec.LookPath("apparmor_parser")
-	if err != nil {
-		if parser = "/sbin/apparmor_parser"; !exists(parser) {
-			skip(t, "apparmor_parser: apt-get install apparmor")
-		}
-	}
 	out := filepath.Join(t.TempDir(), "apparmor.bin")
-	if text, err := exec.Command(parser, "-Q", "-K", "-o", out, "apparmor.profile").CombinedOutput(); err != nil {
+	compilePolicy(t, "apparmor.profile", out)
+	return out
+}
+
+// compilePolicy compiles an AppArmor profile.
+func compilePolicy(t *testing.T, profile, out string) {
+	t.Helper()
+	if text, err := exec.Command(needAdminProgram(t, "apparmor_parser", "apparmor"), "-Q", "-K", "-o", out, profile).CombinedOutput(); err != nil {
 		t.Fatalf("apparmor_parser: %v: %s", err, text)
 	}
-	return out
 }
 
 // recordedScript is recorded on this machine, and runs under the recorded profile in the virtual
@@ -213,21 +221,13 @@ const recordedScript = "cat /etc/mine; echo one | sort; mkdir /tmp/d && echo x >
 // tincan record has written for it. The paths in it do not depend on the machine.
 func recordedPolicy(t *testing.T) string {
 	t.Helper()
-	parser, err := exec.LookPath("apparmor_parser")
-	if err != nil {
-		if parser = "/sbin/apparmor_parser"; !exists(parser) {
-			skip(t, "apparmor_parser: apt-get install apparmor")
-		}
-	}
 	work, dir := t.TempDir(), t.TempDir()
 	profile := filepath.Join(work, "recorded.aa")
 	record := exec.Command(program(t, hostArch, "tincan", false), "record", "--no-cgroup", "-m", rootfs(t, hostArch), "--apparmor-out="+profile, "--", "sh", "-c", recordedScript)
 	if text, err := record.CombinedOutput(); err != nil {
 		t.Fatalf("tincan record: %v: %s", err, text)
 	}
-	if text, err := exec.Command(parser, "-Q", "-K", "-o", filepath.Join(dir, "bin"), profile).CombinedOutput(); err != nil {
-		t.Fatalf("apparmor_parser: %v: %s", err, text)
-	}
+	compilePolicy(t, profile, filepath.Join(dir, "bin"))
 	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(recordedScript), 0o644); err != nil {
 		t.Fatal(err)
 	}
