@@ -89,8 +89,8 @@ func (d *drawer) next(c *sysCall) {
 	}
 }
 
-// differ compares a filter with its policy over n calls, and returns the first difference.
-func differ(p *policy, prog []unix.SockFilter, n int, seed uint64) error {
+// firstDifference compares a filter with its policy over n calls, and returns the first difference.
+func firstDifference(p *policy, prog []unix.SockFilter, n int, seed uint64) error {
 	d := newDrawer(p, seed)
 	var c sysCall
 	for range n {
@@ -181,7 +181,7 @@ func TestRandomPolicies(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			longest = max(longest, len(prog))
-			if err := differ(p, prog, 3000, uint64(seed)); err != nil {
+			if err := firstDifference(p, prog, 3000, uint64(seed)); err != nil {
 				t.Fatalf("seed %d, linear %v: %v\n%s", seed, linear, err, p)
 			}
 		}

@@ -30,7 +30,7 @@ func TestKernelVersions(t *testing.T) {
 		"6":               "which is not a version number",
 		"-6.1":            "needs Linux",
 	} {
-		refuses(t, in, supportedRelease(in), why)
+		wantRefusal(t, in, supportedRelease(in), why)
 	}
 	for _, n := range needs { // 5.10 came after 5.9
 		if n.major == 5 && n.minor == 3 && strings.Contains(supportedRelease("5.10").Error(), n.what) {
@@ -39,8 +39,8 @@ func TestKernelVersions(t *testing.T) {
 	}
 }
 
-// forRoot makes tincan treat the caller as root, whoever the caller is.
-func forRoot(t *testing.T) {
+// asRootCaller makes tincan treat the caller as root, whoever the caller is.
+func asRootCaller(t *testing.T) {
 	was := asCaller
 	t.Cleanup(func() { asCaller = was })
 	asCaller = &caller{root: true}
@@ -81,7 +81,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for in, why := range map[string]string{"": "NAME=VALUE", "=x": "NAME=VALUE", "A=\x00": "NAME=VALUE", "NOT_THERE": "has no such variable"} {
 		_, err := newConfig(flagsFor(func(f *runFlags) { f.Env = []string{in} }))
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 	t.Setenv("TERM", "")
 	if e := env(0); !slices.Contains(e, "TERM=dumb") {
@@ -91,7 +91,7 @@ func TestEnvironment(t *testing.T) {
 
 // TestRefusedFlags checks the flags that newConfig refuses.
 func TestRefusedFlags(t *testing.T) {
-	forRoot(t) // other users have another map
+	asRootCaller(t) // other users have another map
 	for _, c := range []struct {
 		why    string
 		change func(*runFlags)
@@ -131,7 +131,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"--seccomp=", func(f *runFlags) { f.Seccomp = "" }},
 	} {
 		_, err := newConfig(flagsFor(c.change))
-		refuses(t, c.why, err, c.why)
+		wantRefusal(t, c.why, err, c.why)
 	}
 }
 

@@ -105,8 +105,8 @@ func underFilter(t testing.TB, prog []unix.SockFilter, flags uint, args ...strin
 	return cmd
 }
 
-// holes builds test/holes/holes.c, the program that tries the attacks, and returns its name.
-func holes(t testing.TB) string {
+// buildAttacks builds test/holes/holes.c, the program that tries the attacks, and returns its name.
+func buildAttacks(t testing.TB) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "holes")
 	out, err := exec.Command("cc", "-static", "-O1", "-pthread", "-o", bin, filepath.Join("test", "holes", "holes.c")).CombinedOutput()
@@ -116,8 +116,8 @@ func holes(t testing.TB) string {
 	return bin
 }
 
-// attack runs the attacks under a policy, and returns the result of each.
-func attack(t testing.TB, bin string, p *policy) map[string]string {
+// runAttacks runs the attacks under a policy, and returns the result of each.
+func runAttacks(t testing.TB, bin string, p *policy) map[string]string {
 	t.Helper()
 	var errs bytes.Buffer
 	cmd := filtered(t, p, bin)
@@ -173,15 +173,15 @@ var holeResults = []struct {
 
 // TestHoles tries every attack, with the default filter and without a filter.
 func TestHoles(t *testing.T) {
-	bin := holes(t)
+	bin := buildAttacks(t)
 	p, _, err := seccompPolicy("default", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := attack(t, bin, p)
+	with := runAttacks(t, bin, p)
 	var without map[string]string
 	if os.Geteuid() == 0 {
-		without = attack(t, bin, nil)
+		without = runAttacks(t, bin, nil)
 	} else {
 		t.Log("not root: the attacks are tried only with the filter")
 	}
@@ -218,13 +218,13 @@ func noI386(t *testing.T, without string) bool {
 
 // TestTutorialFaults shows the faults of the list as published, which `default` repairs.
 func TestTutorialFaults(t *testing.T) {
-	bin := holes(t)
+	bin := buildAttacks(t)
 	p, _, err := seccompPolicy("tutorial", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := attack(t, bin, p)
-	if os.Geteuid() == 0 && noI386(t, attack(t, bin, nil)["i386"]) {
+	got := runAttacks(t, bin, p)
+	if os.Geteuid() == 0 && noI386(t, runAttacks(t, bin, nil)["i386"]) {
 		got["i386"] = "killed SIGSYS"
 	}
 	for name, want := range map[string]string{
@@ -243,12 +243,12 @@ func TestTutorialFaults(t *testing.T) {
 
 // TestRefusalLog checks that --seccomp-log reports the refused calls, and changes no result.
 func TestRefusalLog(t *testing.T) {
-	bin := holes(t)
+	bin := buildAttacks(t)
 	p, _, err := seccompPolicy("default", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := attack(t, bin, p)
+	plain := runAttacks(t, bin, p)
 
 	q := p.notifying()
 	cmd := filtered(t, q, bin)
@@ -313,7 +313,7 @@ func TestRefusalLog(t *testing.T) {
 // TestRefusalLogAbandoned checks that the filter still refuses calls without its listener: the
 // kernel returns ENOSYS.
 func TestRefusalLogAbandoned(t *testing.T) {
-	bin := holes(t)
+	bin := buildAttacks(t)
 	p, _, err := seccompPolicy("default", nil, false)
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// refuses checks that err is an error of one line that contains why.
-func refuses(t *testing.T, input string, err error, why string) {
+// wantRefusal checks that err is an error of one line that contains why.
+func wantRefusal(t *testing.T, input string, err error, why string) {
 	t.Helper()
 	switch {
 	case err == nil:
@@ -66,7 +66,7 @@ func TestSizes(t *testing.T) {
 		"99999999999999999999": "more bytes than the kernel counts",
 	} {
 		_, err := parseSize(in)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 }
 
@@ -80,11 +80,11 @@ func TestMaps(t *testing.T) {
 	}
 	for _, in := range []string{"", "0", "0:1", "0:1:2:3", "a:1:2", "0:-1:2", "0:1:2x", "::", " 0:1:2", "0:1:4294967296"} {
 		_, err := parseMap(in)
-		refuses(t, in, err, "not INSIDE:HOST:COUNT")
+		wantRefusal(t, in, err, "not INSIDE:HOST:COUNT")
 	}
 	for _, in := range []string{"0:0:0", "1:0:4294967295", "0:1:4294967295", "4294967295:0:1", "0:4294967295:1"} {
 		_, err := parseMap(in)
-		refuses(t, in, err, "the count must be at least 1, and no id may be greater than 4294967294")
+		wantRefusal(t, in, err, "the count must be at least 1, and no id may be greater than 4294967294")
 	}
 	maps := []idMap{{0, 10000, 10}, {100, 5, 1}}
 	for id, want := range map[int]int{0: 10000, 9: 10009, 100: 5, 10: -1, 99: -1, 101: -1, -1: -1} {
@@ -133,7 +133,7 @@ func TestLines(t *testing.T) {
 	}
 	for in, why := range map[string]string{`'a`: "a ' is not closed", `"a`: `a " is not closed`, `"a\"`: `a " is not closed`, `a\`: "backslash"} {
 		_, err := splitWords(in)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestDurations(t *testing.T) {
 			t.Errorf("parseDuration(%q) = %v, want an error", in, d)
 			continue
 		}
-		refuses(t, in, err, "--timeout="+in)
+		wantRefusal(t, in, err, "--timeout="+in)
 	}
 }
 
@@ -174,15 +174,15 @@ func TestNumbersOfTheGroup(t *testing.T) {
 	}
 	for _, in := range []string{"", "0", "0.001", "-1", "NaN", "Inf", "many", "10001", "1 "} {
 		_, err := parseCPUs(in)
-		refuses(t, in, err, "not a number of processors")
+		wantRefusal(t, in, err, "not a number of processors")
 	}
 	for _, in := range []string{"", "0", "-1", "1.5", "4194305", "99999999999999999999", "64k"} {
 		_, err := parsePids(in)
-		refuses(t, in, err, "not a number of processes")
+		wantRefusal(t, in, err, "not a number of processes")
 	}
 	for _, in := range []string{"", "0", "10001", "-5", "max", "1.0"} {
 		_, err := parseWeight(in)
-		refuses(t, in, err, "not a weight")
+		wantRefusal(t, in, err, "not a weight")
 	}
 	if n, err := parsePids("4194304"); err != nil || n != 4194304 {
 		t.Error(n, err)
@@ -223,7 +223,7 @@ func TestRlimitValues(t *testing.T) {
 		"nofile=99999999999999999999": "is not a limit",
 	} {
 		_, err := parseRlimit(in)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 }
 
@@ -238,10 +238,10 @@ func TestCapabilityNames(t *testing.T) {
 	}
 	for in, why := range map[string]string{"": "no such capability", "CAP_": "no such capability", "root": "no such capability", "CAP_CAP_CHOWN": "no such capability", "0": "no such capability"} {
 		_, err := parseCap("--cap-drop", in, 40)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 	_, err := parseCap("--cap-add", "bpf", 37)
-	refuses(t, "bpf", err, "this kernel does not know this capability")
+	wantRefusal(t, "bpf", err, "this kernel does not know this capability")
 	if s, err := parseCap("--cap-add", "ALL", 37); err != nil || s != 1<<38-1 {
 		t.Errorf("ALL of 38: %#x, %v", uint64(s), err)
 	}

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// agree compiles the data if it is a profile, and compares the filter with the policy.
-func agree(t *testing.T, data []byte) {
+// checkFilter compiles the data if it is a profile, and compares the filter with the policy.
+func checkFilter(t *testing.T, data []byte) {
 	for _, native := range []int{0, 3} {
 		for _, strict := range []bool{false, true} {
-			r := reader(&abis[native], "CAP_SYS_ADMIN")
+			r := readerFor(&abis[native], "CAP_SYS_ADMIN")
 			r.strictInts = strict
 			p, _, err := readProfile("fuzz.json", data, r)
 			if err != nil {
@@ -25,14 +25,14 @@ func agree(t *testing.T, data []byte) {
 			if err != nil {
 				continue // too long: an error, not a wrong filter
 			}
-			if err := differ(p, prog, 400, uint64(len(data))); err != nil {
+			if err := firstDifference(p, prog, 400, uint64(len(data))); err != nil {
 				t.Fatalf("%s, strict %v: %v\n%s", abis[native].name, strict, err, p)
 			}
 			chain, err := p.assemble(true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := differ(p, chain, 100, uint64(len(data))); err != nil {
+			if err := firstDifference(p, chain, 100, uint64(len(data))); err != nil {
 				t.Fatalf("%s, strict %v, linear: %v\n%s", abis[native].name, strict, err, p)
 			}
 			p.lint()
@@ -45,7 +45,7 @@ func agree(t *testing.T, data []byte) {
 // FuzzProfile tries arbitrary bytes as a profile.
 func FuzzProfile(f *testing.F) {
 	f.Add([]byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`))
-	f.Add([]byte(entries(`{"names": ["socket", "clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}, {"index": 1, "value": 18446744073709551615, "op": "SCMP_CMP_GT"}],
+	f.Add([]byte(profileWith(`{"names": ["socket", "clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}, {"index": 1, "value": 18446744073709551615, "op": "SCMP_CMP_GT"}],
 		"includes": {"caps": ["CAP_SYS_ADMIN"], "arches": ["amd64"], "minKernel": "4.8"}, "comment": "x"}`)))
 	for _, name := range []string{"moby-default.json", "podman-seccomp.json"} {
 		data, err := os.ReadFile(profileFile(name))
@@ -54,7 +54,7 @@ func FuzzProfile(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	f.Fuzz(agree)
+	f.Fuzz(checkFilter)
 }
 
 // randomProfile returns a well-formed profile whose content depends on the bytes.
@@ -112,5 +112,5 @@ func FuzzRules(f *testing.F) {
 	for i := range 8 {
 		f.Add([]byte{byte(i), byte(i * 31), byte(i * 7), 3, 200, byte(i)})
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { agree(t, randomProfile(data)) })
+	f.Fuzz(func(t *testing.T, data []byte) { checkFilter(t, randomProfile(data)) })
 }

@@ -51,7 +51,7 @@ func goldenSets(t *testing.T) []goldenSet {
 	}
 	at := func(p string) string { return filepath.Join(tmp, p) }
 	admin, user := caller{root: true, devices: true}, caller{uid: 1000, gid: 100}
-	granted(t, tmp)
+	withGrants(t, tmp)
 	sets := []struct {
 		name, about string
 		set         func(*runFlags)
@@ -194,8 +194,8 @@ func goldenSets(t *testing.T) []goldenSet {
 	return out
 }
 
-// granted makes an /etc that grants ids to the user joe, 1000, and the programs that map them.
-func granted(t *testing.T, dir string) {
+// withGrants makes an /etc that grants ids to the user joe, 1000, and the programs that map them.
+func withGrants(t *testing.T, dir string) {
 	t.Helper()
 	was := hostEtc
 	t.Cleanup(func() { hostEtc = was })

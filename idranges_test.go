@@ -9,7 +9,7 @@ import (
 // has left is released first, and that a range that was given back can be taken.
 func TestTakeIDs(t *testing.T) {
 	dir := t.TempDir()
-	a, b := notesIn(t, dir), notesIn(t, dir)
+	a, b := ledgerIn(t, dir), ledgerIn(t, dir)
 	r := idRange{rootsSpace.first, rootsSpace.size}
 	if err := a.takeIDs(r); err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestTakeIDs(t *testing.T) {
 	}
 	a.giveIDs()
 	b.giveIDs()
-	if files := left(t, dir); len(files) != 0 {
+	if files := namesIn(t, dir); len(files) != 0 {
 		t.Errorf("left: %q", files)
 	}
 	if err := a.takeIDs(r); err != nil {

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sample returns a tree with a file of each kind.
-func sample(t *testing.T) string {
+// sampleTree returns a tree with a file of each kind.
+func sampleTree(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tree")
 	for _, d := range []string{"", "a", "a/b", "empty", "a-b"} {
@@ -83,9 +83,9 @@ func treeLines(t *testing.T, dir string) string {
 	return strings.Join(lines, "\n")
 }
 
-// script returns an /init for images. The test program itself may need libraries, which depends on
+// initScript returns an /init for images. The test program itself may need libraries, which depends on
 // how it was built.
-func script(t *testing.T) string {
+func initScript(t *testing.T) string {
 	t.Helper()
 	f := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(f, []byte(scriptText), 0o755); err != nil {
@@ -138,12 +138,12 @@ func TestImageUnpacked(t *testing.T) {
 	if _, err := exec.LookPath("cpio"); err != nil {
 		missing(t, "no cpio: apt-get install cpio")
 	}
-	dir := sample(t)
+	dir := sampleTree(t)
 	os.Chown(filepath.Join(dir, "a/b/file"), 1234, 2345)
 	args := filepath.Join(t.TempDir(), "args")
 	os.WriteFile(args, []byte("--\n/bin/true\n"), 0o644)
 	out := filepath.Join(t.TempDir(), "image")
-	c := initramfsCmd{Output: out, Add: []string{dir + ":/rootfs", dir + "/one:/etc/one", script(t) + ":/init"}, ArgsFile: args}
+	c := initramfsCmd{Output: out, Add: []string{dir + ":/rootfs", dir + "/one:/etc/one", initScript(t) + ":/init"}, ArgsFile: args}
 	if err := c.write(); err != nil {
 		t.Fatal(err)
 	}
@@ -215,9 +215,9 @@ func TestImageFileChanges(t *testing.T) {
 // TestImageReproducible checks that the same tree gives the same bytes, whatever its times and
 // inodes.
 func TestImageReproducible(t *testing.T) {
-	dir := sample(t)
+	dir := sampleTree(t)
 	var first []byte
-	init := script(t)
+	init := initScript(t)
 	for i, name := range []string{"one", "two", "three.gz"} {
 		out := filepath.Join(t.TempDir(), name)
 		if i > 0 { // other times and other inodes
@@ -268,7 +268,7 @@ func elfWith(interpreter string) []byte {
 
 // TestImageRefused checks the errors for images that cannot be made.
 func TestImageRefused(t *testing.T) {
-	dir := sample(t)
+	dir := sampleTree(t)
 	args := func(text string) string {
 		f := filepath.Join(t.TempDir(), "args")
 		os.WriteFile(f, []byte(text), 0o644)

@@ -38,8 +38,8 @@ func TestLedgerDirs(t *testing.T) {
 	}
 }
 
-// notesIn returns a ledger that keeps its notes in the given directory.
-func notesIn(t *testing.T, dir string) *ledger {
+// ledgerIn returns a ledger that keeps its notes in the given directory.
+func ledgerIn(t *testing.T, dir string) *ledger {
 	t.Helper()
 	l := newLedger(caller{})
 	l.opened = true
@@ -49,8 +49,8 @@ func notesIn(t *testing.T, dir string) *ledger {
 	return l
 }
 
-// tree returns a root directory for a container, and a descriptor of it.
-func tree(t *testing.T) (dir string, fd int) {
+// emptyTree returns a root directory for a container, and a descriptor of it.
+func emptyTree(t *testing.T) (dir string, fd int) {
 	t.Helper()
 	dir = t.TempDir()
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -71,8 +71,8 @@ func deadPid(t *testing.T) int {
 	return c.Process.Pid
 }
 
-// left returns the names of the files in a directory, except the ledger's cursor.
-func left(t *testing.T, dir string) (out []string) {
+// namesIn returns the names of the files in a directory, except the ledger's cursor.
+func namesIn(t *testing.T, dir string) (out []string) {
 	t.Helper()
 	all, err := os.ReadDir(dir)
 	if err != nil {
@@ -90,9 +90,9 @@ func left(t *testing.T, dir string) (out []string) {
 // directory here, and one of a root directory. The next run must remove what the notes list, and
 // must leave alone what a live run has noted.
 func TestDeadRunsNotes(t *testing.T) {
-	notes, _ := tree(t)
+	notes, _ := emptyTree(t)
 	groups := t.TempDir()
-	root, fd := tree(t)
+	root, fd := emptyTree(t)
 	name, _ := treeName(fd)
 	for _, d := range []string{groups + "/dead", groups + "/not ours", groups + "/live", root + "/made"} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -108,26 +108,26 @@ func TestDeadRunsNotes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	live := notesIn(t, notes)
+	live := ledgerIn(t, notes)
 	if err := live.noteGroups([]string{groups + "/live"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := notesIn(t, notes).close(); err != nil {
+	if err := ledgerIn(t, notes).close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(t, groups); !slices.Equal(got, []string{"live", "not ours"}) {
+	if got := namesIn(t, groups); !slices.Equal(got, []string{"live", "not ours"}) {
 		t.Errorf("groups: %q", got)
 	}
-	if got := left(t, root); len(got) != 0 {
+	if got := namesIn(t, root); len(got) != 0 {
 		t.Errorf("mount points: %q", got)
 	}
-	if got := left(t, notes); !slices.Equal(got, []string{live.noteName}) {
+	if got := namesIn(t, notes); !slices.Equal(got, []string{live.noteName}) {
 		t.Errorf("notes: %q", got)
 	}
 	if err := live.close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := append(left(t, groups), left(t, notes)...); !slices.Equal(got, []string{"not ours"}) {
+	if got := append(namesIn(t, groups), namesIn(t, notes)...); !slices.Equal(got, []string{"not ours"}) {
 		t.Errorf("after the live run: %q", got)
 	}
 }
@@ -137,7 +137,7 @@ func TestDeadRunsNotes(t *testing.T) {
 // its number now. At the end of the directory the search starts again, and in the end nothing of it
 // is left.
 func TestSearchIsBounded(t *testing.T) {
-	notes, _ := tree(t)
+	notes, _ := emptyTree(t)
 	groups := t.TempDir()
 	const live = 200
 	var held []*os.File
@@ -169,7 +169,7 @@ func TestSearchIsBounded(t *testing.T) {
 		if runs > most {
 			t.Fatalf("after %d runs the dead run's group still exists", runs)
 		}
-		if err := notesIn(t, notes).close(); err != nil {
+		if err := ledgerIn(t, notes).close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,19 +177,19 @@ func TestSearchIsBounded(t *testing.T) {
 	for _, f := range held {
 		f.Close()
 	}
-	for rounds := 1; len(left(t, notes)) > 0; rounds++ {
-		before := len(left(t, notes))
-		if err := notesIn(t, notes).close(); err != nil {
+	for rounds := 1; len(namesIn(t, notes)) > 0; rounds++ {
+		before := len(namesIn(t, notes))
+		if err := ledgerIn(t, notes).close(); err != nil {
 			t.Fatal(err)
 		}
-		if n := before - len(left(t, notes)); n > mostNotes {
+		if n := before - len(namesIn(t, notes)); n > mostNotes {
 			t.Errorf("one run tried %d notes; at most %d are allowed", n, mostNotes)
 		}
 		if rounds > 2*most {
-			t.Fatalf("%d notes of dead runs are never removed", len(left(t, notes)))
+			t.Fatalf("%d notes of dead runs are never removed", len(namesIn(t, notes)))
 		}
 	}
-	if err := notesIn(t, notes).close(); err != nil {
+	if err := ledgerIn(t, notes).close(); err != nil {
 		t.Fatal(err)
 	}
 	if all, _ := os.ReadDir(notes); len(all) != 0 {
@@ -200,7 +200,7 @@ func TestSearchIsBounded(t *testing.T) {
 // TestUmaskDoesNotMatter checks that the caller's umask does not change the modes of what is made.
 func TestUmaskDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
-	root, fd := tree(t)
+	root, fd := emptyTree(t)
 	old := unix.Umask(0o777)
 	defer unix.Umask(old)
 	l := newLedger(caller{})
@@ -228,7 +228,7 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 // TestSearchDisturbsNoOtherRun checks that a run which tries the locks of other runs' notes does
 // not disturb a run that is just making its note.
 func TestSearchDisturbsNoOtherRun(t *testing.T) {
-	notes, _ := tree(t)
+	notes, _ := emptyTree(t)
 	stop, done := make(chan bool), make(chan int)
 	go func() {
 		n := 0
@@ -238,7 +238,7 @@ func TestSearchDisturbsNoOtherRun(t *testing.T) {
 				done <- n
 				return
 			default:
-				l := notesIn(t, notes)
+				l := ledgerIn(t, notes)
 				l.look()
 				unix.Close(l.dir)
 				n++
@@ -246,9 +246,9 @@ func TestSearchDisturbsNoOtherRun(t *testing.T) {
 		}
 	}()
 	for range 3000 {
-		l := notesIn(t, notes)
+		l := ledgerIn(t, notes)
 		err := l.noteGroups([]string{"/none"})
-		if err == nil && !slices.Contains(left(t, notes), l.noteName) {
+		if err == nil && !slices.Contains(namesIn(t, notes), l.noteName) {
 			err = errors.New("its note is gone")
 		}
 		if err := errors.Join(err, l.close()); err != nil {
@@ -263,25 +263,25 @@ func TestSearchDisturbsNoOtherRun(t *testing.T) {
 // TestNoteOfBusyLeafStays checks that a note stays for a later run if the launcher's own group
 // cannot be removed yet.
 func TestNoteOfBusyLeafStays(t *testing.T) {
-	notes, _ := tree(t)
+	notes, _ := emptyTree(t)
 	leaf := t.TempDir()
 	if err := os.Mkdir(leaf+"/busy", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l := notesIn(t, notes)
+	l := ledgerIn(t, notes)
 	if err := l.noteLeaf(leaf, leaf); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(t, notes); !slices.Equal(got, []string{l.noteName}) {
+	if got := namesIn(t, notes); !slices.Equal(got, []string{l.noteName}) {
 		t.Errorf("notes: %q", got)
 	}
-	if err := errors.Join(os.Remove(leaf+"/busy"), notesIn(t, notes).close()); err != nil {
+	if err := errors.Join(os.Remove(leaf+"/busy"), ledgerIn(t, notes).close()); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(t, notes); len(got) != 0 || exists(leaf) {
+	if got := namesIn(t, notes); len(got) != 0 || exists(leaf) {
 		t.Errorf("notes: %q", got)
 	}
 }
@@ -312,21 +312,21 @@ func TestOthersDirectoriesArePassedOver(t *testing.T) {
 		}
 	}
 	// Without any directory for notes, a run goes on, and removes what it has made.
-	root, fd := tree(t)
+	root, fd := emptyTree(t)
 	l := newLedger(caller{})
 	l.opened = true
 	if err := errors.Join(l.useTree(fd, root), l.noteGroups([]string{root + "/group"}), os.Mkdir(root+"/group", 0o755), l.makePoint(&layout{root: rootAt(root), fd: fd}, "/p", true)); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.close(); err != nil || len(left(t, root)) != 0 {
-		t.Errorf("%v, left: %q", err, left(t, root))
+	if err := l.close(); err != nil || len(namesIn(t, root)) != 0 {
+		t.Errorf("%v, left: %q", err, namesIn(t, root))
 	}
 }
 
 // TestLedgerNamesItsOwnCall checks that an error of the ledger names the call that failed.
 func TestLedgerNamesItsOwnCall(t *testing.T) {
-	notes, _ := tree(t)
-	l := notesIn(t, notes)
+	notes, _ := emptyTree(t)
+	l := ledgerIn(t, notes)
 	full, err := unix.Open("/dev/full", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		missing(t, "/dev/full: %v", err)
@@ -341,8 +341,8 @@ func TestLedgerNamesItsOwnCall(t *testing.T) {
 // TestRecordsHoldAnyName checks that a record can hold any name, and that a record which was cut
 // short is ignored.
 func TestRecordsHoldAnyName(t *testing.T) {
-	notes, _ := tree(t)
-	l := notesIn(t, notes)
+	notes, _ := emptyTree(t)
+	l := ledgerIn(t, notes)
 	names := []string{"a", "a b", "a\nb", `a\b`, "\n", `\n`, ""}
 	if err := l.noteGroups(names); err != nil {
 		t.Fatal(err)

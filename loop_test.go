@@ -60,7 +60,7 @@ func parseObjdump(out string) map[string]*function {
 			f = &function{calls: map[string]string{}}
 			name, _, _ := strings.Cut(rest, "(SB)") // the name of a generic function's instance may contain blanks
 			if !trampoline.MatchString(name) {      // calls of a trampoline count as calls of its target
-				functions[symbol(name)] = f
+				functions[symbolOf(name)] = f
 			}
 			continue
 		}
@@ -81,7 +81,7 @@ func parseObjdump(out string) map[string]*function {
 		to := operands[len(operands)-1]
 		switch {
 		case strings.HasSuffix(to, "(SB)"):
-			f.calls[symbol(to)] = at
+			f.calls[symbolOf(to)] = at
 		case !local.MatchString(to) && !isReturn(text):
 			f.indirect = append(f.indirect, at+" "+text)
 		}
@@ -93,20 +93,20 @@ func parseObjdump(out string) map[string]*function {
 // register, X1.
 func isReturn(text string) bool { return text == "JALR X0, X1" || text == "JMP (X1)" }
 
-// symbol returns the symbol of an operand, without (SB). A function, and its wrapper for the other
+// symbolOf returns the symbol of an operand, without (SB). A function, and its wrapper for the other
 // calling convention, whose name ends in .abi0, are different symbols. A trampoline, which the
 // linker inserts where the target is too far away for one instruction (1 MiB on riscv64), counts as
 // its target.
-func symbol(s string) string { return trampoline.ReplaceAllString(strings.TrimSuffix(s, "(SB)"), "") }
+func symbolOf(s string) string { return trampoline.ReplaceAllString(strings.TrimSuffix(s, "(SB)"), "") }
 
 var trampoline = regexp.MustCompile(`-tramp[0-9]+$`)
 
-// plain returns the name that a symbol has in the source.
-func plain(s string) string { return strings.TrimSuffix(s, ".abi0") }
+// withoutABI returns the name that a symbol has in the source.
+func withoutABI(s string) string { return strings.TrimSuffix(s, ".abi0") }
 
-// reached follows every call from the loop's functions, and returns all functions that can run in
+// reachedFunctions follows every call from the loop's functions, and returns all functions that can run in
 // the child.
-func reached(t *testing.T, bin string) map[string]*function {
+func reachedFunctions(t *testing.T, bin string) map[string]*function {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.rawCall`)
 	todo := slices.Clone(loopFunctions)
@@ -146,9 +146,9 @@ func checkLoop(t *testing.T, bin string) {
 	allowed := append(slices.Clone(loopFunctions), stubFunctions...)
 	var found []string
 	system := 0
-	functions := reached(t, bin)
+	functions := reachedFunctions(t, bin)
 	for name, f := range functions {
-		if !slices.Contains(allowed, plain(name)) {
+		if !slices.Contains(allowed, withoutABI(name)) {
 			for caller, c := range functions {
 				if c != nil && c.calls[name] != "" {
 					t.Errorf("%s (%s) calls %s", caller, c.calls[name], name)
@@ -160,7 +160,7 @@ func checkLoop(t *testing.T, bin string) {
 			t.Errorf("%s is not in the binary: was it inlined or renamed?", name)
 			continue
 		}
-		found = append(found, plain(name))
+		found = append(found, withoutABI(name))
 		for _, i := range f.indirect {
 			t.Errorf("%s: an indirect call: %s", name, i)
 		}

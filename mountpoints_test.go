@@ -11,10 +11,10 @@ import (
 // TestSharedMountPointsGoWithTheLastRun uses a root directory in two runs. The first makes mount
 // points and ends; the second, which ends last, must remove them.
 func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
-	notes, _ := tree(t)
-	root, fd := tree(t)
+	notes, _ := emptyTree(t)
+	root, fd := emptyTree(t)
 	y := &layout{root: rootAt(root), fd: fd}
-	first, second := notesIn(t, notes), notesIn(t, notes)
+	first, second := ledgerIn(t, notes), ledgerIn(t, notes)
 	for _, l := range []*ledger{first, second} {
 		if err := l.useTree(fd, root); err != nil {
 			t.Fatal(err)
@@ -34,16 +34,16 @@ func TestSharedMountPointsGoWithTheLastRun(t *testing.T) {
 	if err := second.close(); err != nil {
 		t.Fatal(err)
 	}
-	if l := append(left(t, root), left(t, notes)...); len(l) != 0 {
+	if l := append(namesIn(t, root), namesIn(t, notes)...); len(l) != 0 {
 		t.Errorf("left behind: %q", l)
 	}
 }
 
 // TestOnlyWhatIsEmptyIsRemoved checks that mount points stay if they have got a content meanwhile.
 func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
-	notes, _ := tree(t)
-	root, fd := tree(t)
-	l := notesIn(t, notes)
+	notes, _ := emptyTree(t)
+	root, fd := emptyTree(t)
+	l := ledgerIn(t, notes)
 	if err := l.useTree(fd, root); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
 	if err := l.close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(t, root); !slices.Equal(got, []string{"file", "full"}) {
+	if got := namesIn(t, root); !slices.Equal(got, []string{"file", "full"}) {
 		t.Errorf("left: %q, want file and full", got)
 	}
 }
@@ -68,24 +68,24 @@ func TestOnlyWhatIsEmptyIsRemoved(t *testing.T) {
 // TestCompleteTreeIsNotHeld checks that a run which found all mount points in the root directory
 // holds no lock on it, unless another run has made some of them.
 func TestCompleteTreeIsNotHeld(t *testing.T) {
-	notes, _ := tree(t)
-	root, fd := tree(t)
-	l := notesIn(t, notes)
+	notes, _ := emptyTree(t)
+	root, fd := emptyTree(t)
+	l := ledgerIn(t, notes)
 	if err := errors.Join(l.useTree(fd, root), l.lacksNothing()); err != nil {
 		t.Fatal(err)
 	}
-	if l.tree.note != 0 || len(left(t, notes)) != 0 {
-		t.Errorf("the tree is held: %q", left(t, notes))
+	if l.tree.note != 0 || len(namesIn(t, notes)) != 0 {
+		t.Errorf("the tree is held: %q", namesIn(t, notes))
 	}
-	maker, user := notesIn(t, notes), notesIn(t, notes)
+	maker, user := ledgerIn(t, notes), ledgerIn(t, notes)
 	if err := errors.Join(maker.useTree(fd, root), maker.makePoint(&layout{root: rootAt(root), fd: fd}, "/p", true), user.useTree(fd, root), user.lacksNothing(), maker.close()); err != nil {
 		t.Fatal(err)
 	}
 	if !exists(root + "/p") {
 		t.Error("a mount point that another run uses was removed")
 	}
-	if err := user.close(); err != nil || len(left(t, root)) != 0 || len(left(t, notes)) != 0 {
-		t.Errorf("%v, left: %q and %q", err, left(t, root), left(t, notes))
+	if err := user.close(); err != nil || len(namesIn(t, root)) != 0 || len(namesIn(t, notes)) != 0 {
+		t.Errorf("%v, left: %q and %q", err, namesIn(t, root), namesIn(t, notes))
 	}
 }
 

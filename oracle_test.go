@@ -168,8 +168,8 @@ func (p *policy) without(names []string) {
 	}
 }
 
-// calls returns how many calls to try instead of n. MANY=k in the environment multiplies it by k.
-func calls(n int) int {
+// callsToTry returns how many calls to try instead of n. MANY=k in the environment multiplies it by k.
+func callsToTry(n int) int {
 	if m, err := strconv.Atoi(os.Getenv("MANY")); err == nil && m > 0 {
 		n *= m
 	}
@@ -234,7 +234,7 @@ func TestLibseccomp(t *testing.T) {
 	for _, c := range oracleCases() {
 		t.Run(filepath.Base(c.file)+"/"+c.native+"/"+c.caps, func(t *testing.T) {
 			p, ours, theirs := c.prepare(t, bin, 2)
-			n := calls(3_000_000)
+			n := callsToTry(3_000_000)
 			d := newDrawer(p, rand.Uint64())
 			var call sysCall
 			for range n {

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reader returns the settings for reading a profile: Linux 6.1, and the capabilities that are held.
-func reader(native *abi, held ...string) reading {
+// readerFor returns the settings for reading a profile: Linux 6.1, and the capabilities that are held.
+func readerFor(native *abi, held ...string) reading {
 	return reading{native: native, held: held, kernel: [2]int{6, 1}}
 }
 
-// entries returns a profile that refuses everything that the entries do not allow.
-func entries(text string) string {
+// profileWith returns a profile that refuses everything that the entries do not allow.
+func profileWith(text string) string {
 	return `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": [` + text + `]}`
 }
 
@@ -32,18 +32,18 @@ func readText(t testing.TB, text string, r reading) (*policy, []string) {
 	return p, warnings
 }
 
-// answers returns the verdict on a call, and checks that the policy and the filter agree on it.
-func answers(t testing.TB, p *policy, a *abi, name string, args ...uint64) verdict {
+// verdictOn returns the verdict on a call, and checks that the policy and the filter agree on it.
+func verdictOn(t testing.TB, p *policy, a *abi, name string, args ...uint64) verdict {
 	t.Helper()
 	nr, ok := a.number(name)
 	if !ok {
 		t.Fatalf("%s has no %s", a.name, name)
 	}
-	return answersNumber(t, p, a, nr, args...)
+	return verdictOnNumber(t, p, a, nr, args...)
 }
 
-// answersNumber is answers for a call without a name.
-func answersNumber(t testing.TB, p *policy, a *abi, nr uint32, args ...uint64) verdict {
+// verdictOnNumber is verdictOn for a call without a name.
+func verdictOnNumber(t testing.TB, p *policy, a *abi, nr uint32, args ...uint64) verdict {
 	t.Helper()
 	call := sysCall{nr: nr, arch: a.audit}
 	copy(call.args[:], args)
@@ -72,49 +72,49 @@ func TestProfileSemantics(t *testing.T) {
 		args    []uint64
 		want    verdict
 	}{
-		{"one entry for a name, one with names", entries(`{"name": "read", "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, allow},
-		{"a call newer than those named gets ENOSYS", entries(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "pread64", nil, refuse(unix.ENOSYS)},
-		{"an older call gets the default", entries(`{"names": ["write"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, refuse(1)},
-		{"entries for one name are alternatives", entries(`{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]},
+		{"one entry for a name, one with names", profileWith(`{"name": "read", "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, allow},
+		{"a call newer than those named gets ENOSYS", profileWith(`{"names": ["read"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "pread64", nil, refuse(unix.ENOSYS)},
+		{"an older call gets the default", profileWith(`{"names": ["write"], "action": "SCMP_ACT_ALLOW"}`), nil, amd64, "read", nil, refuse(1)},
+		{"entries for one name are alternatives", profileWith(`{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]},
 			{"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}`), nil, amd64, "personality", []uint64{8}, allow},
-		{"args in one entry must all hold", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]}`),
+		{"args in one entry must all hold", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]}`),
 			nil, amd64, "socket", []uint64{1, 1}, refuse(1)},
-		{"one index twice: each comparison is a rule of its own", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]}`),
+		{"one index twice: each comparison is a rule of its own", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]}`),
 			nil, amd64, "socket", []uint64{9, 5}, allow},
-		{"no conditions beat conditions", entries(`{"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`),
+		{"no conditions beat conditions", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`),
 			nil, amd64, "socket", []uint64{1}, allow},
-		{"rules like the default are dropped, also when listed first", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
+		{"rules like the default are dropped, also when listed first", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
 			nil, amd64, "socket", []uint64{1}, allow},
-		{"if two rules match, the first one counts", entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
+		{"if two rules match, the first one counts", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`),
 			nil, amd64, "socket", []uint64{1}, refuse(22)},
-		{"MASKED_EQ masks both sides", entries(`{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 240, "valueTwo": 1535, "op": "SCMP_CMP_MASKED_EQ"}]}`), nil, amd64, "clone", []uint64{0xff3}, allow},
-		{"comparisons are of 64 bits", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{high | 40}, allow},
-		{"comparisons are unsigned", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{1<<64 - 1}, allow},
-		{"on x32, comparisons are of 32 bits", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, x32, "socket", []uint64{high | 40}, refuse(1)},
-		{"on x86, comparisons are of 32 bits on both sides", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4294967297, "op": "SCMP_CMP_EQ"}]}`), nil, x86, "socket", []uint64{1}, allow},
-		{"x86: socket is also socketcall(1)", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{1}, allow},
-		{"x86: and no other socketcall", entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{2}, refuse(1)},
-		{"x86: shmctl is also ipc(24)", entries(`{"names": ["shmctl"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "ipc", []uint64{24}, allow},
-		{"x86: accept has no number of its own", entries(`{"names": ["accept", "close_range"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{5}, allow},
-		{"includes: without the capability", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
-		{"includes: with all of them", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_SYS_ADMIN", "CAP_BPF"}, amd64, "bpf", nil, allow},
-		{"excludes: with one of them", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
-		{"excludes: with none", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF"]}}`), nil, amd64, "bpf", nil, allow},
-		{"includes: another machine", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}}`), nil, amd64, "bpf", nil, refuse(1)},
-		{"includes: this machine", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64", "amd64"]}}`), nil, amd64, "bpf", nil, allow},
-		{"includes: a newer kernel", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "6.2"}}`), nil, amd64, "bpf", nil, refuse(1)},
-		{"includes: this kernel", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.19"}}`), nil, amd64, "bpf", nil, allow},
-		{"podman's errno", entries(`{"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errno": "EINVAL", "errnoRet": 22}`), nil, amd64, "bpf", nil, refuse(22)},
+		{"MASKED_EQ masks both sides", profileWith(`{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 240, "valueTwo": 1535, "op": "SCMP_CMP_MASKED_EQ"}]}`), nil, amd64, "clone", []uint64{0xff3}, allow},
+		{"comparisons are of 64 bits", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{high | 40}, allow},
+		{"comparisons are unsigned", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, amd64, "socket", []uint64{1<<64 - 1}, allow},
+		{"on x32, comparisons are of 32 bits", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}`), nil, x32, "socket", []uint64{high | 40}, refuse(1)},
+		{"on x86, comparisons are of 32 bits on both sides", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4294967297, "op": "SCMP_CMP_EQ"}]}`), nil, x86, "socket", []uint64{1}, allow},
+		{"x86: socket is also socketcall(1)", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{1}, allow},
+		{"x86: and no other socketcall", profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{2}, refuse(1)},
+		{"x86: shmctl is also ipc(24)", profileWith(`{"names": ["shmctl"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "ipc", []uint64{24}, allow},
+		{"x86: accept has no number of its own", profileWith(`{"names": ["accept", "close_range"], "action": "SCMP_ACT_ALLOW"}`), nil, x86, "socketcall", []uint64{5}, allow},
+		{"includes: without the capability", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
+		{"includes: with all of them", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_SYS_ADMIN", "CAP_BPF"}, amd64, "bpf", nil, allow},
+		{"excludes: with one of them", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF", "CAP_SYS_ADMIN"]}}`), []string{"CAP_BPF"}, amd64, "bpf", nil, refuse(1)},
+		{"excludes: with none", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_BPF"]}}`), nil, amd64, "bpf", nil, allow},
+		{"includes: another machine", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}}`), nil, amd64, "bpf", nil, refuse(1)},
+		{"includes: this machine", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64", "amd64"]}}`), nil, amd64, "bpf", nil, allow},
+		{"includes: a newer kernel", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "6.2"}}`), nil, amd64, "bpf", nil, refuse(1)},
+		{"includes: this kernel", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.19"}}`), nil, amd64, "bpf", nil, allow},
+		{"podman's errno", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errno": "EINVAL", "errnoRet": 22}`), nil, amd64, "bpf", nil, refuse(22)},
 		{"podman's defaultErrno", `{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "ENOSYS"}`, nil, amd64, "bpf", nil, refuse(38)},
-		{"TRACE carries a number", entries(`{"names": ["bpf"], "action": "SCMP_ACT_TRACE", "errnoRet": 7}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_TRACE | 7},
-		{"KILL ends the thread", entries(`{"names": ["bpf"], "action": "SCMP_ACT_KILL"}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_KILL_THREAD},
+		{"TRACE carries a number", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_TRACE", "errnoRet": 7}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_TRACE | 7},
+		{"KILL ends the thread", profileWith(`{"names": ["bpf"], "action": "SCMP_ACT_KILL"}`), nil, amd64, "bpf", nil, unix.SECCOMP_RET_KILL_THREAD},
 		{"archMap", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x86, "getpid", nil, allow},
 		{"archMap leaves x32 out", `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]}`, nil, x32, "getpid", nil, killProcess},
 		{"an ABI not listed is killed", `{"defaultAction": "SCMP_ACT_ALLOW"}`, nil, x86, "getpid", nil, killProcess},
 		{"the native ABI is always listed", `{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"]}`, nil, amd64, "getpid", nil, allow},
 	} {
-		p, _ := readText(t, c.profile, reader(amd64, c.held...))
-		if got := answers(t, p, c.abi, c.call, c.args...); got != c.want {
+		p, _ := readText(t, c.profile, readerFor(amd64, c.held...))
+		if got := verdictOn(t, p, c.abi, c.call, c.args...); got != c.want {
 			t.Errorf("%s: %s%v is %v, want %v", c.about, c.call, c.args, got, c.want)
 		}
 	}
@@ -122,10 +122,10 @@ func TestProfileSemantics(t *testing.T) {
 
 // TestStrictInts checks --seccomp-strict-ints: 32 bits of arguments of type int are compared.
 func TestStrictInts(t *testing.T) {
-	text := entries(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
+	text := profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
 		{"names": ["kill"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]},
 		{"names": ["write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 40, "op": "SCMP_CMP_GT"}]}`)
-	r := reader(&abis[0])
+	r := readerFor(&abis[0])
 	r.strictInts = true
 	p, _ := readText(t, text, r)
 	for _, c := range []struct {
@@ -137,7 +137,7 @@ func TestStrictInts(t *testing.T) {
 		{"kill", []uint64{0xffffffff}, allow}, {"kill", []uint64{1<<64 - 1}, allow}, {"kill", []uint64{1}, refuse(1)},
 		{"write", []uint64{0, 0, 1<<32 | 1}, allow}, // a size_t is compared as a whole
 	} {
-		if got := answers(t, p, &abis[0], c.call, c.args...); got != c.want {
+		if got := verdictOn(t, p, &abis[0], c.call, c.args...); got != c.want {
 			t.Errorf("%s%v: %v, want %v", c.call, c.args, got, c.want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestStrictInts(t *testing.T) {
 
 // TestNewerCalls checks runc's rule for calls that are newer than every call in the profile.
 func TestNewerCalls(t *testing.T) {
-	p, _ := readText(t, entries(`{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}, {"names": ["openat2"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}}`), reader(&abis[0]))
+	p, _ := readText(t, profileWith(`{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}, {"names": ["openat2"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}}`), readerFor(&abis[0]))
 	for i := range abis[:3] {
 		a := &abis[i]
 		last, _ := a.number("openat2") // counts as named, although its entry does not apply
@@ -156,23 +156,23 @@ func TestNewerCalls(t *testing.T) {
 			} else if nr > last {
 				want = refuse(unix.ENOSYS)
 			}
-			if got := answersNumber(t, p, a, nr); got != want {
+			if got := verdictOnNumber(t, p, a, nr); got != want {
 				t.Fatalf("%s %s (%d): %v, want %v", a.name, a.call(nr), nr, got, want)
 			}
 		}
 	}
-	if got := answersNumber(t, p, &abis[0], noCall); got != refuse(1) {
+	if got := verdictOnNumber(t, p, &abis[0], noCall); got != refuse(1) {
 		t.Errorf("the number -1: %v", got)
 	}
 	for _, action := range []string{"SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE"} {
-		p, _ := readText(t, `{"defaultAction": "`+action+`", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_KILL"}]}`, reader(&abis[0]))
-		if got := answersNumber(t, p, &abis[0], 9999); !got.permits() {
+		p, _ := readText(t, `{"defaultAction": "`+action+`", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_KILL"}]}`, readerFor(&abis[0]))
+		if got := verdictOnNumber(t, p, &abis[0], 9999); !got.permits() {
 			t.Errorf("%s: %v for a newer call", action, got)
 		}
 	}
-	arm, _ := readText(t, `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_ARM"], "syscalls": [{"names": ["set_tls", "close_range"], "action": "SCMP_ACT_ALLOW"}]}`, reader(&abis[3]))
+	arm, _ := readText(t, `{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_ARM"], "syscalls": [{"names": ["set_tls", "close_range"], "action": "SCMP_ACT_ALLOW"}]}`, readerFor(&abis[3]))
 	for nr, want := range map[uint32]verdict{436: allow, 437: refuse(unix.ENOSYS), 0xf0004: refuse(1), 0xf0005: allow, 0xf0006: refuse(1)} {
-		if got := answersNumber(t, arm, &abis[4], nr); got != want {
+		if got := verdictOnNumber(t, arm, &abis[4], nr); got != want {
 			t.Errorf("arm %#x: %v, want %v", nr, got, want)
 		}
 	}
@@ -222,7 +222,7 @@ func TestProfileErrors(t *testing.T) {
 		{cond(`{"index": 0, "value": 18446744073709551616, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0].value: 18446744073709551616: must be a whole number`},
 		{cond(`{"index": 0, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0]: value is missing`},
 	} {
-		_, _, err := readProfile("test.json", []byte(c.profile), reader(&abis[0]))
+		_, _, err := readProfile("test.json", []byte(c.profile), readerFor(&abis[0]))
 		if err == nil || !strings.HasPrefix(err.Error(), "test.json: "+c.want) {
 			t.Errorf("%s:\n got %v\nwant test.json: %s...", c.profile, err, c.want)
 		}
@@ -231,11 +231,11 @@ func TestProfileErrors(t *testing.T) {
 
 // TestProfileWarnings checks the warning about two rules that can both match.
 func TestProfileWarnings(t *testing.T) {
-	_, warnings := readText(t, entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), reader(&abis[0]))
+	_, warnings := readText(t, profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), readerFor(&abis[0]))
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "socket: ERRNO(22 EINVAL) if a0 == 0x1 (syscalls[0]) and ALLOW if a0 < 0x9 (syscalls[1]) can both hold: the first one wins") {
 		t.Errorf("%q", warnings)
 	}
-	_, warnings = readText(t, entries(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_GE"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), reader(&abis[0]))
+	_, warnings = readText(t, profileWith(`{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_GE"}]}, {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 9, "op": "SCMP_CMP_LT"}]}`), readerFor(&abis[0]))
 	if len(warnings) != 0 {
 		t.Errorf("%q", warnings)
 	}
@@ -313,11 +313,11 @@ func TestRealProfiles(t *testing.T) {
 		}
 		for i := range abis {
 			if a := &abis[i]; a.native() == a {
-				p, _ := readText(t, string(data), reader(a))
-				if got := answers(t, p, a, "read"); got != allow {
+				p, _ := readText(t, string(data), readerFor(a))
+				if got := verdictOn(t, p, a, "read"); got != allow {
 					t.Errorf("%s on %s: read is %v", name, a.name, got)
 				}
-				if got := answers(t, p, a, "kexec_load"); got.permits() {
+				if got := verdictOn(t, p, a, "kexec_load"); got.permits() {
 					t.Errorf("%s on %s: kexec_load is %v", name, a.name, got)
 				}
 			}

@@ -25,8 +25,8 @@ func notified(t *testing.T, a *abi, name string, args ...uint64) *seccompNotif {
 	return n
 }
 
-// seen returns a recorder that has seen some calls. A line is a name, or ABI:NAME, and arguments.
-func seen(t *testing.T, argRules bool, lines ...string) *recorder {
+// recorderOf returns a recorder that has seen some calls. A line is a name, or ABI:NAME, and arguments.
+func recorderOf(t *testing.T, argRules bool, lines ...string) *recorder {
 	t.Helper()
 	r := newRecorder()
 	r.args, r.begun = argRules, true
@@ -80,7 +80,7 @@ func inFile(t *testing.T, text string) string {
 
 // TestRecordedProfile checks the profile of some calls.
 func TestRecordedProfile(t *testing.T) {
-	r := seen(t, true, "socket 1", "openat", "socket 2", "socket 0xffffffff00000001", "clone 0x11", "fchmod 3 0644", "getpid", "prctl 15")
+	r := recorderOf(t, true, "socket 1", "openat", "socket 2", "socket 0xffffffff00000001", "clone 0x11", "fchmod 3 0644", "getpid", "prctl 15")
 	got := strings.Join(strings.Fields(profileOf(t, r.profile(true, nil))), "")
 	rule := func(name string, index, value, two uint64) string {
 		return fmt.Sprintf(`,{"names":["%s"],"action":"SCMP_ACT_ALLOW","args":[{"index":%d,"value":%d,"valueTwo":%d,"op":"SCMP_CMP_MASKED_EQ"}]}`, name, index, value, two)
@@ -93,16 +93,16 @@ func TestRecordedProfile(t *testing.T) {
 	}
 	// If nothing was seen, the list of entries is empty. The OCI's schema refuses an entry
 	// without names.
-	if got := strings.Join(strings.Fields(profileOf(t, seen(t, false).profile(true, nil))), ""); !strings.HasSuffix(got, `"syscalls":[]}`) {
+	if got := strings.Join(strings.Fields(profileOf(t, recorderOf(t, false).profile(true, nil))), ""); !strings.HasSuffix(got, `"syscalls":[]}`) {
 		t.Error(got)
 	}
 	// Calls for which the recording's own filter returns ENOSYS get ENOSYS in the profile,
 	// unless they were seen.
-	got = profileOf(t, seen(t, false, "getpid").profile(true, usualPolicy(t)))
+	got = profileOf(t, recorderOf(t, false, "getpid").profile(true, usualPolicy(t)))
 	if !strings.Contains(got, `"errnoRet": 38`) || !strings.Contains(got, `"clone3"`) || strings.Contains(got, "keyctl") {
 		t.Error(got)
 	}
-	if got = profileOf(t, seen(t, false, "clone3", "openat2").profile(true, usualPolicy(t))); strings.Index(got, `"clone3"`) > strings.Index(got, "SCMP_ACT_ALLOW") || strings.Count(got, "clone3") != 1 {
+	if got = profileOf(t, recorderOf(t, false, "clone3", "openat2").profile(true, usualPolicy(t))); strings.Index(got, `"clone3"`) > strings.Index(got, "SCMP_ACT_ALLOW") || strings.Count(got, "clone3") != 1 {
 		t.Error(got)
 	}
 }
@@ -114,13 +114,13 @@ func TestRecordedArguments(t *testing.T) {
 	for i := range mostValues {
 		lines = append(lines, fmt.Sprintf("ioctl 0 %d", i))
 	}
-	p := seen(t, true, append(lines, "unshare 0x7e020000", "ioctl 0 3")...).profile(true, nil)
+	p := recorderOf(t, true, append(lines, "unshare 0x7e020000", "ioctl 0 3")...).profile(true, nil)
 	for _, c := range p.calls {
 		if c.name == "ioctl" && (!c.rule.limits() || len(c.rule.conditions()) != mostValues) || c.name == "unshare" && c.rule.limits() {
 			t.Errorf("%s: %+v", c.name, c.rule)
 		}
 	}
-	p = seen(t, true, append(lines, "ioctl 0 99")...).profile(true, nil)
+	p = recorderOf(t, true, append(lines, "ioctl 0 99")...).profile(true, nil)
 	if p.calls[0].rule.limits() {
 		t.Errorf("%d values: %+v", mostValues+1, p.calls[0].rule)
 	}
@@ -129,8 +129,8 @@ func TestRecordedArguments(t *testing.T) {
 // TestRecordedMerge checks that a merged profile allows what both allow, and that merging the same
 // profile again changes nothing.
 func TestRecordedMerge(t *testing.T) {
-	one := seen(t, true, "socket 1", "ioctl 0 5", "clone 0x20000000", "getpid").profile(false, usualPolicy(t))
-	two := seen(t, true, "socket 2", "clone 0x40000000", "clone3", "getppid").profile(false, nil)
+	one := recorderOf(t, true, "socket 1", "ioctl 0 5", "clone 0x20000000", "getpid").profile(false, usualPolicy(t))
+	two := recorderOf(t, true, "socket 2", "clone 0x40000000", "clone3", "getppid").profile(false, nil)
 	first := profileOf(t, one)
 	read, err := readRecorded(inFile(t, first))
 	if err != nil {
@@ -187,8 +187,8 @@ func TestRecordedByLibseccomp(t *testing.T) {
 	if native.name != "x86_64" {
 		missing(t, "this machine is not x86_64")
 	}
-	r := seen(t, true, "socket 1", "socket 16", "clone 0x11", "ioctl 0 0x5401", "ioctl 0 0xffffffff80045430", "fchmod 3 0644", "x86:open", "x86:socketcall 1", "x86:mmap2")
-	for name, p := range map[string]*recorded{"args": r.profile(false, usualPolicy(t)), "minimal": r.profile(true, nil), "64 bits": seen(t, false, "getpid").profile(false, usualPolicy(t))} {
+	r := recorderOf(t, true, "socket 1", "socket 16", "clone 0x11", "ioctl 0 0x5401", "ioctl 0 0xffffffff80045430", "fchmod 3 0644", "x86:open", "x86:socketcall 1", "x86:mmap2")
+	for name, p := range map[string]*recorded{"args": r.profile(false, usualPolicy(t)), "minimal": r.profile(true, nil), "64 bits": recorderOf(t, false, "getpid").profile(false, usualPolicy(t))} {
 		t.Run(name, func(t *testing.T) {
 			c := oracleCase{file: inFile(t, profileOf(t, p)), native: "x86_64", archs: []string{"x86_64"}}
 			if p.arches[1] {
@@ -197,7 +197,7 @@ func TestRecordedByLibseccomp(t *testing.T) {
 			policy, ours, theirs := c.prepare(t, bin, 2)
 			d := newDrawer(policy, rand.Uint64())
 			var call sysCall
-			for range calls(300_000) {
+			for range callsToTry(300_000) {
 				d.next(&call)
 				a, _, err := runFilter(ours, &call)
 				b, _, err2 := runFilter(theirs, &call)

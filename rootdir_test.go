@@ -69,7 +69,7 @@ func TestAdds(t *testing.T) {
 		"file:/dev":       "/dev, which is the container's own",
 	} {
 		_, err := new(config).parseAdd(in)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 		if err != nil && !strings.HasPrefix(err.Error(), "-a "+in+": ") {
 			t.Errorf("%q does not name the flag", err)
 		}
@@ -86,7 +86,7 @@ func TestTmpfs(t *testing.T) {
 	}
 	for in, why := range map[string]string{"x": "absolute", "/x:0": "size of 0", "/x:lots": "not a size", "/x:1:2": "not DIR", "/": "-m chooses", "": "absolute"} {
 		_, err := parseTmpfs(in)
-		refuses(t, in, err, why)
+		wantRefusal(t, in, err, why)
 	}
 }
 

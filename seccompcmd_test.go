@@ -124,7 +124,7 @@ func TestSeccompCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := differ(p, prog, 10000, 1); err != nil {
+	if err := firstDifference(p, prog, 10000, 1); err != nil {
 		t.Error(err)
 	}
 	cmd.Profile = "none"
@@ -139,9 +139,9 @@ func TestLint(t *testing.T) {
 		{"write refused", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: write is ERRNO(1): no program could run"},
 		{"clone3 with EPERM", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone3"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: clone3 is ERRNO(1): only with ENOSYS"},
 		{"mount, but not its parts", `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO"}]}`, "x86_64: mount is refused, at least in part, but move_mount is ALLOW"},
-		{"socket by socketcall", entries(`{"names": ["socket", "write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 3, "op": "SCMP_CMP_EQ"}]}`), "x86: socketcall is ALLOW if low(a0) == 0x1, whatever condition the rule"},
+		{"socket by socketcall", profileWith(`{"names": ["socket", "write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 3, "op": "SCMP_CMP_EQ"}]}`), "x86: socketcall is ALLOW if low(a0) == 0x1, whatever condition the rule"},
 	} {
-		p, _ := readText(t, c.profile, reader(&abis[0]))
+		p, _ := readText(t, c.profile, readerFor(&abis[0]))
 		if lines := p.lint(); !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, c.want) }) {
 			t.Errorf("%s: %q lacks %q", c.about, lines, c.want)
 		}

@@ -75,8 +75,8 @@ func completionDir(t *testing.T) (dir string, env []string) {
 	return dir, []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "HOME=" + dir + "/home", "TERM=xterm", "LC_ALL=C.UTF-8"}
 }
 
-// offered checks what a shell has offered for a line.
-func offered(t *testing.T, line, want, not, got string) {
+// checkOffer checks what a shell has offered for a line.
+func checkOffer(t *testing.T, line, want, not, got string) {
 	t.Helper()
 	for _, w := range strings.Fields(want) {
 		if !strings.Contains(got, w) {
@@ -120,7 +120,7 @@ func TestCompletionsFish(t *testing.T) {
 		if errs.Len() > 0 {
 			t.Errorf("%q: %s", c.line, &errs)
 		}
-		offered(t, c.line, c.want, c.not, string(out))
+		checkOffer(t, c.line, c.want, c.not, string(out))
 	}
 }
 
@@ -135,7 +135,7 @@ func TestCompletionsBash(t *testing.T) {
 			} else if helper != "" {
 				source = "source " + helper + "; "
 			}
-			tabs(t, source+"source FILE; bind 'set show-all-if-ambiguous on'; bind 'set completion-query-items 0'; bind 'set page-completions off'; bind 'set enable-bracketed-paste off'",
+			checkTabs(t, source+"source FILE; bind 'set show-all-if-ambiguous on'; bind 'set completion-query-items 0'; bind 'set page-completions off'; bind 'set enable-bracketed-paste off'",
 				"completions/tincan.bash", bash, "--norc", "--noprofile", "-i")
 		})
 	}
@@ -143,11 +143,11 @@ func TestCompletionsBash(t *testing.T) {
 
 // TestCompletionsZsh presses the tab key in zsh.
 func TestCompletionsZsh(t *testing.T) {
-	tabs(t, "fpath=(DIR $fpath); autoload -Uz compinit; compinit -D -u; LISTMAX=10000; unsetopt promptsp", "completions/_tincan", shell(t, "zsh"), "-f", "-i")
+	checkTabs(t, "fpath=(DIR $fpath); autoload -Uz compinit; compinit -D -u; LISTMAX=10000; unsetopt promptsp", "completions/_tincan", shell(t, "zsh"), "-f", "-i")
 }
 
-// tabs checks what a shell on a terminal shows when the tab key is pressed.
-func tabs(t *testing.T, setup, file string, line ...string) {
+// checkTabs checks what a shell on a terminal shows when the tab key is pressed.
+func checkTabs(t *testing.T, setup, file string, line ...string) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func tabs(t *testing.T, setup, file string, line ...string) {
 		if i := strings.Index(got, c.line); i < 0 {
 			t.Errorf("%q is not shown:\n%q", c.line, got)
 		} else { // the part from the word at the cursor on
-			offered(t, c.line, c.want, c.not, got[i+strings.LastIndex(c.line, " ")+1:])
+			checkOffer(t, c.line, c.want, c.not, got[i+strings.LastIndex(c.line, " ")+1:])
 		}
 	}
 }

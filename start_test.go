@@ -25,9 +25,9 @@ var earlyFlags = []string{"-trimpath", "-gcflags", "all=-l", "-ldflags", "-funca
 var harmless = regexp.MustCompile(`^runtime\.(memmove|memclrNoHeapPointers|memequal|memequal_varlen|cmpstring|duffzero|duffcopy|` +
 	`panic[A-Za-z0-9]*|gcWriteBarrier[0-8]?|morestack|morestack_noctxt|wbZero|wbMove|convT64|goPanic[A-Za-z0-9]*)$`)
 
-// marked returns the functions with a directive: //tincan:runtime marks those that are called only
+// functionsWith returns the functions with a directive: //tincan:runtime marks those that are called only
 // with the runtime, //tincan:both those that check whether the runtime runs.
-func marked(t *testing.T, directive string) map[string]bool {
+func functionsWith(t *testing.T, directive string) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -62,10 +62,10 @@ func marked(t *testing.T, directive string) map[string]bool {
 	return out
 }
 
-// source returns a function's name as it is in the source, without the types of an instance and
+// sourceName returns a function's name as it is in the source, without the types of an instance and
 // without its ABI.
-func source(symbol string) string {
-	symbol, _, _ = strings.Cut(plain(symbol), "[")
+func sourceName(symbol string) string {
+	symbol, _, _ = strings.Cut(withoutABI(symbol), "[")
 	return symbol
 }
 
@@ -74,7 +74,7 @@ func source(symbol string) string {
 func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 	t.Helper()
 	all := disassemble(t, bin, `^main\.|^strings\.|^syscall\.|^internal/|^unicode|^math|^sync|^golang\.org/x/sys|^os\.|^bytes\.|^strconv\.|^(index|indexbyte|memeq|cmp)body$|^indexByteBig$`)
-	withRuntime, both := marked(t, "//tincan:runtime"), marked(t, "//tincan:both")
+	withRuntime, both := functionsWith(t, "//tincan:runtime"), functionsWith(t, "//tincan:both")
 	seen := map[string]bool{}
 	todo := []string{"main.begin", "main.larger"} // larger is called through functions of both modes
 	for len(todo) > 0 {
@@ -89,7 +89,7 @@ func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 			wrong = append(wrong, name+": not in the disassembly")
 			continue
 		}
-		if both[source(name)] {
+		if both[sourceName(name)] {
 			continue
 		}
 		reached++
@@ -98,7 +98,7 @@ func checkStart(t *testing.T, bin string) (wrong []string, reached int) {
 		}
 		for to, at := range f.calls {
 			switch {
-			case harmless.MatchString(plain(to)), withRuntime[source(to)]:
+			case harmless.MatchString(withoutABI(to)), withRuntime[sourceName(to)]:
 			case strings.HasPrefix(name, "internal/bytealg.") && to == "runtime.gopanic": // for functions that the architecture lacks
 			case strings.HasPrefix(to, "runtime."), strings.HasPrefix(to, "fmt."), strings.HasPrefix(to, "os."):
 				wrong = append(wrong, name+" ("+at+") calls "+to)
