@@ -192,7 +192,7 @@ func (l *launch) makeLeaf() error {
 // again, because no process may enter a group that enables controllers for its child groups. If
 // another run has a group there by now, nothing is changed, and a later run cleans up.
 func comeHome(home string) error {
-	all, e := names(home)
+	all, e := names(unix.AT_FDCWD, home, math.MaxInt)
 	if e != 0 {
 		return failedCall("open", home, "O_RDONLY|O_DIRECTORY", e)
 	}

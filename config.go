@@ -61,7 +61,7 @@ type config struct {
 // newConfig makes a config of the flags. It changes nothing on the host, and `run` and `plan`
 // both use it.
 func newConfig(f *runFlags) (*config, error) {
-	c := keep(config{mask: keep(uint64(0)), init: f.Init, readOnly: f.Ro, console: consolePath()})
+	c := keep(config{mask: keep(uint64(0)), init: f.Init, readOnly: f.Ro, console: terminalName(0)})
 	c.setNet(f)
 	err := c.setCommand(f)
 	if err == nil {

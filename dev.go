@@ -69,17 +69,17 @@ func movedTo(target string, attr uint64, why string) []*step {
 func inWorkshop(name string) string { return text(workshop, "/", name) }
 
 // devices returns the steps that make /dev.
-func devices(c *config, y *layout) []*step {
+func devices(c *config, y *layout, d *fds) []*step {
 	steps := list(mount("tmpfs", workshop, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755").
 		because("a /dev with the devices that programs need, and none of the machine's hardware; it is put together in the host's tree"))
 	for i := range deviceTable {
-		d := &deviceTable[i]
+		node := &deviceTable[i]
 		if c.rootless.who.devices {
-			steps = add(steps, mkdevice(inWorkshop(d.name), d.major, d.minor).because(d.why))
+			steps = add(steps, mkdevice(inWorkshop(node.name), node.major, node.minor).because(node.why))
 			continue
 		}
-		steps = add(steps, mkfile(inWorkshop(d.name)))
-		steps = add(steps, mount(text("../dev/", d.name), inWorkshop(d.name), "", unix.MS_BIND, "").because(d.why))
+		steps = add(steps, mkfile(inWorkshop(node.name)))
+		steps = add(steps, mount(text("../dev/", node.name), inWorkshop(node.name), "", unix.MS_BIND, "").because(node.why))
 	}
 	for i := range devLinks {
 		steps = add(steps, symlink(devLinks[i].target, inWorkshop(devLinks[i].link)))
@@ -94,7 +94,7 @@ func devices(c *config, y *layout) []*step {
 	steps = add(steps, mount("tmpfs", inWorkshop("shm"), "tmpfs", plainFlags, "mode=1777").because("POSIX shared memory"))
 	steps = add(steps, mkdir(inWorkshop("mqueue"), 0o1777))
 	steps = add(steps, mount("mqueue", inWorkshop("mqueue"), "mqueue", plainFlags, "").because("the message queues of the new IPC namespace"))
-	if c.console != "" {
+	if c.console != "" && !d.apart {
 		steps = add(steps, mkfile(inWorkshop("console")))
 		steps = add(steps, mount(hostPath(c.console), inWorkshop("console"), "", unix.MS_BIND, "").because("the terminal that tincan was started on, so that ttyname(3) finds it"))
 	}
@@ -125,21 +125,4 @@ func checkDevices() error {
 
 func hintNoDevice(syscall.Errno) string {
 	return "the container uses the host's devices, and this host's /dev lacks this one: mount devtmpfs on /dev"
-}
-
-// consolePath returns the path of the terminal on standard input. It returns "" if standard
-// input is not a terminal, or one that cannot be found under /dev.
-func consolePath() string {
-	if !isTerminal(0) {
-		return ""
-	}
-	p, e := sysReadlink("/proc/self/fd/0")
-	if e != 0 {
-		return ""
-	}
-	var here, there unix.Stat_t
-	if sysFstat(0, &here) != 0 || sysStat(p, &there) != 0 || here.Rdev != there.Rdev || there.Mode&unix.S_IFMT != unix.S_IFCHR {
-		return ""
-	}
-	return p
 }

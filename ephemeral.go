@@ -75,6 +75,9 @@ func (c *config) setEphemeral(f *runFlags) error {
 			return nil // its ids are those of this container already
 		}
 	}
+	if err := checkLinks("--ephemeral", *f.Mount, c.root.dir, st.Uid); err != nil {
+		return err
+	}
 	if st.Uid == 0 {
 		if dir := unsteady(c.root.dir, 0); dir != "" {
 			return fault(func() error {

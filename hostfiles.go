@@ -78,9 +78,10 @@ func nextLine(text string) (line, rest string) {
 	return line, rest
 }
 
-// names returns the names in a directory, except . and ..
-func names(dir string) ([]string, syscall.Errno) {
-	f, e := sysOpen(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+// names returns the names in the directory dir below the directory at, except . and .. If there
+// are more than most of them, the error is E2BIG.
+func names(at int, dir string, most int) ([]string, syscall.Errno) {
+	f, e := sysOpenat(at, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if e != 0 {
 		return nil, e
 	}
@@ -98,6 +99,10 @@ func names(dir string) ([]string, syscall.Errno) {
 				out = add(out, text(s))
 			}
 			at += length
+		}
+		if len(out) > most {
+			sysClose(f)
+			return nil, unix.E2BIG
 		}
 	}
 }

@@ -62,16 +62,17 @@ func (l *launch) open() error {
 		}
 		l.fds.listener = n
 	}
-	if l.term = newJobControl(); l.term != nil {
+	term, err := newJobControl()
+	if l.term = term; l.term != nil {
 		l.closing = add(l.closing, l.term.fd)
-		l.fds.tty, l.fds.handOver, l.fds.apart, l.fds.outs = l.term.fd, l.term.handOver, l.term.apart, l.term.outs
+		l.fds.tty, l.fds.handOver, l.fds.apart, l.fds.outs, l.fds.outNames = l.term.fd, l.term.handOver, l.term.apart, l.term.outs, l.term.names
 		for _, fd := range l.term.outs {
 			if fd != 0 {
 				l.closing = add(l.closing, fd)
 			}
 		}
 	}
-	return nil
+	return err
 }
 
 // reserve opens a descriptor whose number is used later.

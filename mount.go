@@ -49,7 +49,7 @@ func mounts(c *config, y *layout, d *fds) []*step {
 		steps = addAll(steps, plainRoot(y.root.dir, c.readOnly))
 	}
 	steps = addAll(steps, private(y.private, owner))
-	steps = addAll(steps, devices(c, y))
+	steps = addAll(steps, devices(c, y, d))
 	steps = addAll(steps, coverSockets(y.sockets))
 	steps = addAll(steps, sysfs(c))
 	for _, s := range added(y.adds, owner, d) {
@@ -57,6 +57,7 @@ func mounts(c *config, y *layout, d *fds) []*step {
 		steps = add(steps, s)
 	}
 	steps = addAll(steps, reopenInputs(c.inputs))
+	steps = addAll(steps, terminalOuts(d))
 	steps = add(steps, procfs())
 	steps = add(steps, umount("..").because("unmounts the host's whole tree"))
 	steps = add(steps, chdir("/").because("until now the working directory was outside the container"))

@@ -132,7 +132,9 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 		return a, fault(func() error { return fmt.Errorf("-a %s: %w", s, err) })
 	}
 	if mapped {
-		err = c.mapOwner(&a, &st)
+		if err = c.mapOwner(&a, &st); err == nil && a.idmap > 0 {
+			err = checkLinks(a.text, parts[0], source, st.Uid)
+		}
 	}
 	return a, err
 }

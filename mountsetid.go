@@ -20,6 +20,7 @@ package main
 
 import (
 	"fmt"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,12 +39,73 @@ func unsteady(p string, owner uint32) string {
 		if i < len(p) && p[i] != '/' {
 			continue
 		}
-		if sysLstat(p[:i], &entry) != 0 || !trusted(&dir, owner) || dir.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 && (dir.Mode&unix.S_ISVTX == 0 || !trusted(&entry, owner)) {
+		if sysLstat(p[:i], &entry) != 0 || exchangeable(&dir, &entry, owner) {
 			return parentDir(p[:i])
 		}
 		dir = entry
 	}
 	return ""
+}
+
+// exchangeable reports whether somebody other than those can exchange the entry of a directory.
+func exchangeable(dir, entry *unix.Stat_t, owner uint32) bool {
+	return !trusted(dir, owner) || dir.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 && (dir.Mode&unix.S_ISVTX == 0 || !trusted(entry, owner))
+}
+
+// checkLinks returns an error if somebody else could choose what is shown as the command's: if the
+// path that the caller has given leads to real only through a symlink that somebody other than
+// root, the owner and the user of sudo(8) has made or could exchange. flag is the flag's text.
+func checkLinks(flag, given, real string, owner uint32) error {
+	done := "/"
+	if !hasPrefix(given, "/") {
+		var e syscall.Errno
+		if done, e = realPath("."); e != 0 {
+			return failedCall("open", ".", "O_PATH", e)
+		}
+	}
+	links := 0
+	for rest := given; rest != ""; {
+		var name string
+		name, rest, _ = cut(rest, "/")
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			done = parentDir(done)
+			continue
+		}
+		at := text(withoutEnd(done, "/"), "/", name)
+		var dir, entry unix.Stat_t
+		if e := sysLstat(at, &entry); e != 0 {
+			return failedCall("lstat", at, "", e)
+		}
+		if entry.Mode&unix.S_IFMT != unix.S_IFLNK {
+			done = at
+			continue
+		}
+		link, e := sysReadlink(at)
+		if links++; e == 0 && links > mostLinks {
+			e = unix.ELOOP
+		}
+		if e != 0 {
+			return failedCall("readlink", at, "", e)
+		}
+		if sysLstat(done, &dir) != 0 || !trusted(&entry, owner) || exchangeable(&dir, &entry, owner) {
+			return fault(func() error {
+				return fmt.Errorf("%s: %s is a symlink that somebody else can change, and so choose whose files the command gets; it leads to %s: give that path instead, if it is what you mean", flag, quote(at), quote(real))
+			})
+		}
+		if hasPrefix(link, "/") {
+			done = "/"
+		}
+		rest = text(link, "/", rest)
+	}
+	if done == real {
+		return nil
+	}
+	return fault(func() error {
+		return fmt.Errorf("%s: %s has led to %s, and now leads to %s: somebody else changes it; give the path without symlinks", flag, quote(given), quote(real), quote(done))
+	})
 }
 
 // trusted reports whether a file belongs to root, to the owner, or to the user of sudo(8), who is

@@ -26,6 +26,7 @@ type wanted struct {
 	options string // of the mount, separated by blanks
 	device  string // of an added path: its file system
 	root    string // and its path in that file system; "" for any
+	source  string // of a mask that is a bind mount: the path in the container that it shows
 	found   bool
 }
 
@@ -35,6 +36,9 @@ func wantedMounts(p plan) []wanted {
 	pivoted := false
 	for _, s := range p {
 		pivoted = pivoted || s.kind == pivots
+		if pivoted && s.nr == unix.SYS_MOUNT_SETATTR {
+			addOptions(out, s)
+		}
 		if !pivoted || s.kind != makesMount {
 			continue
 		}
@@ -48,11 +52,25 @@ func wantedMounts(p plan) []wanted {
 			w.target = gostring(s.args[1].p)
 			if s.args[2].p != nil {
 				w.fstype, w.options = gostring(s.args[2].p), mountOptions(uint64(s.args[3].n)) // MS_ and MOUNT_ATTR_ have the same values here
+			} else {
+				w.source = gostring(s.args[0].p)
 			}
 		}
 		out = add(out, w)
 	}
 	return out
+}
+
+// addOptions adds the attributes that mount_setattr(2) sets by a path to those of the mount that
+// was made there before.
+func addOptions(all []wanted, s *step) {
+	target := gostring(s.args[1].p)
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].target == target {
+			all[i].options = text(all[i].options, mountOptions((*unix.MountAttr)(s.args[3].p).Attr_set))
+			return
+		}
+	}
 }
 
 // mountOptions returns the names in mountinfo of the attributes that matter.
@@ -101,6 +119,7 @@ func (l *launch) verifyMounts() error {
 	if err != nil {
 		return err
 	}
+	wantMasks(all, content)
 	find(all, content)
 	for i := range all {
 		w := &all[i]
@@ -118,6 +137,22 @@ func (l *launch) verifyMounts() error {
 // paths may be others' to remove, and what is said of those after the mount does not count.
 func (w *wanted) needless() bool {
 	return w.step.may == unix.ENOENT && (hasPrefix(w.target, "/proc/") || hasPrefix(w.target, "/sys/")) && !exists(w.target)
+}
+
+// wantMasks finds out what the masks that are bind mounts must show, from the text of mountinfo:
+// the container's own /dev/null, or a path of its own /proc. They are mounted by name, and at that
+// moment another directory may have been in the place of /dev or /proc.
+func wantMasks(all []wanted, content string) {
+	nullDevice, nullRoot := sourceIn(content, "/dev/null")
+	procDevice, procRoot := sourceIn(content, "/proc")
+	for i := range all {
+		w := &all[i]
+		if w.source == "/dev/null" {
+			w.device, w.root = nullDevice, nullRoot
+		} else if rest, is := below(w.source, "/proc"); is {
+			w.device, w.root = procDevice, cleanPath(text(procRoot, "/", rest))
+		}
+	}
 }
 
 // wantSources finds out where the added paths come from, by the launcher's own mounts.

@@ -9,18 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMountAstray checks that the launcher notices a mount that is not where it should be, and runs
-// nothing.
+// TestMountAstray checks that the launcher notices a mount that is not where it should be, or is not
+// read-only, and runs nothing.
 func TestMountAstray(t *testing.T) {
 	dir := sabotageTree(t)
-	c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/probe")
-	c.Env = append(os.Environ(), sabotageEnv+"=astray")
-	var out, errs strings.Builder
-	c.Stdout, c.Stderr = &out, &errs
-	c.Run()
-	if c.ProcessState.ExitCode() != statusFailed || out.String() != "" || !strings.Contains(errs.String(), `mount("proc", "/proc", "proc"`) ||
-		!strings.Contains(errs.String(), "shows it elsewhere") {
-		t.Errorf("status %d, stdout %q, stderr %s", c.ProcessState.ExitCode(), out.String(), errs.String())
+	for how, step := range map[string]string{"astray": `mount("proc", "/proc", "proc"`, "writable": `mount("/proc/sys", "/proc/sys"`} {
+		c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/probe")
+		c.Env = append(os.Environ(), sabotageEnv+"="+how)
+		var out, errs strings.Builder
+		c.Stdout, c.Stderr = &out, &errs
+		c.Run()
+		if c.ProcessState.ExitCode() != statusFailed || out.String() != "" || !strings.Contains(errs.String(), step) ||
+			!strings.Contains(errs.String(), "shows it elsewhere") {
+			t.Errorf("%s: status %d, stdout %q, stderr %s", how, c.ProcessState.ExitCode(), out.String(), errs.String())
+		}
 	}
 }
 
@@ -69,6 +71,32 @@ func TestWantedSources(t *testing.T) {
 		w := []wanted{{target: "/d", device: "8:1", root: "/srv/data"}}
 		if find(w, line); w[0].found != want {
 			t.Errorf("%s: found is %v", line, w[0].found)
+		}
+	}
+}
+
+// TestWantedMasks checks that a mask must show the container's own /dev/null or /proc, with the
+// attributes that are set after it is mounted.
+func TestWantedMasks(t *testing.T) {
+	const null, proc = "30 29 0:50 / /dev rw - tmpfs tmpfs rw\n", "31 29 0:51 / /proc rw - proc proc rw\n"
+	p := append(plan{pivotRoot(".", ".")}, masks("/proc")...)
+	for line, want := range map[string]bool{
+		"40 31 0:50 /null /proc/keys rw - tmpfs tmpfs rw\n":                 true,
+		"40 31 0:51 /version /proc/keys rw - proc proc rw\n":                false,
+		"40 31 8:1 /srv/tree/other/null /proc/keys rw - ext4 /dev/sda rw\n": false,
+		"40 31 0:51 /sys /proc/sys ro - proc proc rw\n":                     true,
+		"40 31 0:51 /sys /proc/sys rw - proc proc rw\n":                     false,
+		"40 31 8:1 /srv/tree/sys /proc/sys ro - ext4 /dev/sda rw\n":         false,
+	} {
+		all := wantedMounts(p)
+		wantMasks(all, null+proc+line)
+		find(all, null+proc+line)
+		found := false
+		for _, w := range all {
+			found = found || w.found
+		}
+		if found != want {
+			t.Errorf("%s: found is %v", line, found)
 		}
 	}
 }

@@ -81,20 +81,21 @@ func (y *layout) findHosts(c *config) {
 	}
 	var st unix.Stat_t
 	if sysFstat(fd, &st) == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
-		y.hosts = c.hostsText(fd, st.Size)
+		y.hosts = c.hostsText(fd, &st)
 	}
 	sysClose(fd)
 }
 
 // hostsText returns the text of the file. With the host's network, the names in the tree's own
-// file are kept.
-func (c *config) hostsText(place int, size int64) string {
+// file are kept. The launcher may read a file that the command may not: whoever owns the tree may
+// have moved a file of root's to this place. Such a file stays as it is.
+func (c *config) hostsText(place int, st *unix.Stat_t) string {
 	line := text("127.0.0.1\t", c.hostname, "\n")
 	if c.net == "none" {
 		return text("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", line)
 	}
 	const most = 64 << 10
-	if size > most {
+	if st.Size > most || !c.mayRead(st) {
 		return ""
 	}
 	fd, e := sysOpen(text("/proc/self/fd/", decimal(place)), unix.O_RDONLY, 0)
@@ -110,6 +111,19 @@ func (c *config) hostsText(place int, size int64) string {
 		line = text("\n", line)
 	}
 	return text(now, line)
+}
+
+// mayRead reports whether the file's mode lets the command read it. Root inside may become each of
+// the container's users.
+func (c *config) mayRead(st *unix.Stat_t) bool {
+	owner := false
+	for _, m := range c.maps {
+		owner = owner || overlap(m.outside, m.count, st.Uid, 1)
+	}
+	for _, m := range c.root.owner { // ids on the disk, which are shown as the container's
+		owner = owner || overlap(m.inside, m.count, st.Uid, 1)
+	}
+	return st.Mode&unix.S_IROTH != 0 || owner && st.Mode&unix.S_IRUSR != 0
 }
 
 // hosts puts the file in its place. The file is made in the container's /dev before /dev is at

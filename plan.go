@@ -304,7 +304,8 @@ type fds struct {
 	handOver      bool // the command gets the terminal
 	apart         bool // the command has no access to the terminal, and gets these descriptors instead: terminal.go
 	outs          [3]int
-	listener      int   // where the child sends the seccomp filter's listener (--seccomp-log)
-	group         []int // the tasks file of each version 1 group
-	idmaps        []int // the user namespaces of idmapped mounts
+	outNames      [3]string // of those that are the terminal
+	listener      int       // where the child sends the seccomp filter's listener (--seccomp-log)
+	group         []int     // the tasks file of each version 1 group
+	idmaps        []int     // the user namespaces of idmapped mounts
 }

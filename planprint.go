@@ -56,8 +56,12 @@ func (p *planCmd) print(w io.Writer) error {
 		return err
 	}
 	d := &fds{group: make([]int, len(c.group.parents))}
-	if t := newJobControl(); t != nil {
-		d.handOver, d.apart, d.outs = t.handOver, t.apart, t.outs
+	t, err := newJobControl()
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		d.handOver, d.apart, d.outs, d.outNames = t.handOver, t.apart, t.outs, t.names
 		sysClose(t.fd)
 	}
 	plan := newPlan(c, y, d)

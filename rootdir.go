@@ -260,11 +260,18 @@ func (y *layout) decideRoot(readOnly bool) error {
 	return nil
 }
 
+// mostRootEntries is how many entries an assembled root may have. Each is three steps of the plan.
+const mostRootEntries = 8192
+
 // listRoot lists the entries of the root directory, sorted by name.
 func (y *layout) listRoot() error {
 	dir := y.root.dir
-	all, e := names(dir)
+	all, e := names(y.fd, ".", mostRootEntries)
 	switch {
+	case e == unix.E2BIG:
+		return fault(func() error {
+			return fmt.Errorf("%s has more than %d entries, too many to assemble a root from them; move them to a directory below it, or make the directories that are missing there", dir, mostRootEntries)
+		})
 	case e != 0 && y.root.host:
 		return failedCall("open", dir, "O_RDONLY|O_DIRECTORY", e)
 	case e != 0:

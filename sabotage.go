@@ -26,6 +26,8 @@ func sabotage(p plan) {
 		note(p[0].call)
 	case value == "astray":
 		leaveProcOut(p)
+	case value == "writable":
+		leaveWritable(p)
 	}
 }
 
@@ -34,6 +36,16 @@ func sabotage(p plan) {
 func leaveProcOut(p plan) {
 	for _, s := range p {
 		if s.kind == makesMount && s.args[2].p != nil && gostring(s.args[1].p) == "/proc" && gostring(s.args[2].p) == "proc" {
+			s.nr = unix.SYS_GETPID
+		}
+	}
+}
+
+// leaveWritable prevents that /proc/sys becomes read-only, although the call succeeds. From outside
+// this looks like another directory in the place of /proc for a moment.
+func leaveWritable(p plan) {
+	for _, s := range p {
+		if s.nr == unix.SYS_MOUNT_SETATTR && gostring(s.args[1].p) == "/proc/sys" {
 			s.nr = unix.SYS_GETPID
 		}
 	}

@@ -144,9 +144,9 @@ type statsLimitsHits struct {
 
 // statsFile is the file for the report. It is opened before anything runs.
 type statsFile struct {
-	fd   int
-	name string
-	made bool // it did not exist before
+	fd, dir int
+	name    string
+	made    bool // it did not exist before
 }
 
 // openStats opens the file of --stats, or returns nil without the flag.
@@ -157,8 +157,19 @@ func openStats(name string) (*statsFile, error) {
 	case "-":
 		return keep(statsFile{fd: 2}), nil
 	}
-	made := !exists(name)
-	fd, e := sysOpen(name, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+	parent := "."
+	if i := lastIndexByte(name, '/'); i >= 0 {
+		parent = name[:i+1]
+	}
+	dir, e := sysOpen(parent, unix.O_PATH|unix.O_DIRECTORY, 0)
+	made, fd := false, -1
+	if e == 0 {
+		var st unix.Stat_t
+		made = sysFstatat(dir, baseName(name), &st, unix.AT_SYMLINK_NOFOLLOW) != 0
+		if fd, e = sysOpenat(dir, baseName(name), unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644); e != 0 {
+			sysClose(dir)
+		}
+	}
 	if e != 0 {
 		return nil, fault(func() error {
 			if e == unix.ELOOP || e == unix.ENXIO {
@@ -170,22 +181,26 @@ func openStats(name string) (*statsFile, error) {
 	var st unix.Stat_t
 	if e := sysFstat(fd, &st); e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		sysClose(fd)
+		sysClose(dir)
 		return nil, fault(func() error {
 			return fmt.Errorf("--stats=%s: not a regular file; use - to write the report to standard error", name)
 		})
 	}
-	return keep(statsFile{fd, name, made}), nil
+	return keep(statsFile{fd, dir, name, made}), nil
 }
 
-// discard is called if the command did not run, so that there is nothing to report.
+// discard is called if the command did not run, so that there is nothing to report. The file is
+// removed from the directory in which it was made, whatever has that directory's name by now.
 func (s *statsFile) discard() {
 	if s == nil || s.fd == 2 {
 		return
 	}
-	sysClose(s.fd)
-	if s.made {
-		sysUnlinkat(unix.AT_FDCWD, s.name, 0)
+	var st, now unix.Stat_t
+	if s.made && sysFstat(s.fd, &st) == 0 && sysFstatat(s.dir, baseName(s.name), &now, unix.AT_SYMLINK_NOFOLLOW) == 0 && st.Dev == now.Dev && st.Ino == now.Ino {
+		sysUnlinkat(s.dir, baseName(s.name), 0)
 	}
+	sysClose(s.fd)
+	sysClose(s.dir)
 }
 
 // write writes the report.

@@ -28,9 +28,6 @@ type inputFile struct {
 	dev, ino uint64
 }
 
-// standardNames are the names of the descriptors 0 to 2.
-var standardNames = [...]string{"input", "output", "error"}
-
 // setInputs checks the three descriptors that every command gets.
 func (c *config) setInputs() error {
 	for fd := range standardNames {
@@ -111,6 +108,33 @@ func reopenInputs(files []inputFile) []*step {
 			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no),
 			closeFD(keptTree()),
 			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("sets the caller's position"),
+		))
+	}
+	return steps
+}
+
+// terminalOuts opens the terminal again for each of the descriptors 1 and 2 that is the terminal
+// of a command in the background. It can be written and not read. The mount that it is opened on
+// refuses devices as soon as it is open, so the command cannot open it again for reading. The
+// working directory is the host's /proc.
+func terminalOuts(d *fds) []*step {
+	var steps []*step
+	for i, instead := range d.outs {
+		if d.outNames[i] == "" {
+			continue
+		}
+		out := fd(instead, text("OUT", decimal(i)))
+		steps = addAll(steps, list(
+			openPlace(hostPath(d.outNames[i])).because("the terminal: a command in the background can write to it"),
+			openTree("", false).because("a copy of its mount"),
+			closeFD(keptPlace()),
+			call("dup3", unix.SYS_DUP3, keptTree(), out, name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).because("gives the copy a known number, for its name below"),
+			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(instead))), name(unix.O_WRONLY|unix.O_NOCTTY|unix.O_CLOEXEC, "O_WRONLY|O_NOCTTY|O_CLOEXEC"), no, no, no).placing().
+				because("opens the terminal on the copy, for writing"),
+			treeSetattr(unix.MOUNT_ATTR_NODEV).because("the terminal cannot be opened on it once more, for reading, through /proc/self/fd"),
+			closeFD(keptTree()),
+			call("dup3", unix.SYS_DUP3, keptPlace(), out, name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no),
+			closeFD(keptPlace()),
 		))
 	}
 	return steps

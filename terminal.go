@@ -13,11 +13,15 @@
 // access to the terminal: it has a session of its own without a terminal. Otherwise it could
 // make itself the foreground group and read what is typed at the caller's shell (CVE-2017-5226).
 // Those of its descriptors that are the terminal can then only be written, and standard input is
-// /dev/null.
+// /dev/null. A caller who is not root owns the terminal, and so does the command: to keep it from
+// opening the terminal once more, through /proc/self/fd/1, the container's process opens it on a
+// mount of its own, which then refuses devices (terminalOuts).
 
 package main
 
 import (
+	"fmt"
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,46 +34,65 @@ type jobControl struct {
 	handOver bool
 	lent     bool
 	apart    bool
-	outs     [3]int // for apart: descriptors that replace the terminal as 0, 1 and 2; 0 means none
-	command  int    // the command's process group as the host sees it, once known
+	outs     [3]int    // for apart: descriptors that replace the terminal as 0, 1 and 2; 0 means none
+	names    [3]string // the names of those that are the terminal
+	command  int       // the command's process group as the host sees it, once known
 	state    *unix.Termios
+
+	discipline int32 // TIOCSETD in ioctl_tty(2)
 }
 
+// standardNames are those of descriptors 0, 1 and 2.
+var standardNames = [...]string{"input", "output", "error"}
+
 // newJobControl examines the terminal, if there is one.
-func newJobControl() *jobControl {
+func newJobControl() (*jobControl, error) {
 	fd, e := sysOpen("/dev/tty", unix.O_RDWR, 0)
 	if e != 0 {
-		return nil
+		return nil, nil
 	}
 	t := keep(jobControl{fd: fd, own: sysGetpgrp()})
 	state := one[unix.Termios]()
 	if _, e := sysIoctl(fd, unix.TCGETS, unsafe.Pointer(state)); e == 0 {
 		t.state = state
 	}
+	sysIoctl(fd, unix.TIOCGETD, unsafe.Pointer(&t.discipline))
 	foreground := t.foreground() == t.own
 	t.handOver = foreground && isTerminal(0) && !isPipe(1)
 	t.lent = t.handOver
 	if t.apart = !foreground || !isTerminal(0) && !isTerminal(1) && !isTerminal(2); t.apart {
-		t.withdraw()
+		return t, t.withdraw()
 	}
-	return t
+	return t, nil
 }
 
-// withdraw opens what the command gets instead of descriptors that are the terminal.
-func (t *jobControl) withdraw() {
+// withdraw opens what the command gets instead of descriptors that are the terminal. The
+// container's process opens the terminal again by its name (terminalOuts).
+func (t *jobControl) withdraw() error {
 	for i := range t.outs {
 		if !isTerminal(i) {
 			continue
 		}
-		file, flags := text("/proc/self/fd/", decimal(i)), unix.O_WRONLY|unix.O_NOCTTY
+		file, flags := "/dev/null", unix.O_RDONLY
 		if i == 0 {
-			file, flags = "/dev/null", unix.O_RDONLY
 			remark("tincan runs in the background, so standard input is /dev/null: the shell is using the terminal")
+		} else {
+			file, flags = terminalName(i), unix.O_WRONLY|unix.O_NOCTTY
+			t.names[i] = file
 		}
-		if fd, e := sysOpen(file, flags, 0); e == 0 { // it fails if the terminal belongs to another user
+		fd, e := sysOpen(file, flags, 0)
+		switch {
+		case e == 0:
 			t.outs[i] = fd
+		case i == 0:
+			return failedCall("open", file, "O_RDONLY", e)
+		default:
+			return fault(func() error {
+				return fmt.Errorf("standard %s is a terminal that tincan cannot open again by its name, as after su(1), and in the background the command could read what is typed there; use a pipe (tincan ... | cat), or redirect it to a file", standardNames[i])
+			})
 		}
 	}
+	return nil
 }
 
 // stop stops a command that the terminal does not reach. In a session of its own, the signal of
@@ -117,20 +140,34 @@ func (t *jobControl) setForeground(group int) bool {
 // settings. If a third group is in the foreground, as after the shell's `bg`, it changes
 // nothing.
 func (t *jobControl) takeBack() {
-	if t == nil || !t.lent {
+	switch {
+	case t == nil:
 		return
+	case t.lent:
+		t.lent = false
+		if now := t.foreground(); now != t.own {
+			t.command = now
+			t.setForeground(t.own)
+		}
+		t.repair()
+		if t.state != nil {
+			sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
+		}
+	case t.names[1] != "" || t.names[2] != "": // it could be written; its modes may be the shell's by now
+		t.repair()
 	}
-	t.lent = false
-	if now := t.foreground(); now != t.own {
-		t.command = now
-		t.setForeground(t.own)
-	}
-	// What a command can leave behind: exclusive use, stopped output (ioctl_tty(2)), modes.
+}
+
+// repair undoes what a command can leave behind on the terminal besides its modes (ioctl_tty(2)):
+// exclusive use, stopped output, and another line discipline, with which nothing can be read.
+func (t *jobControl) repair() {
+	ignore(unix.SIGTTOU)
 	sysIoctl(t.fd, unix.TIOCNXCL, nil)
-	rawCall(unix.SYS_IOCTL, uintptr(t.fd), unix.TCXONC, unix.TCOON, 0, 0, 0)
-	if t.state != nil {
-		sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
+	now := int32(0)
+	if _, e := sysIoctl(t.fd, unix.TIOCGETD, unsafe.Pointer(&now)); e == 0 && now != t.discipline {
+		sysIoctl(t.fd, unix.TIOCSETD, unsafe.Pointer(&t.discipline))
 	}
+	rawCall(unix.SYS_IOCTL, uintptr(t.fd), unix.TCXONC, unix.TCOON, 0, 0, 0)
 }
 
 // lend makes the command's group the foreground group, if the launcher's group is. first is the
@@ -169,7 +206,7 @@ func commandPid(first int, init bool) int {
 	if !init {
 		return first
 	}
-	all, e := names("/proc")
+	all, e := names(unix.AT_FDCWD, "/proc", math.MaxInt)
 	if e != 0 {
 		return 0
 	}
@@ -205,4 +242,19 @@ func isChildTwo(pid, parent string) bool {
 		}
 	}
 	return child && second
+}
+
+// terminalName returns the name of the terminal on a descriptor, or "" if it is not a terminal or
+// cannot be found by its name. Two terminals of different /dev/pts have the same device number.
+func terminalName(fd int) string {
+	if !isTerminal(fd) {
+		return ""
+	}
+	name, e := pathOf(fd)
+	var here, there unix.Stat_t
+	if e != 0 || sysFstat(fd, &here) != 0 || sysStat(name, &there) != 0 || there.Mode&unix.S_IFMT != unix.S_IFCHR ||
+		here.Rdev != there.Rdev || here.Dev != there.Dev || here.Ino != there.Ino {
+		return ""
+	}
+	return name
 }

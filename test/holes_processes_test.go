@@ -48,7 +48,7 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 					t.Errorf("%s, %s: foreground by %s: %q", c.what, init, by, e)
 				}
 			}
-			for _, d := range []string{"0", "1", "2"} {
+			for _, d := range []string{"0", "1", "2", "by /dev/console", "by /proc/self/fd/0", "by /proc/self/fd/2"} {
 				if e := got["read "+d]; e == "ok" || e == "EAGAIN" || e == "" {
 					t.Errorf("%s, %s: read %s: %q", c.what, init, d, e)
 				}
@@ -63,6 +63,10 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 		expect(t, got, a, "ok")
 	}
 	expect(t, got, "read 0", "EAGAIN")
+	if asUser != "" { // the terminal belongs to the user, and so to the command
+		expect(t, got, "read by /dev/console", "EAGAIN")
+		expect(t, got, "read by /proc/self/fd/2", "EAGAIN")
+	}
 	// Ctrl-Z must stop a command that the terminal does not reach, and fg must continue it.
 	nap := fmt.Sprintf("2.%d", os.Getpid())
 	x.send(fmt.Sprintf("sh %s -- sleep %s </dev/null >/dev/null 2>&1\n", runs, nap))

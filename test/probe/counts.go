@@ -50,12 +50,25 @@ func terminals([]string) {
 		say(fmt.Sprintf("read %d", d), err)
 		unix.SetNonblock(d, false)
 	}
+	for _, file := range []string{"/dev/console", "/proc/self/fd/0", "/proc/self/fd/2"} {
+		fd, err := unix.Open(file, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+		if err == nil {
+			var n int
+			if n, err = unix.Read(fd, make([]byte, 1)); n == 0 && err == nil {
+				err = errors.New("nothing")
+			}
+		}
+		say("read by "+file, err)
+	}
 }
 
-// spoil leaves the terminal in exclusive mode, with its output stopped.
+// spoil leaves the terminal in exclusive mode, with its output stopped and with a line discipline
+// that reads nothing.
 func spoil([]string) {
 	say("exclusive", raw(unix.SYS_IOCTL, 0, unix.TIOCEXCL, 0))
 	raw(unix.SYS_IOCTL, 0, unix.TCXONC, unix.TCOOFF)
+	null := int32(27) // N_NULL of linux/tty.h
+	raw(unix.SYS_IOCTL, 0, unix.TIOCSETD, uintptr(unsafe.Pointer(&null)))
 }
 
 // outlive clears the signal for the launcher's death, says so, and goes on.
