@@ -36,7 +36,7 @@ func wantedMounts(p plan) []wanted {
 	pivoted := false
 	for _, s := range p {
 		pivoted = pivoted || s.kind == pivots
-		if pivoted && s.nr == unix.SYS_MOUNT_SETATTR {
+		if pivoted && s.call == "mount_setattr" {
 			addOptions(out, s)
 		}
 		if !pivoted || s.kind != makesMount {
