@@ -216,18 +216,23 @@ func TestEphemeralSockets(t *testing.T) {
 	}
 }
 
-// TestAptInATree checks that Debian's package manager works in a tree of debootstrap, and leaves it
-// unchanged.
+// TestAptInATree follows the recipe for a tree with packages. It also checks that Debian's package
+// manager works in a tree of debootstrap with --ephemeral, and leaves it unchanged.
 func TestAptInATree(t *testing.T) {
 	needRoot(t)
 	if testing.Short() {
 		t.Skip("-short: this takes half a minute, and the network")
 	}
-	debootstrap := needProgram(t, "debootstrap")
-	dir := t.TempDir() + "/debian"
-	if out, err := exec.Command(debootstrap, "--variant=minbase", "bookworm", dir).CombinedOutput(); err != nil {
+	needProgram(t, "debootstrap")
+	work := t.TempDir()
+	recipe := recipe(t, "A tree with packages")
+	first := exec.Command("sh", "-c", recipe[0].Text)
+	first.Dir = work
+	if out, err := first.CombinedOutput(); err != nil {
 		skip(t, "Debian's packages, over the network: %v\n%s", err, out)
 	}
+	typist{page: recipesPage, dir: work}.typeAll(t, recipe[1:])
+	dir := work + "/plain"
 	noLeaks(t, dir)
 	flags := []string{"-m", dir, "--ephemeral", "--net=host", "--pids=200"}
 	packages := "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq hello && hello"
@@ -242,5 +247,5 @@ func TestAptInATree(t *testing.T) {
 	if r := (job{args: append(flags, "--", "sh", "-c", packages), within: 5 * time.Minute}).run(t); r.status != 0 || !strings.Contains(r.out, "4755") {
 		t.Errorf("sudo: %v", r)
 	}
-	t.Run("a tree that stays", func(t *testing.T) { packagesInTree(t, dir) })
+	t.Run("a tree that stays", func(t *testing.T) { packagesInTree(t, work+"/tree") })
 }

@@ -117,7 +117,7 @@ func TestUserHomesOutOfReach(t *testing.T) {
 			t.Errorf("HOME=%s: %v", c.home, r)
 		}
 	}
-	// Other files of the user stay visible, as the documentation says.
+	// Other files of the user stay visible, as docs/rootless.md says.
 	if got := u.ok(t, "--", "cat", places+"/other"); got != "secret" {
 		t.Error(got)
 	}

@@ -140,7 +140,7 @@ func (t Tree) libraries(sysroot, file string) error {
 	}
 next:
 	for _, name := range needs {
-		for _, dir := range []string{"", "usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "lib/aarch64-linux-gnu", "usr/lib", "lib"} {
+		for _, dir := range []string{"", "usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "lib/aarch64-linux-gnu", "usr/lib/x86_64-linux-gnu/systemd", "usr/lib/aarch64-linux-gnu/systemd", "usr/lib", "lib"} {
 			from := filepath.Join(sysroot, dir, name)
 			if !exists(from) {
 				continue
