@@ -1,16 +1,16 @@
-// `tincan record`: what the kernel tells of the calls of a container.
-// man 2 seccomp_unotify, linux/seccomp.h, man 5 proc_pid_exe.
+// tincan record: the recorder, which notes the system calls of a container. man 2 seccomp_unotify,
+// linux/seccomp.h, man 5 proc_pid_exe.
 //
-// The recorder's filter (recordfilter.go) has the calls of the container's processes wait until
-// the recorder has noted them. It answers each with SECCOMP_USER_NOTIF_FLAG_CONTINUE, with which
-// the kernel makes the call as if nothing had been there. That is not a decision: --seccomp's own
-// filter has made it, in the kernel, and it is asked for every call whatever the recorder says.
+// Under the recorder's filter (recordfilter.go) a call waits until the recorder has noted it and
+// has answered with SECCOMP_USER_NOTIF_FLAG_CONTINUE. Then the kernel makes the call as it would
+// without the filter. The answer does not allow anything: the filter of --seccomp has decided
+// about the call in the kernel, and applies whatever the recorder answers.
 //
-// If the recorder ends, the kernel answers ENOSYS to every call that waits, so the container must
-// not outlive it: the launcher's death is the container's (ns.go, monitor.go), and a recorder
-// that fails kills the container.
+// If the recorder ends, the kernel returns ENOSYS for every call that waits. A container without
+// its recorder would therefore misbehave, so it ends too: it does not outlive the launcher (ns.go,
+// monitor.go), and a recorder that fails kills it.
 //
-// A recording is an observation, not a proof: a path that the program did not take is not in it.
+// A recording is an observation, not a proof: the calls of code that did not run are not in it.
 
 package main
 
@@ -25,28 +25,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A use is one call of one program.
+// A use is a system call that a program has made, and how often.
 type use struct {
 	abi   *abi
 	nr    uint32
 	name  string
 	count int
-	lacks int      // of count, those that --diff's file does not allow
-	rule  *argRule // --args
+	lacks int      // how many of them --diff's file does not allow
+	rule  *argRule // --args: the argument's values
 
-	paths []pathCall // --files: where its paths are; nil if that was not looked up yet
+	paths []pathCall // --files: its arguments that are paths; nil before they are looked up
 }
 
-// A program is an executable, and the calls that it has made.
+// A program is an executable and the calls that it has made.
 type program struct {
 	name string
 	uses map[callKey]*use
 }
 
-// A callKey is a call, whoever makes it.
+// A callKey identifies a system call, whichever program makes it.
 type callKey struct{ nr, arch uint32 }
 
-// recorder is what is known of the calls, while the container runs and after.
+// recorder holds what has been recorded. It is used while the container runs and at its end.
 type recorder struct {
 	abis []*abi
 	args bool      // --args
@@ -59,12 +59,13 @@ type recorder struct {
 	seen     map[callKey]bool // calls of all programs
 	uses     int              // of all programs together
 	text     int              // of the programs' names, in bytes
-	full     bool             // something is counted as otherPrograms
+	full     bool             // some programs are counted as otherPrograms
 
-	begun bool   // a call of the command's own was seen
-	ip    uint64 // where the calls of tincan's come from, which precede it
+	begun bool   // the command has made a call
+	ip    uint64 // the instruction that makes tincan's own calls, which come first
 
-	// The program of each thread, as long as it cannot have changed; nil for a thread of which that cannot be known.
+	// The program of each thread, as long as it cannot have changed. nil means that the program
+	// has to be looked up at every call.
 	threads map[uint32]*program
 
 	started bool
@@ -77,7 +78,8 @@ func newRecorder() *recorder {
 	return &recorder{abis: recordedABIs(), threads: map[uint32]*program{}, programs: map[string]*program{}, seen: map[callKey]bool{}, done: make(chan struct{})}
 }
 
-// otherPrograms are those beyond the number that is kept. Their calls are recorded, but not which program's they are.
+// otherPrograms is the name under which programs are counted once there are too many. Their calls
+// are recorded, but not which of these programs made them.
 const otherPrograms = "(other programs)"
 
 const (
@@ -86,7 +88,7 @@ const (
 	letGoOn       = 1          // SECCOMP_USER_NOTIF_FLAG_CONTINUE
 )
 
-// start serves the listener from now on. pidfd is the container's first process.
+// start begins to answer the listener's notifications. pidfd is the container's first process.
 func (r *recorder) start(listener, pidfd int) {
 	r.started = true
 	first, err := unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, 3)
@@ -110,7 +112,8 @@ func (r *recorder) serve(fd int) error {
 	if err != nil {
 		return err
 	}
-	// Linux 6.6: who waits for whom runs on the same processor. Older kernels do without.
+	// Linux 6.6 can let the caller and the recorder, which wait for each other, run on the same
+	// processor. On older kernels this call fails, which does no harm.
 	rawCall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, syncWakeUp, 0, 0, 0)
 	n, answer := (*seccompNotif)(unsafe.Pointer(&notif[0])), (*seccompNotifResp)(unsafe.Pointer(&resp[0]))
 	for {
@@ -135,9 +138,12 @@ func (r *recorder) serve(fd int) error {
 	}
 }
 
-// awaitCall waits for a call, and reports whether there can be none any more. The next call mostly comes at once. The first
-// wait is a raw one: the runtime does not know that this thread waits, and need not give its processor to another thread and
-// get it back, which takes longer than the call. It is short, since nothing that stops all threads can happen meanwhile.
+// awaitCall waits for a call. over is true if no process is left that could make one.
+//
+// The next call usually comes at once, so the first wait is a raw system call: the Go runtime does
+// not know that this thread waits, and does not hand its processor to another thread, which would
+// take longer than the call. The wait is short, because the runtime cannot stop this thread
+// meanwhile.
 func awaitCall(fd int) (over bool, err error) {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	limit := unix.Timespec{Nsec: 2e6}
@@ -150,14 +156,15 @@ func awaitCall(fd int) (over bool, err error) {
 	return poll[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLHUP, err
 }
 
-// note notes a call. What is read of the caller is right only while the call waits: idValid.
+// note records a call. The caller could be gone, and its number given to another process: what was
+// read from it is valid only if idValid still returns true afterwards.
 func (r *recorder) note(fd int, n *seccompNotif) {
 	if !r.begun {
 		if r.ip == 0 {
 			r.ip = n.ip
 		}
 		if n.ip == r.ip {
-			return // tincan's own: execve, which may try several directories
+			return // one of tincan's own: execve, perhaps for several directories of PATH
 		}
 		r.begun = true
 	}
@@ -183,7 +190,8 @@ func (r *recorder) note(fd int, n *seccompNotif) {
 	}
 }
 
-// use finds a call among the program's.
+// use returns the program's entry for a call, and makes one if there is none. It returns nil for a
+// call that is not recorded.
 func (p *program) use(r *recorder, nr, arch uint32) *use {
 	key := callKey{nr, arch}
 	if u := p.uses[key]; u != nil {
@@ -199,7 +207,7 @@ func (p *program) use(r *recorder, nr, arch uint32) *use {
 				return r.named(otherPrograms).use(r, nr, arch)
 			}
 			if u.nameless() {
-				return nil // those that have names are not many
+				return nil // calls with names are still recorded: there are only a few hundred
 			}
 		}
 		if r.args {
@@ -215,7 +223,7 @@ func (p *program) use(r *recorder, nr, arch uint32) *use {
 	return nil
 }
 
-// named is the program of that name.
+// named returns the program of that name, and makes it if it is new.
 func (r *recorder) named(name string) *program {
 	p := r.programs[name]
 	if p == nil && name != otherPrograms && (len(r.programs) >= mostPrograms || r.text+len(name) > mostText) {
@@ -230,7 +238,7 @@ func (r *recorder) named(name string) *program {
 	return p
 }
 
-// all are the calls of all programs together, in the order of their names.
+// all returns the calls of all programs, sorted by name.
 func (r *recorder) all() (all []*use) {
 	for _, p := range r.programs {
 		for _, u := range p.uses {
@@ -241,10 +249,10 @@ func (r *recorder) all() (all []*use) {
 	return all
 }
 
-// less orders calls by name.
+// less reports whether the call is sorted before another one.
 func (u *use) less(v *use) bool { return u.text() < v.text() }
 
-// text is the call's name, with its ABI if that is not the machine's own.
+// text returns the call's name, after the name of its ABI if that is not the machine's own.
 func (u *use) text() string {
 	if u.abi == u.abi.native() {
 		return u.name
@@ -252,13 +260,13 @@ func (u *use) text() string {
 	return u.abi.name + " " + u.name
 }
 
-// nameless reports whether the call has a number only.
+// nameless reports whether the tables have no name for the call, but only a number.
 func (u *use) nameless() bool { return strings.Contains(u.name, " ") }
 
-// mostThreads is how many threads' programs are known at a time.
+// mostThreads is the number of threads whose program is remembered.
 const mostThreads = 10000
 
-// program is that of the thread that makes a call.
+// program returns the program of the thread that makes a call.
 func (r *recorder) program(fd int, n *seccompNotif) *program {
 	if p := r.threads[n.pid]; p != nil {
 		return p
@@ -266,11 +274,11 @@ func (r *recorder) program(fd int, n *seccompNotif) *program {
 	name := programOf(n.pid)
 	valid := idValid(fd, n)
 	if !valid {
-		name = "(ended)" // the number may be another thread's by now
+		name = "(ended)" // the thread's id may already belong to another one
 	}
 	p := r.named(name)
 	if len(r.threads) > mostThreads {
-		clear(r.threads) // they are looked up again
+		clear(r.threads) // their programs are looked up again
 	}
 	if _, doubtful := r.threads[n.pid]; valid && !doubtful {
 		r.threads[n.pid] = p
@@ -278,8 +286,9 @@ func (r *recorder) program(fd int, n *seccompNotif) *program {
 	return p
 }
 
-// executes is called when a thread is about to become another program. "All threads other than the calling thread are
-// destroyed", and it takes the first one's number (execve(2)).
+// executes is called when a thread is about to execute another program. Then "all threads other
+// than the calling thread are destroyed", and the calling thread gets the id of the first one
+// (execve(2)).
 func (r *recorder) executes(thread uint32) {
 	for t, p := range r.threads {
 		if p != nil {
@@ -289,7 +298,7 @@ func (r *recorder) executes(thread uint32) {
 	fd, err := unix.PidfdOpen(int(thread), 0)
 	if err == nil {
 		unix.Close(fd)
-		return // it is the first one
+		return // this is the first thread
 	}
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
 	if _, rest, found := strings.Cut(string(status), "\nTgid:\t"); found {
@@ -300,7 +309,7 @@ func (r *recorder) executes(thread uint32) {
 	}
 }
 
-// idValid reports whether the call still waits.
+// idValid reports whether the caller still waits in this call.
 func idValid(fd int, n *seccompNotif) bool {
 	id := n.id
 	return ioctlPointer(fd, notifIDValid, unsafe.Pointer(&id)) == 0

@@ -1,10 +1,10 @@
-// record --apparmor-out: the files of a recording as a profile of AppArmor's.
-// man 5 apparmor.d, man 8 apparmor_parser.
+// tincan record --apparmor-out: an AppArmor profile that allows the files of a recording. man 5
+// apparmor.d, man 8 apparmor_parser.
 //
-// The profile has a name and no path: `tincan --apparmor=NAME` enters it. Libraries and what is
-// installed beside them, which hold no secrets, are allowed as whole trees; so are the
-// directories for temporary files, whose names mean nothing; and a directory of which many files
-// were used. Elsewhere every file has its line.
+// The profile has a name, but no path to attach to: `tincan --apparmor=NAME` enters it. Some
+// directories are allowed as whole trees: those of libraries and of what is installed beside them,
+// which hold no secrets; those for temporary files, whose names differ from run to run; and
+// directories of which many files were used. All other files are listed one by one.
 
 package main
 
@@ -17,23 +17,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trees that hold programs' parts and no secrets: whoever reads a file there may read all. The first stands for the
-// directories of libraries.
+// Trees of installed programs, which hold no secrets: if one file in them was read, all may be
+// read. The first six are directories of libraries, for which the profile has a single rule.
 var publicTrees = [...]string{"/usr/lib/", "/lib/", "/lib64/", "/usr/lib64/", "/lib32/", "/usr/lib32/", "/usr/share/", "/usr/include/", "/usr/local/lib/", "/usr/local/share/"}
 
-// Directories in which files have names that are made up.
+// Directories for temporary files.
 var temporary = [...]string{"/tmp/", "/var/tmp/", "/dev/shm/"}
 
-// With so many files of a directory that are used in the same way, or in the tree below it, they are not listed one by one.
+// If this many files of a directory, or of a tree, were used in the same way, one rule stands for
+// all of them.
 const (
 	manyFiles = 8
 	manyBelow = 32
 )
 
-// anyNumber stands for a process's or thread's number.
+// anyNumber is the pattern for the id of a process or thread.
 const anyNumber = "[0-9]*"
 
-// shared is a path of /proc with each process's number as a pattern.
+// shared replaces the ids of processes and threads in a path of /proc by a pattern.
 func shared(file string) string {
 	rest, is := strings.CutPrefix(file, "/proc/")
 	if !is {
@@ -48,7 +49,7 @@ func shared(file string) string {
 	return "/proc/" + strings.Join(words, "/")
 }
 
-// network notes a socket.
+// network adds the rule that allows a socket of this family and type.
 func (f *fileUses) network(family, kind uint64) {
 	family &= 0xffffffff
 	var rule string
@@ -64,7 +65,7 @@ func (f *fileUses) network(family, kind uint64) {
 	f.networks[rule] = true
 }
 
-// globbed are the files and patterns for the profile, and what may be done to each.
+// globbed returns the files and patterns of the profile, and what may be done to each.
 func (f *fileUses) globbed() map[string]int {
 	out, direct, below := map[string]int{}, map[inDir]int{}, map[inDir]int{}
 	for file, done := range f.files {
@@ -80,13 +81,14 @@ func (f *fileUses) globbed() map[string]int {
 	return out
 }
 
-// inDir is a directory, and what was done to files in it.
+// inDir is a directory and a way to use files: the key for counting them.
 type inDir struct {
 	done int
 	dir  string
 }
 
-// highest is the directory of the second level that a directory is or is in, or "". No lower one has more files below it.
+// highest returns the first two parts of a directory's path, such as /usr/lib, or "" if it has
+// only one. Rules for whole trees are made at this level.
 func highest(dir string) string {
 	for i, slashes := 0, 0; i < len(dir); i++ {
 		if dir[i] == '/' {
@@ -101,13 +103,13 @@ func highest(dir string) string {
 	return dir
 }
 
-// unwritable reports whether a path has a control character, a line break among them: no honest path has, and the profile is
-// read by lines.
+// unwritable reports whether a path has a control character, such as a line break. The profile
+// consists of lines, so such a path could add a rule to it.
 func unwritable(file string) bool {
 	return strings.ContainsFunc(file, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
 
-// leftOut is how many files are not in the profile.
+// leftOut returns how many files are missing from the profile because of their names.
 func (f *fileUses) leftOut() (n int) {
 	for file := range f.files {
 		if unwritable(file) {
@@ -117,7 +119,7 @@ func (f *fileUses) leftOut() (n int) {
 	return n
 }
 
-// rule is the pattern that stands for a file.
+// rule returns the pattern that allows a file.
 func (f *fileUses) rule(file string, done int, direct, below map[inDir]int) string {
 	if file == "/proc" || strings.HasPrefix(file, "/proc/") {
 		words := strings.Split(file, "/")
@@ -126,7 +128,7 @@ func (f *fileUses) rule(file string, done int, direct, below map[inDir]int) stri
 				words[i] = escaped(w)
 			}
 		}
-		return strings.Join(words, "/") + "{,/}" // it may be a directory, whose name ends with a slash
+		return strings.Join(words, "/") + "{,/}" // a slash at the end, in case that it is a directory
 	}
 	for _, tree := range temporary {
 		if strings.HasPrefix(file, tree) {
@@ -159,10 +161,12 @@ func (f *fileUses) rule(file string, done int, direct, below map[inDir]int) stri
 	return rule
 }
 
-// libraries is allowed always: the kernel maps a program's loader, which no call tells of.
+// libraries is a rule of every profile. The kernel maps a program's dynamic loader without a call
+// that the recorder could see.
 const libraries = "/{usr/,}lib{,32,64,x32}/**"
 
-// escaped is a path as AppArmor reads it. Our own patterns stay; of bytes that it has no way to write one is any.
+// escaped returns a path in AppArmor's syntax. Patterns that tincan made itself stay as they are.
+// A byte that the syntax cannot express becomes ?, which matches any byte.
 func escaped(file string) string {
 	if dir, is := strings.CutSuffix(file, "/#*"); is { // O_TMPFILE
 		return escaped(dir) + "/#*"
@@ -182,7 +186,7 @@ func escaped(file string) string {
 	return b.String()
 }
 
-// profileName is the profile's name: that of its file, without what is behind the first dot.
+// profileName returns the name of the profile: tincan-, and the file's name up to its first dot.
 func profileName(file string) string {
 	name, _, _ := strings.Cut(path.Base(file), ".")
 	return strings.Map(func(r rune) rune {
@@ -193,12 +197,12 @@ func profileName(file string) string {
 	}, "tincan-"+name)
 }
 
-// appArmor is the profile. held are the capabilities that the container has.
+// appArmor returns the text of the profile. held are the container's capabilities.
 func (r *recorder) appArmor(name string, held []string) string {
 	f := r.file
 	for _, p := range r.programs {
 		if strings.HasPrefix(p.name, "/") {
-			f.files[p.name] |= useRead | useMap | useExec // their number has a bound of its own
+			f.files[p.name] |= useRead | useMap | useExec // mostPrograms bounds their number
 		}
 	}
 	var b strings.Builder
@@ -219,7 +223,7 @@ func (r *recorder) appArmor(name string, held []string) string {
 	files["/dev/{pts/,ptmx,pts/*}"] |= useRead | useWrite
 	var lines []string
 	for rule, done := range files {
-		// The command's programs stay in the profile.
+		// ix: programs that the command executes stay under this profile.
 		lines = append(lines, rule+" "+strings.Replace(letters(done), "x", "ix", 1)+",")
 	}
 	sort.Strings(lines)

@@ -1,8 +1,9 @@
-// record --args: which values an argument had, for the calls where that says what the call is.
-// man 2 of each call.
+// tincan record --args: which values an argument had, for calls whose effect depends on one
+// argument. man 2 of each call.
 //
-// The kernel cuts all these arguments to 32 bits, so their lower halves are compared: a C library
-// that extends a sign and one that does not are the same program.
+// The kernel looks at the lower 32 bits of all these arguments only, so only these are compared.
+// The upper 32 bits depend on whether a C library extends the sign of the argument, which makes no
+// difference.
 
 package main
 
@@ -12,20 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostValues is how many values of an argument are listed. With more, the call is allowed whatever its arguments.
+// mostValues is how many values of an argument are listed. If there are more, the call is allowed
+// with any arguments.
 const mostValues = 16
 
-// An argRule says which values one argument may have: those listed or, if mask is not 0, those without any bit of bits.
+// An argRule says which values one argument may have: those in values or, if mask is not 0, those
+// in which no bit of bits is set.
 type argRule struct {
 	arg        int
 	mask, bits uint32
-	values     []uint32 // in order
+	values     []uint32 // sorted
 }
 
-// newNamespaces are the flags of clone and unshare that make one, but for CLONE_NEWTIME: in clone's it is a signal's number.
+// newNamespaces are the flags with which clone and unshare make a namespace. CLONE_NEWTIME is not
+// among them, because for clone that bit is part of a signal's number.
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// watched is the table: calls, the argument, and the bits if it is about bits that are never set.
+// watched lists the calls and their argument. If mask is not 0, the rule is about the bits of the
+// mask that were never set.
 var watched = [...]struct {
 	calls string
 	arg   int
@@ -34,14 +39,14 @@ var watched = [...]struct {
 	{"socket socketpair", 0, 0}, // the family
 	{"ioctl", 1, 0},
 	{"prctl arch_prctl personality ptrace keyctl bpf", 0, 0},
-	{"socketcall ipc", 0, 0}, // i386: which call is meant
+	{"socketcall ipc", 0, 0}, // i386: the number of the socket or IPC call
 	{"setns", 1, 0},
 	{"clone unshare", 0, newNamespaces},
-	{"chmod fchmod creat mknod", 1, setID}, // as --seccomp=default has it
+	{"chmod fchmod creat mknod", 1, setID}, // the bits that --seccomp=default refuses
 	{"fchmodat fchmodat2 mknodat", 2, setID},
 }
 
-// watch returns an empty rule for a call, or nil for a call whose arguments are not looked at.
+// watch returns an empty rule for a call, or nil if no argument of this call is recorded.
 func watch(call string) *argRule {
 	for _, w := range watched {
 		for _, name := range strings.Fields(w.calls) {
@@ -71,12 +76,12 @@ func (a *argRule) allow(v uint32) {
 	a.values[i] = v
 }
 
-// limits reports whether the rule refuses anything that the call without it would do.
+// limits reports whether the rule refuses any call at all.
 func (a *argRule) limits() bool {
 	return a != nil && (a.bits != 0 || a.mask == 0 && len(a.values) <= mostValues)
 }
 
-// plus is a rule that allows what either does; nil allows all.
+// plus returns a rule that allows what a or b allows. nil allows all values.
 func (a *argRule) plus(b *argRule) *argRule {
 	if a == nil || b == nil || a.arg != b.arg || a.mask != b.mask {
 		return nil
@@ -88,7 +93,7 @@ func (a *argRule) plus(b *argRule) *argRule {
 	return sum
 }
 
-// conditions are the rule's alternatives, as a profile has them.
+// conditions returns the rule as conditions of a profile. It is enough that one of them holds.
 func (a *argRule) conditions() (all []jsonArg) {
 	if a.mask != 0 {
 		return append(all, jsonArg{a.arg, uint64(a.bits), 0, maskedEqual})

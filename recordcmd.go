@@ -23,7 +23,7 @@ type recordCmd struct {
 }
 
 func (recordCmd) Help() string {
-	return `The command runs as with 'run', under the same filter; the kernel tells of each call, and it goes on. What is written is an observation, not a proof: exercise all that the program can do, and --merge the runs.
+	return `The command runs as with 'run', under the same filter. Every system call is noted, and then goes on. What is written is an observation, not a proof: make the program do all that it can do, and --merge the runs.
 
 Examples:
 
@@ -33,8 +33,8 @@ Examples:
   tincan record --diff=profile.json -- COMMAND          what it would lack`
 }
 
-// checkOutput makes sure, before anything runs, that a file can be written. Nothing of it is left meanwhile, should tincan
-// be killed.
+// checkOutput returns an error if a file cannot be written. It is called before anything runs, and
+// leaves no file behind, even if tincan is killed later.
 func checkOutput(flag, name string) error {
 	if name == "" {
 		return nil
@@ -62,17 +62,17 @@ func writeOutput(flag, name string, text []byte) error {
 	return nil
 }
 
-// A recordRun is `tincan record` under way.
+// A recordRun is one run of `tincan record`.
 type recordRun struct {
 	c       *recordCmd
 	r       *recorder
 	earlier *recorded // --merge
 }
 
-// theRecord is what the launcher asks whether its run is to be recorded.
+// theRecord is the recording of this process's run, or nil if it is not recorded.
 var theRecord *recordRun
 
-// run is `tincan record`. It returns the exit status.
+// run runs the command and records it. It returns the exit status.
 func (c *recordCmd) run() int {
 	p, err := c.check()
 	if err != nil {
@@ -83,15 +83,15 @@ func (c *recordCmd) run() int {
 	return status
 }
 
-// check checks the flags, before anything is made, and reads --merge's file.
+// check checks the flags before anything is made, and reads the file of --merge.
 func (c *recordCmd) check() (earlier *recorded, err error) {
 	switch {
 	case c.SeccompLog:
-		return nil, errors.New("--seccomp-log: not with record: a process can have one listener only")
+		return nil, errors.New("--seccomp-log cannot be used with record, because the kernel allows only one listener for a process")
 	case c.Step:
-		return nil, errors.New("--step: not with record, which must answer the calls meanwhile")
+		return nil, errors.New("--step cannot be used with record, which must answer calls all the time")
 	case c.Merge != "" && c.Output == "":
-		return nil, errors.New("--merge: with -o FILE only, which gets the sum of both")
+		return nil, errors.New("--merge needs -o FILE, to which the merged profile is written")
 	case c.Merge != "":
 		if earlier, err = readRecorded(c.Merge); err != nil {
 			return nil, fmt.Errorf("--merge=%s: %w", c.Merge, err)
@@ -104,7 +104,7 @@ func (c *recordCmd) check() (earlier *recorded, err error) {
 	return earlier, err
 }
 
-// begin has a launch recorded. It makes nothing yet.
+// begin prepares the recording of a launch. It makes nothing yet.
 //
 //tincan:runtime
 func (run *recordRun) begin(l *launch) (err error) {
@@ -149,7 +149,7 @@ func (run *recordRun) begin(l *launch) (err error) {
 func (run *recordRun) finish(l *launch, status int) int {
 	r := run.r
 	if r.started {
-		<-r.done // all processes are gone, so the kernel has told it the end
+		<-r.done // no process is left, so the recorder ends
 	} else {
 		r.err = errors.New("the container ended before the command started: nothing was recorded")
 	}
@@ -162,10 +162,10 @@ func (run *recordRun) finish(l *launch, status int) int {
 	return status
 }
 
-// write writes and says what was recorded.
+// write writes the files that were asked for, and prints what was recorded.
 func (run *recordRun) write(base *policy, held []string) error {
 	c, r := run.c, run.r
-	r.mu.Lock() // from now on the live view is silent
+	r.mu.Lock() // the live view must not print any more
 	r.live = nil
 	p := r.profile(c.Minimal, base)
 	if run.earlier != nil {
@@ -193,7 +193,7 @@ func (run *recordRun) write(base *policy, held []string) error {
 	}
 	for _, u := range r.all() {
 		if u.nameless() {
-			say("%s: it has no name here, and is not in the profile", u.text())
+			say("%s: tincan knows no name for this call, so it is not in the profile", u.text())
 		}
 	}
 	if c.reports() {
@@ -203,7 +203,7 @@ func (run *recordRun) write(base *policy, held []string) error {
 		sayAll(r.differences(c.Diff))
 	}
 	if r.full {
-		say("more programs than are kept (%d, with %d calls): the rest are counted as %s", mostPrograms, mostUses, otherPrograms)
+		say("more programs than are kept (%d, with %d calls): the others are counted as %s", mostPrograms, mostUses, otherPrograms)
 	}
 	if r.file != nil && r.file.full {
 		say("more files than are kept (%d, with %d MiB of names): the rest were not recorded, and the profile for AppArmor may lack something", mostPaths, mostText>>20)
@@ -216,18 +216,19 @@ func (run *recordRun) write(base *policy, held []string) error {
 	return nil
 }
 
-// reports reports whether each program's calls are listed at the end. They are if nothing else was asked for.
+// reports reports whether each program's calls are listed at the end: if --report is given, or no
+// other output.
 func (c *recordCmd) reports() bool {
 	return c.Report || c.Output == "" && c.Diff == "" && !c.Files && c.AppArmorOut == ""
 }
 
 func sayAll(lines []string) {
 	for _, line := range lines {
-		say("%s", strings.ReplaceAll(line, "\n", `\x0a`)) // a name is no line of tincan's
+		say("%s", strings.ReplaceAll(line, "\n", `\x0a`)) // a line break in a name must not start a new line
 	}
 }
 
-// always reports whether the policy lets a call go ahead whatever its arguments.
+// always reports whether the policy allows a call with any arguments.
 func (p *policy) always(a *abi, nr uint32) bool {
 	ap := p.abi(a)
 	if ap == nil {

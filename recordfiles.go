@@ -1,10 +1,10 @@
-// record --files and --apparmor-out: which files the calls are about.
-// man 2 process_vm_readv, man 2 openat2, man 5 proc_pid_root, man 7 apparmor.
+// tincan record --files and --apparmor-out: which files the calls use. man 2 process_vm_readv, man
+// 2 openat2, man 5 proc_pid_root, man 7 apparmor.
 //
-// A path is read from the memory of the caller, which waits: another thread may change it before
-// the kernel reads it, so this is the best effort that can be made from outside. It is resolved
-// in the caller's own root directory, since AppArmor knows files by where they are and not by the
-// symlinks that lead there.
+// The path is read from the caller's memory while the call waits. Another thread can change it
+// before the kernel reads it: from outside of the process this cannot be prevented. The path is
+// resolved in the caller's root directory, because AppArmor's rules apply to the file at the end
+// of all symlinks.
 
 package main
 
@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is done to a file, as bits: AppArmor's letters, in its order of them.
+// What is done to a file, as bits, in the order of AppArmor's letters.
 const (
 	useRead = 1 << iota
 	useWrite
@@ -30,7 +30,7 @@ const (
 	useLetters = "rwmklx"
 )
 
-// A pathCall is a row of the table: where a call has a path.
+// A pathCall is a row of the table: calls, and the argument that is a path.
 type pathCall struct {
 	calls string
 	dir   int // the argument that is a directory's descriptor, or -1 for the working directory
@@ -41,19 +41,20 @@ type pathCall struct {
 type pathKind uint8
 
 const (
-	opensFile        pathKind = iota // flags stand behind the path
-	opensByHow                       // a struct open_how stands behind the path
+	opensFile        pathKind = iota // the next argument is the flags
+	opensByHow                       // the next argument is a struct open_how
 	changesFile                      // the file is made, removed or changed
-	changesDirectory                 // the same for a directory: its name ends with a slash
+	changesDirectory                 // the same for a directory; AppArmor wants a slash at the end of its name
 	linksFile                        // a second name is made
 	runsFile                         // executed
-	talksToSocket                    // struct sockaddr, and its length behind
+	talksToSocket                    // a struct sockaddr; the next argument is its length
 	locksFile                        // a descriptor
-	controlsFile                     // a descriptor, and F_SETLK and the like behind
+	controlsFile                     // a descriptor; the next argument is the command of fcntl(2)
 	mapsFile                         // a descriptor
 )
 
-// pathCalls is the table. What only looks at a file's attributes is not in it: AppArmor lets everybody do that.
+// pathCalls is the table. Calls that only look at a file's attributes are left out, because
+// AppArmor allows them always.
 var pathCalls = [...]pathCall{
 	{"open", -1, 0, opensFile}, {"openat", 0, 1, opensFile}, {"openat2", 0, 1, opensByHow},
 	{"execve", -1, 0, runsFile}, {"execveat", 0, 1, runsFile},
@@ -66,20 +67,21 @@ var pathCalls = [...]pathCall{
 	{"mmap mmap2", 0, 4, mapsFile},
 }
 
-// fileUses is what was seen of files and sockets.
+// fileUses holds the files and sockets that were used.
 type fileUses struct {
-	files    map[string]int  // what was done to each, by path
+	files    map[string]int  // path: what was done to the file
 	networks map[string]bool // rules for AppArmor
-	text     int             // of the paths, in bytes
-	full     bool            // a path was not kept
+	text     int             // length of all paths, in bytes
+	full     bool            // some paths were not kept
 }
 
-// How much is kept of a command that makes up ever more: the recorder's memory is its caller's, and not the container's.
+// Limits for a command that makes up more and more names: the memory of the recorder does not
+// count as the container's.
 const (
 	mostPaths    = 65536
 	mostText     = 16 << 20 // bytes of all paths
 	mostPrograms = 4096
-	mostUses     = 65536 // calls of programs: each counts once for each program
+	mostUses     = 65536 // a call counts once for each program that makes it
 )
 
 // newFileUses returns an empty list of files.
@@ -87,7 +89,7 @@ func newFileUses() *fileUses {
 	return &fileUses{files: map[string]int{}, networks: map[string]bool{}}
 }
 
-// add notes what is done to a file.
+// add records what is done to a file.
 func (f *fileUses) add(file string, done int) {
 	if _, known := f.files[file]; !known {
 		if f.full || len(f.files) >= mostPaths || f.text+len(file) > mostText {
@@ -99,7 +101,7 @@ func (f *fileUses) add(file string, done int) {
 	f.files[file] |= done
 }
 
-// note is called while the caller waits.
+// note records the files of a call. The caller waits meanwhile.
 func (f *fileUses) note(fd int, n *seccompNotif, u *use) {
 	if u.name == "socket" || u.name == "socketpair" {
 		f.network(n.args[0], n.args[1]&0xf)
@@ -116,7 +118,7 @@ func (f *fileUses) note(fd int, n *seccompNotif, u *use) {
 	}
 }
 
-// pathsOf are the rows for a call, and never nil.
+// pathsOf returns the rows for a call. The result is never nil.
 func pathsOf(call string) []pathCall {
 	out := []pathCall{}
 	for _, c := range pathCalls {
@@ -129,8 +131,8 @@ func pathsOf(call string) []pathCall {
 	return out
 }
 
-// look returns the file that an argument is about, and what is done to it. If the call is not
-// about a file, or the file cannot be found out, the name is empty.
+// look returns the file that an argument names, and what is done to it. The name is empty if the
+// call does not use a file, or if the file cannot be determined.
 func (c *pathCall) look(pid int, args *[6]uint64) (file string, done int) {
 	switch c.kind {
 	case locksFile:
@@ -167,7 +169,7 @@ func (c *pathCall) look(pid int, args *[6]uint64) (file string, done int) {
 		return openedFile(pid, dir, name, binary.LittleEndian.Uint64(how))
 	case c.kind == runsFile:
 		if file = resolved(pid, dir, name, true); strings.HasSuffix(file, absent) {
-			return "", 0 // a directory of PATH without the program
+			return "", 0 // the program is not in this directory of PATH
 		}
 		return file, useExec | useRead | useMap
 	}
@@ -191,8 +193,8 @@ func isLockCommand(command uint64) bool {
 	return false
 }
 
-// socketPath returns the path in a struct sockaddr_un of the process (unix(7)), or "" if the
-// address is another one.
+// socketPath returns the path in a struct sockaddr_un of the process (unix(7)), or "" for any
+// other address.
 func socketPath(pid int, at, length uint64) string {
 	const longest = 110 // bytes of the structure
 	b := memoryOf(pid, at, int(min(length, longest)))
@@ -203,8 +205,9 @@ func socketPath(pid int, at, length uint64) string {
 	return strings.TrimSuffix(resolved(pid, unix.AT_FDCWD, name, true), absent)
 }
 
-// openedFile returns the file that open(2) with these flags opens or makes, and what it may do to
-// it. For O_TMPFILE it is a pattern: the file has a name that nobody can foresee.
+// openedFile returns the file that open(2) with these flags opens or makes, and what the flags
+// allow to do to it. For O_TMPFILE it returns a pattern, because the kernel chooses the file's
+// name.
 func openedFile(pid int, dir int32, name string, flags uint64) (file string, done int) {
 	if flags&unix.O_PATH != 0 {
 		return "", 0
@@ -227,11 +230,12 @@ func openedFile(pid int, dir int32, name string, flags uint64) (file string, don
 	return file, done
 }
 
-// absent is behind the path of a file that is not there. No path has a zero byte.
+// absent is appended to the path of a file that does not exist. A real path has no zero byte.
 const absent = "\x00"
 
-// resolved is where a path leads in the process's root directory; a directory ends with a slash. What is in /proc is
-// not resolved: there the links depend on who follows them.
+// resolved returns where a path leads in the process's root directory. The result ends with a
+// slash if it is a directory. Paths in /proc are not resolved, because the links there depend on
+// the process that follows them.
 func resolved(pid int, dir int32, name string, follow bool) string {
 	if !strings.HasPrefix(name, "/") {
 		base := fmt.Sprintf("/proc/%d/cwd", pid)
@@ -280,7 +284,7 @@ func resolved(pid int, dir int32, name string, follow bool) string {
 	return file
 }
 
-// descriptorPath is the file that a descriptor of the process is open for.
+// descriptorPath returns the path of the file that a descriptor of the process is open for, or "".
 func descriptorPath(pid int, fd uint64) string {
 	file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, int32(fd)))
 	if err != nil || !strings.HasPrefix(file, "/") || strings.HasSuffix(file, " (deleted)") || strings.HasPrefix(file, "/memfd:") {
@@ -301,7 +305,8 @@ func memoryOf(pid int, at uint64, n int) []byte {
 	return b[:max(got, 0)]
 }
 
-// stringIn reads a string of the process. It does not read beyond a page that may be the last.
+// stringIn reads a string of the process. It reads page by page, because the next page may not be
+// mapped.
 func stringIn(pid int, at uint64) string {
 	const page = 4096
 	var s []byte
@@ -320,7 +325,7 @@ func stringIn(pid int, at uint64) string {
 	return ""
 }
 
-// list is for --files: what was done, and to what.
+// list returns the lines for --files: what was done, and to which file.
 func (f *fileUses) list() (lines []string) {
 	for _, file := range f.sorted() {
 		lines = append(lines, fmt.Sprintf("%-5s %s", letters(f.files[file]), file))

@@ -1,15 +1,15 @@
-// Chapter 13: the filter of `tincan record`: it refuses nothing, and tells a listener of the
-// calls. man 2 seccomp, man 2 seccomp_unotify.
+// Chapter 13: the filter of tincan record. It refuses nothing, and reports calls to a listener.
+// man 2 seccomp, man 2 seccomp_unotify.
 //
-// Every filter of a process is asked, and the strictest answer counts. So the filter that
-// --seccomp asks for stays in force while a recording is made: what it refuses is refused, and is
-// not told. What it allows waits for the recorder (record.go), which notes the call and lets it
-// go on. Calls that no program can do without, and that many make by the thousand, do not wait;
-// they are assumed to be used.
+// The kernel asks all filters of a process, and the strictest answer counts. So the filter of
+// --seccomp stays in force during a recording: a call that it refuses is refused, and not
+// reported. A call that it allows waits until the recorder (record.go) has noted it. Some calls
+// are made by every program, many of them thousands of times. They are not reported unless
+// they are needed (toldWhen), but assumed to be used.
 //
-// The listener's descriptor is sent to the launcher by calls that are made under this very
-// filter. No program may pass with them: the filter knows them by 128 random bits, in arguments
-// that the kernel does not look at.
+// The child sends the listener's descriptor to the launcher while this filter is already in force,
+// so those calls must not be reported. The filter recognises them by 128 random bits in arguments
+// that the kernel ignores. Programs do not know these bits.
 
 package main
 
@@ -20,23 +20,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An assumption is a row: calls that every profile allows, whether or not they were seen.
+// An assumption is a row of the table: calls that every profile allows, whether or not they were
+// seen.
 type assumption struct {
 	calls string
 	told  toldWhen
 	why   string
 }
 
-// toldWhen is when the recorder is told of a call that is assumed.
+// toldWhen says when an assumed call is reported to the recorder.
 type toldWhen uint8
 
 const (
-	neverTold  toldWhen = iota // they come by the thousand
-	forReports                 // if each program's calls or files are listed
-	alwaysTold                 // by them a program is known
+	neverTold  toldWhen = iota // never: programs make thousands of these calls
+	forReports                 // if each program's calls, or the files, are listed
+	alwaysTold                 // always: with these calls the recorder notices each program
 )
 
-// assumed returns the calls that a profile has without --minimal. Names of one architecture only are left out for others.
+// assumed returns the calls that a profile allows without --minimal. A name that an architecture
+// does not have is ignored there.
 func assumed() []assumption {
 	return []assumption{
 		{"brk mmap mmap2 munmap mremap mprotect madvise", neverTold, "memory: every allocator"},
@@ -53,14 +55,14 @@ func assumed() []assumption {
 	}
 }
 
-// A recording is what the plan needs to know of `tincan record`.
+// A recording is the part of `tincan record` that the plan needs.
 type recording struct {
 	program []unix.SockFilter
 	flags   uintptr    // of seccomp(2)
 	pass    [2]uintptr // the random bits
 }
 
-// recordedABIs are the ways to call this machine's kernel, its own first.
+// recordedABIs returns the ABIs of this machine's kernel, the native one first.
 func recordedABIs() []*abi {
 	var out []*abi
 	native, _ := abiNamed("")
@@ -72,9 +74,9 @@ func recordedABIs() []*abi {
 	return out
 }
 
-// recordedDefault is the policy of --seccomp=default or setid for a recording. Its rows hold for the kernel's 32-bit
-// programs, too: without a recording such a program is ended, and then nobody could record one. What they could hide from the
-// rows is refused. (ipc hides no call that a row is about.)
+// recordedDefault returns the policy of --seccomp=default or setid for a recording. It covers the
+// kernel's 32-bit ABI too: without a recording 32-bit programs are killed, so they could not be
+// recorded. Calls with which they could get around the rules are refused. (ipc is not among them.)
 func recordedDefault(spec string) (*policy, error) {
 	all := &policy{name: spec}
 	for _, a := range recordedABIs() {
@@ -92,8 +94,8 @@ func recordedDefault(spec string) (*policy, error) {
 	return all, nil
 }
 
-// newRecording makes the filter. told reports whether the recorder must be told of a call that could be assumed; of mmap it
-// must be if that makes memory executable, and executable is true.
+// newRecording makes the filter. told reports whether an assumed call is reported to the recorder.
+// If executable is true, mmap is reported when it makes memory executable.
 func newRecording(told func(a *abi, nr uint32, when toldWhen) bool, executable bool) (*recording, error) {
 	var pass [2]uint64
 	for pass[0] == 0 || pass[1] == 0 {
@@ -126,8 +128,9 @@ func newRecording(told func(a *abi, nr uint32, when toldWhen) bool, executable b
 		return nil, err
 	}
 	r := &recording{program: letPass(program, pass), flags: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, pass: [2]uintptr{uintptr(pass[0]), uintptr(pass[1])}}
-	// Linux 5.19: a call that the recorder knows of is not made a second time because of a signal. Without a filter
-	// seccomp(2) fails, with EFAULT if it knows the flags.
+	// Linux 5.19: while the recorder has a call, only a deadly signal interrupts it, so the call
+	// is not made and counted twice. Without a filter seccomp(2) fails: with EFAULT if it knows
+	// the flags.
 	r.flags |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	if _, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, r.flags, 0); e != unix.EFAULT {
 		r.flags &^= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -135,8 +138,9 @@ func newRecording(told func(a *abi, nr uint32, when toldWhen) bool, executable b
 	return r, nil
 }
 
-// letPass has every call that would be told of compared with the random bits first. This comes last, so that calls that are
-// assumed cost nothing: those the kernel knows beforehand to be allowed, if no argument is looked at on the way.
+// letPass changes the filter so that the random bits are compared before a call is reported. That
+// is done at the end of the filter, so that it costs nothing for calls that are not reported: the
+// kernel finds out in advance which calls a filter allows without looking at their arguments.
 func letPass(program []unix.SockFilter, pass [2]uint64) []unix.SockFilter {
 	const (
 		load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
@@ -157,7 +161,7 @@ func letPass(program []unix.SockFilter, pass [2]uint64) []unix.SockFilter {
 		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: give, K: unix.SECCOMP_RET_USER_NOTIF})
 }
 
-// recorderSteps install the filter and give the launcher the listener.
+// recorderSteps returns the steps that install the filter and send the listener to the launcher.
 //
 //go:noinline
 //tincan:runtime

@@ -1,9 +1,9 @@
-// The profile that record writes: Docker's and the OCI's JSON, in a form of which git shows the
-// differences. The OCI runtime-spec's config-linux.md (Seccomp).
+// The profile that tincan record writes: Docker's and the OCI's JSON, formatted so that git shows
+// readable differences. The OCI runtime-spec's config-linux.md (Seccomp).
 //
-// Nothing in it depends on when, where or in what order things happened: the calls stand in the
-// order of their names, one a line. A profile's names are for every architecture that it lists,
-// so names that only the 32-bit ABI has stand by themselves.
+// The text does not depend on when, where or in what order the calls were made: they are sorted by
+// name, one on a line. Names in a profile apply to every architecture that it lists. So names that
+// only the 32-bit ABI has are in an entry of their own.
 
 package main
 
@@ -17,21 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A recordedCall is what the profile says of a name.
+// A recordedCall is what the profile says about a call.
 type recordedCall struct {
 	name  string
-	rule  *argRule // nil: allowed whatever the arguments
-	errno uint32   // not 0: refused with this
+	rule  *argRule // nil: allowed with any arguments
+	errno uint32   // if not 0: refused with this error
 }
 
-// recorded is a profile in the making.
+// recorded is the content of a profile.
 type recorded struct {
 	arches [len(abis)]bool
 	calls  []recordedCall
-	at     map[string]int // where in calls a name is
+	at     map[string]int // name: index in calls
 }
 
-// add adds a call. What is allowed is not refused.
+// add adds a call. A call that is both allowed and refused is allowed.
 func (p *recorded) add(c recordedCall) {
 	if p.at == nil {
 		p.at = map[string]int{}
@@ -50,7 +50,8 @@ func (p *recorded) add(c recordedCall) {
 	}
 }
 
-// profile is what was seen, and unless it is to be minimal what every start needs.
+// profile returns the profile of what was recorded. Without minimal it also allows the calls that
+// every start of a program needs.
 func (r *recorder) profile(minimal bool, base *policy) *recorded {
 	p := &recorded{}
 	p.list(r.abis[0])
@@ -71,7 +72,7 @@ func (r *recorder) profile(minimal bool, base *policy) *recorded {
 	return p
 }
 
-// list lists an architecture.
+// list adds an architecture.
 func (p *recorded) list(a *abi) {
 	for i := range abis {
 		p.arches[i] = p.arches[i] || a == &abis[i]
@@ -88,7 +89,7 @@ func (p *recorded) knows(name string) bool {
 	return false
 }
 
-// merge adds another profile's.
+// merge adds the calls and architectures of another profile.
 func (p *recorded) merge(q *recorded) {
 	for i := range abis {
 		p.arches[i] = p.arches[i] || q.arches[i]
@@ -98,7 +99,7 @@ func (p *recorded) merge(q *recorded) {
 	}
 }
 
-// allowed is how many calls the profile allows.
+// allowed returns how many calls the profile allows.
 func (p *recorded) allowed() (n int) {
 	for _, c := range p.calls {
 		if c.errno == 0 {
@@ -108,8 +109,9 @@ func (p *recorded) allowed() (n int) {
 	return n
 }
 
-// refusals adds the calls that the recording's own filter answers with another errno than EPERM whatever their
-// arguments: programs know what to do then, and do it again under the profile.
+// refusals adds the calls that the recording's own filter always refuses with an error other than
+// EPERM. The program has found a way to go on after that error, so it must get the same one under
+// the profile.
 func (p *policy) refusals(to *recorded) {
 	if p == nil || len(p.abis) == 0 {
 		return
@@ -121,7 +123,7 @@ func (p *policy) refusals(to *recorded) {
 	}
 }
 
-// What encoding/json writes.
+// The profile as encoding/json writes it.
 type (
 	jsonProfile struct {
 		DefaultAction   string      `json:"defaultAction"`
@@ -143,14 +145,14 @@ type (
 	}
 )
 
-// Words of the profiles that record writes.
+// Words in the profiles that record writes.
 const (
 	scmpAllow   = "SCMP_ACT_ALLOW"
 	scmpErrno   = "SCMP_ACT_ERRNO"
 	maskedEqual = "SCMP_CMP_MASKED_EQ"
 )
 
-// json is the profile as it is written.
+// json returns the text of the profile.
 func (p *recorded) json() ([]byte, error) {
 	out := jsonProfile{DefaultAction: scmpErrno, DefaultErrnoRet: uint32(unix.EPERM)}
 	var native *abi
@@ -162,7 +164,7 @@ func (p *recorded) json() ([]byte, error) {
 	}
 	calls := append([]recordedCall(nil), p.calls...)
 	sort.Slice(calls, func(i, j int) bool { return calls[i].name < calls[j].name })
-	entries := [2]jsonEntry{{Action: scmpAllow}, {Action: scmpAllow}} // the native names, and the others
+	entries := [2]jsonEntry{{Action: scmpAllow}, {Action: scmpAllow}} // names that the native ABI has, and the others
 	var refused, limited []jsonEntry
 	for _, c := range calls {
 		switch _, known := native.number(c.name); {
@@ -195,8 +197,9 @@ func (p *recorded) json() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// readRecorded reads a profile that record has written, or one of the same kind: what is not listed is refused, and
-// what is listed is allowed, always or for some values of one argument.
+// readRecorded reads a profile that record has written, or one of the same form: calls that it
+// does not list are refused, and those that it lists are allowed with any arguments or with some
+// values of one argument.
 func readRecorded(file string) (*recorded, error) {
 	data, err := profileText(file)
 	if err != nil {
@@ -239,7 +242,7 @@ func readRecorded(file string) (*recorded, error) {
 	return p, err
 }
 
-const mergesLittle = ": not what record writes, and it merges nothing else"
+const mergesLittle = ": tincan record does not write this, and can merge only what it writes"
 
 func (p *recorded) readEntry(e *jsonValue) error {
 	o, err := e.object("names", "name", "action", "errnoRet", "args", "comment")
@@ -295,7 +298,7 @@ func (p *recorded) readEntry(e *jsonValue) error {
 	return nil
 }
 
-// profileText reads a profile, which must be a regular file: nobody may ever write to a FIFO.
+// profileText reads a profile. It must be a regular file, because reading a FIFO can take forever.
 func profileText(file string) ([]byte, error) {
 	if fi, err := os.Stat(file); err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// What record says: new calls as they appear, on a terminal, and the reports at the end.
-// man 3 termios.
+// What tincan record prints: new calls as they appear, if standard error is a terminal, and the
+// reports at the end. man 3 termios.
 
 package main
 
@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// liveView shows new calls on a terminal, some times a second. It is nil without one.
+// liveView shows new calls on the terminal, several times a second. It is nil if standard error is
+// not a terminal.
 type liveView struct {
 	count int
 	fresh []string
@@ -22,7 +23,7 @@ type liveView struct {
 
 const viewEvery = 250 * time.Millisecond
 
-// show adds a call that was never seen before.
+// show adds a call that no program has made before.
 func (v *liveView) show(r *recorder, u *use) {
 	v.count++
 	v.fresh = append(v.fresh, u.text())
@@ -31,8 +32,9 @@ func (v *liveView) show(r *recorder, u *use) {
 	}
 }
 
-// print waits while a program has the terminal for itself, as an editor has, and a shell's prompt: its lines are not
-// those of a text then.
+// print prints the new calls. It waits while a program, such as an editor or a shell at its
+// prompt, has taken the terminal out of line mode, because the line would be printed across its
+// screen; and while TOSTOP is set, because printing could stop tincan.
 func (v *liveView) print(r *recorder) {
 	v.due = nil
 	if len(v.fresh) == 0 {
@@ -47,7 +49,7 @@ func (v *liveView) print(r *recorder) {
 	v.fresh = nil
 }
 
-// summary is the last line.
+// summary returns the last line.
 func (r *recorder) summary() string {
 	distinct, total, last := 0, 0, ""
 	for _, u := range r.all() {
@@ -60,7 +62,7 @@ func (r *recorder) summary() string {
 	return fmt.Sprintf("%s, %d total, %s", plural(distinct, "distinct call"), total, plural(len(r.programs), "program"))
 }
 
-// report is the table of each program's calls.
+// report returns a table of each program's calls.
 func (r *recorder) report() (lines []string) {
 	var programs []*program
 	for _, p := range r.programs {
@@ -86,7 +88,7 @@ func (r *recorder) report() (lines []string) {
 	return lines
 }
 
-// differences are the calls that --diff's file does not allow.
+// differences returns a line for every call that --diff's file does not allow.
 func (r *recorder) differences(file string) (lines []string) {
 	for _, p := range r.programs {
 		for _, u := range p.uses {
