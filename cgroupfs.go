@@ -38,7 +38,7 @@ type groupFile struct {
 // group is the resource group: its directories and files.
 type group struct {
 	none      bool
-	lacks     error // why there is no group, although the user did not ask for none
+	lacks     error // why there is no group, if the user did not ask for that
 	v2        bool
 	delegated bool // it is below a group that is not the machine's topmost group
 	leaf      bool // the launcher must leave that group first (cgroupdelegate.go)
@@ -217,7 +217,7 @@ func resources(g *group) []*step {
 	return steps
 }
 
-// absentText says that a default limit is not set.
+// absentText returns the remark about a default limit that is not set.
 func absentText(s *step) string {
 	return text(s.flag, ": the default ", s.text, " is not set: this kernel has no ", s.file)
 }

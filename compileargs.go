@@ -226,8 +226,8 @@ func (b *argBuilder) oneWord(rules []todo, f facts) *node {
 	return b.g.tree(offsetOf(word), spans)
 }
 
-// chain is the other method: from the last rule to the first, each condition is tested in full.
-// The result's size is linear.
+// chain compiles the rules with the other method: from the last rule to the first, each condition
+// is tested in full. The result's size is linear.
 func (g *graph) chain(rules []todo, otherwise verdict) *node {
 	fail := g.verdict(otherwise)
 	for i := len(rules) - 1; i >= 0; i-- {

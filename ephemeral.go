@@ -282,8 +282,8 @@ func (y *layout) ephemeralRoot(c *config, d *fds) []*step {
 	return steps
 }
 
-// rootOwner is whose the root is: that of the command's user on the host's tree, or else of the
-// container's root, if there is one.
+// rootOwner returns the owner of the root directory: on the host's tree the command's user,
+// otherwise the container's root, if there is one.
 func (c *config) rootOwner() tmpfsOwner {
 	uid, mapped := c.mounterID(c.maps, 0)
 	gid, mapped2 := c.mounterID(c.gidMaps, 0)
@@ -315,8 +315,8 @@ func (y *layout) ephemeralEntry(e *rootEntry, owner tmpfsOwner) []*step {
 	return add(steps, y.overlay(target, from, upper, work))
 }
 
-// overlay is the mount of overlayfs. In a user namespace its notes are attributes that any user
-// may set (userxattr, Linux 5.11).
+// overlay returns the mount of overlayfs. In a user namespace overlayfs keeps its notes in
+// attributes that any user may set (userxattr, Linux 5.11).
 func (y *layout) overlay(target, lower, upper, work string) *step {
 	data := text("lowerdir=", overlayName(lower), ",upperdir=", overlayName(upper), ",workdir=", overlayName(work))
 	if y.userOverlay {
@@ -325,7 +325,7 @@ func (y *layout) overlay(target, lower, upper, work string) *step {
 	return mount("overlay", target, "overlay", nosuidnodev, data).hinted(hintOverlay).because("below it is what was there, above it what is written")
 }
 
-// overlayName is a path in the options of overlayfs, where these characters have a meaning.
+// overlayName quotes a path for the options of overlayfs, where these characters have a meaning.
 func overlayName(p string) string {
 	out := ""
 	for i := 0; i < len(p); i++ {

@@ -39,8 +39,8 @@ func ownCommand(name string) string {
 	return ""
 }
 
-// elsewhere says where on the host a file is that the container does not have: in a directory
-// that is private in the container, or in the caller's working directory.
+// elsewhere returns a hint if a file that the container does not have exists on the host: in a
+// directory that is private in the container, or in the caller's working directory.
 func (c *config) elsewhere(file string) string {
 	if !strings.HasPrefix(file, "/") {
 		here, err := filepath.Abs(file)

@@ -86,8 +86,8 @@ func fileEnv(files []string) (all []variable, err error) {
 // few thousand.
 const mostGiven = 16 << 20
 
-// readGiven reads a file that the user has named. A pipe (a shell's <(...)) is read to its end; a
-// FIFO that nobody has open for writing is empty, and is not waited for.
+// readGiven reads a file that the user has named. A pipe (a shell's <(...)) is read to its end. A
+// FIFO that no process has open for writing counts as empty: tincan does not wait for a writer.
 //
 //tincan:runtime
 func readGiven(name string) ([]byte, error) {

@@ -77,7 +77,7 @@ type hereFlag string
 // IsBool reports that the flag does without a value.
 func (*hereFlag) IsBool() bool { return true }
 
-// Decode is called by kong.
+// Decode reads --here or --here=ro. kong calls it.
 func (h *hereFlag) Decode(ctx *kong.DecodeContext) error {
 	if *h = "rw"; ctx.Scan.Peek().Type != kong.FlagValueToken {
 		return nil
@@ -177,13 +177,12 @@ var flagTable = [...]struct {
 	{"debug", isSet, unsafe.Offsetof(runFlags{}.Debug)},
 }
 
-// defaultFlags are the flags' values where none is given.
+// defaultFlags returns the values of the flags that are not given.
 func defaultFlags() runFlags {
 	return runFlags{Workdir: "/", Init: true, Net: "none", Seccomp: "default"}
 }
 
-// readFlags reads what stands behind `run`. It returns nil for a command line that kong
-// must look at.
+// readFlags reads the words after `run`. It returns nil if kong must read them.
 func readFlags(args []string) *runFlags {
 	f := keep(defaultFlags())
 	var seen [2]uint64 // the rows of flagTable that were given

@@ -44,7 +44,7 @@ func parseArgs(args []string) (*commandLine, error) {
 	return c, c.sane(args)
 }
 
-// flags are run's flags of the command that was named.
+// flags returns the flags of the command: plan and record take all of run's.
 func (c *commandLine) flags() *runFlags {
 	switch strings.Fields(c.ctx.Command())[0] {
 	case "plan":
@@ -55,7 +55,7 @@ func (c *commandLine) flags() *runFlags {
 	return &c.Run.runFlags
 }
 
-// parseWords is kong's part.
+// parseWords parses the command line with kong.
 func parseWords(args []string) (*commandLine, error) {
 	c := &commandLine{}
 	parser, err := kong.New(&c.cli, options()...)
@@ -211,7 +211,7 @@ func emptyValue(f *kong.Flag) error {
 	return fmt.Errorf("%s: an empty value; give one (%s), or leave the flag out", kongName(f), spelling(f))
 }
 
-// kongName is the flag with its letter: -m, --mount.
+// kongName returns a flag with its short form: -m, --mount.
 func kongName(f *kong.Flag) string {
 	if f.Short != 0 {
 		return fmt.Sprintf("-%c, --%s", f.Short, f.Name)
@@ -219,7 +219,7 @@ func kongName(f *kong.Flag) string {
 	return "--" + f.Name
 }
 
-// spelling is the flag with what its value looks like: --memory=SIZE.
+// spelling returns a flag with a placeholder for its value: --memory=SIZE.
 func spelling(f *kong.Flag) string {
 	if f.IsBool() {
 		return "--" + f.Name
@@ -227,7 +227,7 @@ func spelling(f *kong.Flag) string {
 	return "--" + f.Name + "=" + f.FormatPlaceHolder()
 }
 
-// explainUsage says what would be right, where kong's message does not.
+// explainUsage returns kong's error, with an explanation where kong's message has none.
 func explainUsage(err error, parser *kong.Kong, args []string) error {
 	var p *kong.ParseError
 	if !errors.As(err, &p) {

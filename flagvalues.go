@@ -76,7 +76,7 @@ func sameLetters(a, b string) bool {
 	return true
 }
 
-// sizeText is bytes as a person writes them: 1GiB, 512MiB, 1000.
+// sizeText returns a number of bytes as a person writes it: 1GiB, 512MiB, 1000.
 func sizeText(s string) string {
 	n, valid := number(s)
 	if !valid {

@@ -35,7 +35,8 @@ var otherFlags = [...]struct{ theirs, ours string }{
 	{"--verbose", "--debug (-d)"},
 }
 
-// unknownFlag says what a flag that tincan does not have may have been meant to be.
+// unknownFlag returns an error text for a flag that tincan does not have. It names the flag that
+// was probably meant.
 func unknownFlag(flag string, have []*kong.Flag) string {
 	for _, o := range otherFlags {
 		if slices.Contains(strings.Fields(o.theirs), flag) {

@@ -120,7 +120,7 @@ func rootFor(id uint32, caller int) uint32 {
 	return id
 }
 
-// link gives e the number that it shares with the file's other names.
+// link sets the inode number that the entry shares with the file's other names.
 func (m *image) link(id [2]uint64, e *cpioEntry) {
 	if m.inodes[id] == 0 {
 		m.inodes[id] = uint32(len(m.inodes) + 1)

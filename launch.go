@@ -53,8 +53,9 @@ type launch struct {
 	watched bool    // --status-fd has reported the start
 }
 
-// run is `tincan run`. It returns the exit status. done is false if the run needs the runtime:
-// either everything that was made has been undone, or the command has ended (startedEarly).
+// run runs a command in a container. It returns the exit status. done is false if the run needs
+// the runtime: either everything that was made has been undone, or the command has ended
+// (startedEarly).
 func run(f *runFlags) (status int, done bool) {
 	lockThread()
 	quiet = f.Quiet

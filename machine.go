@@ -69,7 +69,8 @@ type machine struct {
 	deaf     error // the reason why there are no signals
 }
 
-// runMachine is the whole life of process 1. It returns only if this is a container's PID 1.
+// runMachine does everything that a machine's PID 1 does. It returns only if this process is PID 1
+// of a container instead.
 func runMachine(args []string) {
 	m := &machine{opt: initOptions{poweroff: "always"}}
 	status := statusFailed

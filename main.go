@@ -213,7 +213,7 @@ Examples:
   tincan --here --memory=64M --timeout=10s -- ./untrusted      a program of the current directory`
 }
 
-// tincan is the whole program. It returns the exit status.
+// tincan runs the program with these arguments. It returns the exit status.
 func tincan(args []string) int {
 	args = withDefaultCommand(args)
 	if args[0] == "run" {
@@ -268,7 +268,7 @@ func options() []kong.Option {
 	}
 }
 
-// exit is what kong ends with after --help and --version.
+// exit ends the process. kong calls it after --help and --version.
 func exit(status int) {
 	if theMachine != nil {
 		theMachine.end(status)
@@ -276,7 +276,7 @@ func exit(status int) {
 	os.Exit(status)
 }
 
-// withDefaultCommand puts `run` in front where no command is named.
+// withDefaultCommand adds `run` in front of the arguments if they name no command.
 func withDefaultCommand(args []string) []string {
 	if namesCommand(args) {
 		return args
@@ -293,7 +293,7 @@ func (f *runFlags) AfterApply() error {
 	return nil
 }
 
-// failed says why and gives the status: tincan's own, or that of a command that
+// failed prints the error, and returns the exit status: tincan's own, or that of a command that
 // could not be executed.
 //
 //tincan:runtime

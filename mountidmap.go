@@ -31,14 +31,15 @@ type idmapping struct{ uids, gids []idMap }
 // firstUser is the first id that is a person's and not the system's (login.defs(5), UID_MIN).
 const firstUser = 1000
 
-// mapOwner has the owner of the source of an added path be the command's user.
+// mapOwner plans that the files that belong to the owner of an added path appear in the container
+// as files of the command's user.
 func (c *config) mapOwner(a *addedPath, st *unix.Stat_t) error {
 	uid, gid := st.Uid, st.Gid
 	switch {
 	case int(uid) == c.hostUID:
 		return nil
 	case c.rootless.on && a.here:
-		return nil // the command is the caller to the host, as far as it goes
+		return nil // without root --here shows the owners as they are: to the host, the command is the caller
 	case c.rootless.on:
 		return fault(func() error {
 			return fmt.Errorf("%s: %s belongs to user %d, and the command is user %d to the host; only root can show one user's files as another's: leave :idmap out, and choose --uid so that the command is the owner", a.text, a.source, uid, c.hostUID)
@@ -62,7 +63,7 @@ func (c *config) idmapFor(uids, gids []idMap) int {
 	return len(c.idmaps)
 }
 
-// idmapName is what plans call the descriptor of a user namespace.
+// idmapName returns the name of a user namespace's descriptor in plans.
 func idmapName(n int) string {
 	if n == 1 {
 		return "IDMAP"
@@ -70,7 +71,7 @@ func idmapName(n int) string {
 	return text("IDMAP", decimal(n))
 }
 
-// holders are the host's steps that make the user namespaces.
+// holders returns the host's steps that make the user namespaces.
 func holders(c *config) []*step {
 	var steps []*step
 	for i := range c.idmaps {
@@ -135,7 +136,7 @@ func showIdmapAttr(a arg) string {
 	return mountAttrText((*unix.MountAttr)(a.p).Attr_set, a.s)
 }
 
-// hintIdmap says why a file system refuses, and what to do instead.
+// hintIdmap explains why a file system refuses, and what to do instead.
 func (c *config) hintIdmap(s *step, e syscall.Errno) string {
 	why := ""
 	switch e {
@@ -302,8 +303,8 @@ func (c *config) hereAdd(f *runFlags) (a addedPath, err error) {
 	return a, fault(func() error { return fmt.Errorf("--here: the current directory is %s, and %w", dir, err) })
 }
 
-// checkCd is checkLinks for the path by which the caller's shell has come to the current directory,
-// which it leaves in the environment.
+// checkCd is checkLinks for the path by which the caller's shell has reached the current
+// directory: the variable PWD.
 func checkCd(dir string, st *unix.Stat_t) error {
 	var now unix.Stat_t
 	given, _ := getenv("PWD")

@@ -139,7 +139,7 @@ func readSubcalls() {
 	delete(subcallTable, "-")
 }
 
-// add gives the rules for a name to every ABI that has the call.
+// add adds the rules for a name to every ABI that has the call.
 func (b *profileReader) add(name string, then verdict, alternatives [][]cond, where string) {
 	for _, a := range b.p.abis {
 		_, there := a.abi.number(name)

@@ -43,15 +43,15 @@ const (
 	uffdNew   = 0xaa00 // USERFAULTFD_IOC_NEW of linux/userfaultfd.h
 )
 
-// The conditions that the tables use. The kernel cuts all these arguments to 32 bits, so the
-// filter does the same.
+// anyBit, is, atLeast and atMost return the conditions that the tables use. The kernel cuts all
+// these arguments to 32 bits, so the filter does the same.
 func anyBit(arg int, mask uint64) cond   { return cond{arg: arg, op: opAnyBit, cut: true, mask: mask} }
 func is(arg int, value uint64) cond      { return cond{arg: arg, op: opEQ, cut: true, value: value} }
 func atLeast(arg int, value uint64) cond { return cond{arg: arg, op: opGE, cut: true, value: value} }
 func atMost(arg int, value uint64) cond  { return cond{arg: arg, op: opLE, cut: true, value: value} }
 
-// published is a comparison as the tutorial makes it: all 64 bits are compared, and the value is
-// also the mask.
+// published returns a comparison as the tutorial makes it: all 64 bits are compared, and the value
+// is also the mask.
 func published(arg int, value uint64) cond {
 	return cond{arg: arg, op: opMaskedEQ, mask: value, value: value}
 }
