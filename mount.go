@@ -322,6 +322,7 @@ var maskTable = [...]mask{
 	{"/sys/devices/virtual/powercap", hideDir, "shows power use so precisely that it reveals what other programs compute"},
 }
 
+// masks returns the steps that cover the files of maskTable below a directory.
 func masks(below string) []*step {
 	var steps []*step
 	for i := range maskTable {

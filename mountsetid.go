@@ -47,7 +47,8 @@ func unsteady(p string, owner uint32) string {
 	return ""
 }
 
-// exchangeable reports whether somebody other than those can exchange the entry of a directory.
+// exchangeable reports whether an untrusted user (see trusted) can exchange an entry of the
+// directory.
 func exchangeable(dir, entry *unix.Stat_t, owner uint32) bool {
 	return !trusted(dir, owner) || dir.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 && (dir.Mode&unix.S_ISVTX == 0 || !trusted(entry, owner))
 }

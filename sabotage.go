@@ -41,8 +41,8 @@ func leaveProcOut(p plan) {
 	}
 }
 
-// leaveWritable prevents that /proc/sys becomes read-only, although the call succeeds. From outside
-// this looks like another directory in the place of /proc for a moment.
+// leaveWritable leaves /proc/sys writable, although the call that makes it read-only succeeds.
+// From outside it looks as if another directory had been at /proc for a moment.
 func leaveWritable(p plan) {
 	for _, s := range p {
 		if s.nr == unix.SYS_MOUNT_SETATTR && gostring(s.args[1].p) == "/proc/sys" {

@@ -25,7 +25,7 @@ func TestHole25MasksSwapped(t *testing.T) {
 					mkdir(t, filepath.Join(dir, d))
 				}
 				links := map[string]string{"null": "/proc/version"}
-				if swapped == "proc" { // whatever is where, all but /proc/sys is found
+				if swapped == "proc" { // the other directory has everything that is masked except /proc/sys
 					links = map[string]string{}
 					for name := range strings.FieldsSeq("acpi asound bus fs interrupts irq kcore key-users keys kmsg latency_stats sched_debug scsi self sysrq-trigger timer_list timer_stats") {
 						links[name] = "/other/" + name
