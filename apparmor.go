@@ -109,7 +109,7 @@ func appArmorLast(a appArmor) []*step {
 	ctx := (*[4]uint64)(unsafe.Pointer(unsafe.SliceData(b)))
 	ctx[0], ctx[2], ctx[3] = lsmIDAppArmor, uint64(size), uint64(len(value))
 	copy(b[lsmHeader:], value)
-	return list(call("lsm_set_self_attr", unix.SYS_LSM_SET_SELF_ATTR, name(lsmAttrExec, "LSM_ATTR_EXEC"), memory(unsafe.Pointer(ctx), showLSMContext), num(uintptr(size)), num(0), no, no).
+	return list(call("lsm_set_self_attr", unix.SYS_LSM_SET_SELF_ATTR, name(lsmAttrExec, "LSM_ATTR_EXEC"), memory(unsafe.Pointer(ctx), showLSMContext), num(uintptr(size)), num(0)).
 		because("--apparmor: the profile applies from the next execve on").hinted(hintAppArmor))
 }
 

@@ -56,7 +56,7 @@ var seccompFlags = []flagName{
 
 // mount is mount(2). An empty string stands for NULL.
 func mount(source, target, fstype string, f uintptr, data string) *step {
-	return call("mount", unix.SYS_MOUNT, optional(source), cstring(target), optional(fstype), flags(f, showMountFlags), optional(data), no).as(makesMount)
+	return call("mount", unix.SYS_MOUNT, optional(source), cstring(target), optional(fstype), flags(f, showMountFlags), optional(data)).as(makesMount)
 }
 
 // mountSetattr is mount_setattr(2). It adds attributes to the mount at target, an absolute path,
@@ -68,7 +68,7 @@ func mountSetattr(target string, at int, set uint64) *step {
 	}
 	a := keep(unix.MountAttr{Attr_set: set})
 	return call("mount_setattr", unix.SYS_MOUNT_SETATTR, atCwd(), cstring(target), recursive,
-		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no)
+		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a))).as(changesMount)
 }
 
 // openPlace is openat2(2) of a path, and keeps the descriptor. A symlink anywhere in the path is
@@ -81,7 +81,7 @@ func openPlace(file string) *step {
 func openPath(file string, resolve uint64, name string) *step {
 	how := keep(unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve})
 	return call("openat2", unix.SYS_OPENAT2, atCwd(), cstring(file),
-		mem(unsafe.Pointer(how), text("{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=", name, "}")), num(unsafe.Sizeof(*how)), no, no)
+		arg{operand{p: unsafe.Pointer(how)}, label{name, showOpenHow}, nowhere}, num(unsafe.Sizeof(*how)))
 }
 
 // openTree is open_tree(2). It keeps a copy of the mount at a kept place; the copy is not
@@ -96,24 +96,24 @@ func openTree(below string, recursive bool) *step {
 	if recursive {
 		f, names = f|unix.AT_RECURSIVE, text(names, "|AT_RECURSIVE")
 	}
-	return call("open_tree", unix.SYS_OPEN_TREE, keptPlace(), cstring(below), name(int(f), names), no, no, no).keeping().hinted(hintMountCalls)
+	return call("open_tree", unix.SYS_OPEN_TREE, keptPlace(), cstring(below), name(int(f), names)).keeping().hinted(hintMountCalls)
 }
 
 // treeSetattr is mount_setattr(2) on the kept copy and all mounts below it.
 func treeSetattr(set uint64) *step {
 	a := keep(unix.MountAttr{Attr_set: set})
 	return call("mount_setattr", unix.SYS_MOUNT_SETATTR, keptTree(), cstring(""), name(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, "AT_EMPTY_PATH|AT_RECURSIVE"),
-		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a)), no).hinted(hintMountCalls)
+		memory(unsafe.Pointer(a), showMountAttr), num(unsafe.Sizeof(*a))).hinted(hintMountCalls)
 }
 
 // moveMount is move_mount(2) of the kept copy. It attaches the copy at the path to or, if that
 // is "", at the kept place.
 func moveMount(to string) *step {
 	if to != "" {
-		return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), atCwd(), cstring(to), name(unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH"), no).hinted(hintMountCalls)
+		return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), atCwd(), cstring(to), name(unix.MOVE_MOUNT_F_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH")).hinted(hintMountCalls)
 	}
 	return call("move_mount", unix.SYS_MOVE_MOUNT, keptTree(), cstring(""), keptPlace(), cstring(""),
-		name(unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH"), no).hinted(hintMountCalls)
+		name(unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH, "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH")).hinted(hintMountCalls)
 }
 
 func hintOpenPlace(e syscall.Errno) string {
@@ -132,107 +132,107 @@ func hintMountCalls(e syscall.Errno) string {
 }
 
 // fchdir is fchdir(2).
-func fchdir(a arg) *step { return call("fchdir", unix.SYS_FCHDIR, a, no, no, no, no, no) }
+func fchdir(a arg) *step { return call("fchdir", unix.SYS_FCHDIR, a) }
 
 // mkdevice makes the node of a character device that every user may use.
 func mkdevice(file string, major, minor uint32) *step {
-	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), name(unix.S_IFCHR|0o666, "S_IFCHR|0666"),
-		name(int(unix.Mkdev(major, minor)), text("makedev(", hex(major), ", ", hex(minor), ")")), no, no)
+	device := arg{operand: operand{n: uintptr(major<<8 | minor)}, label: label{show: showDevice}} // makedev(3), for small numbers
+	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), name(unix.S_IFCHR|0o666, "S_IFCHR|0666"), device)
 }
 
 // umount is umount2(2) with MNT_DETACH.
 func umount(target string) *step {
-	return call("umount2", unix.SYS_UMOUNT2, cstring(target), name(unix.MNT_DETACH, "MNT_DETACH"), no, no, no, no)
+	return call("umount2", unix.SYS_UMOUNT2, cstring(target), name(unix.MNT_DETACH, "MNT_DETACH"))
 }
 
 // chroot is chroot(2).
 func chroot(dir string) *step {
-	return call("chroot", unix.SYS_CHROOT, cstring(dir), no, no, no, no, no)
+	return call("chroot", unix.SYS_CHROOT, cstring(dir))
 }
 
 // rmdir is rmdir(2).
 func rmdir(dir string) *step {
-	return call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(dir), name(unix.AT_REMOVEDIR, "AT_REMOVEDIR"), no, no, no)
+	return call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(dir), name(unix.AT_REMOVEDIR, "AT_REMOVEDIR"))
 }
 
 // pivotRoot is pivot_root(2).
 func pivotRoot(newRoot, putOld string) *step {
-	return call("pivot_root", unix.SYS_PIVOT_ROOT, cstring(newRoot), cstring(putOld), no, no, no, no).as(pivots)
+	return call("pivot_root", unix.SYS_PIVOT_ROOT, cstring(newRoot), cstring(putOld)).as(pivots)
 }
 
 // chdir is chdir(2).
 func chdir(dir string) *step {
-	return call("chdir", unix.SYS_CHDIR, cstring(dir), no, no, no, no, no)
+	return call("chdir", unix.SYS_CHDIR, cstring(dir))
 }
 
 // mkdir is mkdir(2).
 func mkdir(dir string, m uint32) *step {
-	return call("mkdirat", unix.SYS_MKDIRAT, atCwd(), cstring(dir), mode(m), no, no, no)
+	return call("mkdirat", unix.SYS_MKDIRAT, atCwd(), cstring(dir), mode(m))
 }
 
 // mkfile makes an empty file, to mount something on.
 func mkfile(file string) *step {
-	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644), no, no, no) // the device argument is 0, which strace does not print
+	return call("mknodat", unix.SYS_MKNODAT, atCwd(), cstring(file), mode(unix.S_IFREG|0o644)) // the device argument is 0, which strace does not print
 }
 
 // chown is fchownat(2).
 func chown(file string, uid, gid int) *step {
-	return call("fchownat", unix.SYS_FCHOWNAT, atCwd(), cstring(file), num(uintptr(uid)), num(uintptr(gid)), num(0), no)
+	return call("fchownat", unix.SYS_FCHOWNAT, atCwd(), cstring(file), num(uintptr(uid)), num(uintptr(gid)), num(0))
 }
 
 // symlink is symlink(2).
 func symlink(target, link string) *step {
-	return call("symlinkat", unix.SYS_SYMLINKAT, cstring(target), atCwd(), cstring(link), no, no, no)
+	return call("symlinkat", unix.SYS_SYMLINKAT, cstring(target), atCwd(), cstring(link))
 }
 
 // umask is umask(2).
 func umask(m uint32) *step {
-	return call("umask", unix.SYS_UMASK, arg{operand: operand{n: uintptr(m)}, label: label{show: showUmask}}, no, no, no, no, no)
+	return call("umask", unix.SYS_UMASK, arg{operand: operand{n: uintptr(m)}, label: label{show: showUmask}})
 }
 
 // prctl is prctl(2) with one argument. The others are 0, as the kernel requires where it checks
 // them.
 func prctl(option int, text string, a arg) *step {
-	return call("prctl", unix.SYS_PRCTL, name(option, text), a, no, no, no, no)
+	return call("prctl", unix.SYS_PRCTL, name(option, text), a)
 }
 
 // prctl5 is prctl(2) for options whose unused arguments strace prints.
 func prctl5(option int, text string, a arg) *step {
-	return call("prctl", unix.SYS_PRCTL, name(option, text), a, num(0), num(0), num(0), no)
+	return call("prctl", unix.SYS_PRCTL, name(option, text), a, num(0), num(0), num(0))
 }
 
 // sethostname is sethostname(2).
 func sethostname(s string) *step {
-	return call("sethostname", unix.SYS_SETHOSTNAME, cstring(s), num(uintptr(len(s))), no, no, no, no)
+	return call("sethostname", unix.SYS_SETHOSTNAME, cstring(s), num(uintptr(len(s))))
 }
 
 // closeFD is close(2).
-func closeFD(a arg) *step { return call("close", unix.SYS_CLOSE, a, no, no, no, no, no) }
+func closeFD(a arg) *step { return call("close", unix.SYS_CLOSE, a) }
 
 // closeRange is close_range(2) without flags.
 func closeRange(first, last arg) *step {
-	s := call("close_range", unix.SYS_CLOSE_RANGE, first, last, num(0), no, no, no)
+	s := call("close_range", unix.SYS_CLOSE_RANGE, first, last, num(0))
 	if s.words == nil { // errors of the init are put into words after the container has ended
-		s.words = keep(words{labels: [6]label{first.label, last.label, num(0).label}})
+		s.words = keep(words{call: "close_range", labels: [6]label{first.label, last.label, num(0).label}})
 	}
 	return s
 }
 
 // openForWriting is openat(2) of an absolute path, for writing. It keeps the descriptor.
 func openForWriting(file string) *step {
-	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), no, no, no).keeping()
+	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC")).keeping()
 }
 
 // writeBytes is write(2) of all of s. A shorter write is a failure.
 func writeBytes(to arg, s string) *step {
-	w := call("write", unix.SYS_WRITE, to, cstring(s), num(uintptr(len(s))), no, no, no)
+	w := call("write", unix.SYS_WRITE, to, cstring(s), num(uintptr(len(s))))
 	w.least = int32(len(s))
 	return w
 }
 
 // readByte is read(2) of one byte. End of file (a result of 0) is a failure.
 func readByte(from arg) *step {
-	r := call("read", unix.SYS_READ, from, mem(unsafe.Pointer(one[[1]byte]()), `"\1"`), num(1), no, no, no)
+	r := call("read", unix.SYS_READ, from, mem(unsafe.Pointer(one[[1]byte]()), `"\1"`), num(1))
 	r.least = 1
 	return r
 }
@@ -246,58 +246,58 @@ func sendDescriptor(to arg, n int, text string) *step {
 	m := &unix.Msghdr{Iov: iov, Iovlen: 1, Control: &control[0]}
 	m.SetControllen(len(control))
 	return call("sendmsg", unix.SYS_SENDMSG, to,
-		mem(unsafe.Pointer(m), `{msg_iov=[{iov_base="\0", iov_len=1}], msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[`+text+`]}]}`), num(0), no, no, no)
+		mem(unsafe.Pointer(m), `{msg_iov=[{iov_base="\0", iov_len=1}], msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[`+text+`]}]}`), num(0))
 }
 
 // unshare is unshare(2).
 func unshare(n uintptr) *step {
-	return call("unshare", unix.SYS_UNSHARE, flags(n, showCloneFlags), no, no, no, no, no)
+	return call("unshare", unix.SYS_UNSHARE, flags(n, showCloneFlags))
 }
 
 // setgroups is setgroups(2) with no groups.
 func setgroups() *step {
-	return call("setgroups", unix.SYS_SETGROUPS, num(0), null(), no, no, no, no)
+	return call("setgroups", unix.SYS_SETGROUPS, num(0), null())
 }
 
 // setresgid is setresgid(2) with the same id three times.
 func setresgid(id int) *step {
 	n := num(uintptr(id))
-	return call("setresgid", unix.SYS_SETRESGID, n, n, n, no, no, no)
+	return call("setresgid", unix.SYS_SETRESGID, n, n, n)
 }
 
 // setresuid is setresuid(2) with the same id three times.
 func setresuid(id int) *step {
 	n := num(uintptr(id))
-	return call("setresuid", unix.SYS_SETRESUID, n, n, n, no, no, no)
+	return call("setresuid", unix.SYS_SETRESUID, n, n, n)
 }
 
 // seteuid is setresuid(2) with only the effective id.
 func seteuid(id int) *step {
 	same := name(-1, "-1")
-	return call("setresuid", unix.SYS_SETRESUID, same, num(uintptr(id)), same, no, no, no)
+	return call("setresuid", unix.SYS_SETRESUID, same, num(uintptr(id)), same)
 }
 
 // setpgid is setpgid(2) for a new process group of the caller's.
-func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0), no, no, no, no) }
+func setpgid() *step { return call("setpgid", unix.SYS_SETPGID, num(0), num(0)) }
 
 // setsid is setsid(2).
-func setsid() *step { return call("setsid", unix.SYS_SETSID, no, no, no, no, no, no) }
+func setsid() *step { return call("setsid", unix.SYS_SETSID) }
 
 // sigmask is rt_sigprocmask(SIG_SETMASK). The launcher fills in the set just before the clone,
 // when it knows its own mask.
 func sigmask(set *uint64) *step {
 	return call("rt_sigprocmask", unix.SYS_RT_SIGPROCMASK, name(unix.SIG_SETMASK, "SIG_SETMASK"),
-		memory(unsafe.Pointer(set), showSigset), null(), num(sigsetSize), no, no)
+		memory(unsafe.Pointer(set), showSigset), null(), num(sigsetSize))
 }
 
 // fork is clone(2) without flags, with SIGCHLD as the signal at the end, which is what fork(2)
 // is on every architecture. It keeps its result, which is 0 in the new process.
 func fork() *step {
-	return call("clone", unix.SYS_CLONE, name(int(unix.SIGCHLD), "child_stack=NULL, flags=SIGCHLD"), no, no, no, no, no).keeping()
+	return call("clone", unix.SYS_CLONE, name(int(unix.SIGCHLD), "child_stack=NULL, flags=SIGCHLD")).keeping()
 }
 
 // execve is execve(2).
 func execve(file string, argv, envp []unsafe.Pointer) *step {
 	return call("execve", unix.SYS_EXECVE, cstring(file),
-		memory(unsafe.Pointer(&argv[0]), showVector), memory(unsafe.Pointer(&envp[0]), showEnv), no, no, no).as(executes)
+		memory(unsafe.Pointer(&argv[0]), showVector), memory(unsafe.Pointer(&envp[0]), showEnv)).as(executes)
 }

@@ -248,7 +248,7 @@ func capset(s capSet) *step {
 	low, high := uint32(s), uint32(s>>32)
 	data := keep([2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}})
 	return call("capset", unix.SYS_CAPSET,
-		mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"), memory(unsafe.Pointer(data), showCapData), no, no, no, no)
+		mem(unsafe.Pointer(header), "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"), memory(unsafe.Pointer(data), showCapData))
 }
 
 func showCapData(a arg) string {

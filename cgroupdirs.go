@@ -83,12 +83,12 @@ func leave(g *group, points []mountPoint, rootDir string) []*step {
 	var steps []*step
 	if !g.none {
 		for _, dir := range g.made(g.name) {
-			steps = add(steps, hostStep(makesCall, "rmdir", shown(dir, showQuoted), no).because("removes the group; if processes are left in it, cgroup.kill ends them first"))
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(dir, showQuoted)).because("removes the group; if processes are left in it, cgroup.kill ends them first"))
 		}
 		if home := g.parents[0].dir; g.leaf {
 			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.subtree_control"), showQuoted), shown("-...", showQuoted)).because("disables the controllers, which no group needs any more"))
 			steps = add(steps, hostStep(makesCall, "write", shown(text(home, "/cgroup.procs"), showQuoted), shown("0", showQuoted)).because("the launcher moves back"))
-			steps = add(steps, hostStep(makesCall, "rmdir", shown(text(home, "/tincan-launcher-PID"), showQuoted), no).because("removes the launcher's group"))
+			steps = add(steps, hostStep(makesCall, "rmdir", shown(text(home, "/tincan-launcher-PID"), showQuoted)).because("removes the launcher's group"))
 		}
 	}
 	for i := len(points) - 1; i >= 0; i-- {
@@ -96,7 +96,7 @@ func leave(g *group, points []mountPoint, rootDir string) []*step {
 		if !points[i].dir {
 			call = "unlink"
 		}
-		steps = add(steps, hostStep(makesCall, call, shown(text(rootDir, points[i].target), showQuoted), no).because("removes a mount point that was made for this run"))
+		steps = add(steps, hostStep(makesCall, call, shown(text(rootDir, points[i].target), showQuoted)).because("removes a mount point that was made for this run"))
 	}
 	return steps
 }

@@ -197,7 +197,7 @@ func resources(g *group) []*step {
 		return nil
 	}
 	steps := g.stepAside()
-	made := hostStep(makesGroup, "mkdir", no, no)
+	made := hostStep(makesGroup, "mkdir")
 	for i, dir := range g.made(g.name) {
 		if i < len(made.args) {
 			made.set(i, shown(dir, showQuoted))

@@ -257,7 +257,7 @@ func joinGroups(g *group, fds []int) []*step {
 	for i := range g.parents {
 		controller := g.parents[i].controller
 		steps = add(steps, writeBytes(fd(fds[i], upper(controller)), "0").
-			because(text("0 means the process that writes: it enters the group of ", controller)))
+			because("0 means the process that writes: it enters the group"))
 	}
 	return add(steps, unshare(unix.CLONE_NEWCGROUP).
 		because("made only now, so that the container's groups are the roots of the namespace"))

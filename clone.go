@@ -37,7 +37,6 @@ type childPlan struct {
 	command []*step // made by the process that becomes the command
 	init    bool    // the last step of setup is a fork
 	report  uintptr
-	pidfd   int32  // written by clone3
 	all     uint64 // every signal, for sigtimedwait
 	group   uint64 // signals that go to the command's process group
 }
@@ -72,14 +71,14 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 	var kept, placed uintptr
 	for i := range steps {
 		s := steps[i]
-		r, e := rawCall(s.nr,
+		r, e := rawCall(uintptr(s.nr),
 			s.args[0].n|uintptr(s.args[0].p)|kept&-uintptr(s.kept[0]&1)|placed&-uintptr(s.kept[1]&1),
 			s.args[1].n|uintptr(s.args[1].p)|kept&-uintptr(s.kept[0]>>1&1)|placed&-uintptr(s.kept[1]>>1&1),
 			s.args[2].n|uintptr(s.args[2].p)|kept&-uintptr(s.kept[0]>>2&1)|placed&-uintptr(s.kept[1]>>2&1),
 			s.args[3].n|uintptr(s.args[3].p)|kept&-uintptr(s.kept[0]>>3&1)|placed&-uintptr(s.kept[1]>>3&1),
 			s.args[4].n|uintptr(s.args[4].p)|kept&-uintptr(s.kept[0]>>4&1)|placed&-uintptr(s.kept[1]>>4&1),
 			s.args[5].n|uintptr(s.args[5].p)|kept&-uintptr(s.kept[0]>>5&1)|placed&-uintptr(s.kept[1]>>5&1))
-		if (e != 0 || r < uintptr(s.least)) && (e == 0 || e != s.may) {
+		if (e != 0 || r < uintptr(s.least)) && (e == 0 || e != syscall.Errno(s.may)) {
 			fail(report{reportFailed, base + int32(i), int32(e)}, to)
 		}
 		switch s.keep {
@@ -163,11 +162,14 @@ type cloneArgs struct {
 //go:noinline
 //go:norace
 //go:nosplit
-func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
-	ca.pidfd = uint64(uintptr(unsafe.Pointer(&p.pidfd))) // taken here, where the stack can no longer move
-	pid, e := rawCall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
+func launchChild(ca *cloneArgs, p *childPlan) (pid uintptr, pidfd int32, e syscall.Errno) {
+	// The kernel writes it to the stack, which is touched anyway: after the clone, each page that
+	// the launcher writes to is copied. The address is taken here, where the stack can no longer
+	// move.
+	ca.pidfd = uint64(uintptr(unsafe.Pointer(&pidfd)))
+	pid, e = rawCall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(ca)), unsafe.Sizeof(*ca), 0, 0, 0, 0)
 	if e != 0 || pid != 0 {
-		return pid, e
+		return pid, pidfd, e
 	}
 	forked := walk(p.setup, 0, p.report)
 	if p.init && forked != 0 {
@@ -176,7 +178,7 @@ func launchChild(ca *cloneArgs, p *childPlan) (uintptr, syscall.Errno) {
 	}
 	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
 	fail(report{reportFailed, -1, 0}, p.report) // never reached: the last step is execve
-	return 0, 0
+	return 0, 0, 0
 }
 
 // groupSignals are the signals that a terminal sends to a whole process group. The init passes
@@ -202,11 +204,11 @@ func startChild(flags uintptr, p *childPlan, group int, mask *uint64, signals *s
 	lockForks(true)
 	own := sysSigmask(unix.SIG_SETMASK, p.all)
 	*mask = signals.callers(own)
-	n, e := launchChild(ca, p)
+	n, fd, e := launchChild(ca, p)
 	sysSigmask(unix.SIG_SETMASK, own)
 	lockForks(false)
 	runtime.KeepAlive(p)
-	return int(n), int(p.pidfd), e
+	return int(n), int(fd), e
 }
 
 // lockForks prevents the child from inheriting a descriptor that another goroutine has just

@@ -219,7 +219,7 @@ func forkInit(init bool, d *fds) []*step {
 		return nil
 	}
 	area := argvArea()
-	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"), no, no, no)
+	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"))
 	title.least = int32(len(area))
 	return list(
 		setpgid().because("a signal for the caller's process group reaches only the launcher, which passes it on once"),
@@ -306,7 +306,7 @@ func terminal(init bool, d *fds) []*step {
 		steps := list(setsid().because("a session of its own without a terminal: the command gets no access to the caller's terminal"))
 		for i, instead := range d.outs {
 			if instead != 0 {
-				steps = add(steps, call("dup3", unix.SYS_DUP3, fd(instead, text("OUT", decimal(i))), num(uintptr(i)), num(0), no, no, no).
+				steps = add(steps, call("dup3", unix.SYS_DUP3, fd(instead, text("OUT", decimal(i))), num(uintptr(i)), num(0)).
 					because("the command can write to the terminal and not read from it"))
 			}
 		}
@@ -318,7 +318,7 @@ func terminal(init bool, d *fds) []*step {
 		if !init {
 			*pid = 1
 		}
-		steps = add(steps, call("ioctl", unix.SYS_IOCTL, fd(d.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), memory(unsafe.Pointer(pid), showPid), no, no, no).
+		steps = add(steps, call("ioctl", unix.SYS_IOCTL, fd(d.tty, "TTY"), name(unix.TIOCSPGRP, "TIOCSPGRP"), memory(unsafe.Pointer(pid), showPid)).
 			because("makes it the terminal's foreground group; the launcher takes the terminal back at the end"))
 	}
 	return steps
@@ -360,7 +360,7 @@ func execute(argv, env []string) []*step {
 	for i, f := range files {
 		s := execve(f, v, e)
 		if i < len(files)-1 {
-			s.may = unix.ENOENT
+			s.or(unix.ENOENT)
 		}
 		steps = add(steps, s)
 	}

@@ -58,7 +58,7 @@ func movedTo(target string, attr uint64, why string) []*step {
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: target, attr: attr})
 	return list(
-		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(workshop), name(unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLOEXEC"), no, no, no).keeping().hinted(hintMountCalls).because(why),
+		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(workshop), name(unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLOEXEC")).keeping().hinted(hintMountCalls).because(why),
 		openPlace(target).because("its place in the container"),
 		moved,
 		closeFD(keptPlace()),

@@ -135,7 +135,9 @@ func newLaunch(f *runFlags) (*launch, error) {
 			return nil, err
 		}
 	}
+	// The launcher writes to both after the clone, so they are next to each other (clone.go).
 	l := keep(launch{c: c, f: f, debug: f.Debug, timeout: timeout, groupName: c.group.name})
+	l.closing = grow([]int(nil), 24)
 	if c.root.fd != 0 {
 		l.closing = add(l.closing, c.root.fd)
 	}

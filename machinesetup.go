@@ -62,9 +62,9 @@ func (s *step) make(kept uintptr) (uintptr, error) {
 	for i, a := range s.args {
 		v[i] = a.n | uintptr(a.p) | kept&-uintptr(s.kept[0]>>i&1)
 	}
-	r, _, e := syscall.Syscall6(s.nr, v[0], v[1], v[2], v[3], v[4], v[5])
+	r, _, e := syscall.Syscall6(uintptr(s.nr), v[0], v[1], v[2], v[3], v[4], v[5])
 	runtime.KeepAlive(s)
-	if e == 0 && r >= uintptr(s.least) || e != 0 && e == s.may {
+	if e == 0 && r >= uintptr(s.least) || e != 0 && e == syscall.Errno(s.may) {
 		return r, nil
 	}
 	return r, &callError{step: s, err: e}
@@ -215,7 +215,7 @@ func loadModules() {
 		if !strings.HasSuffix(file, ".ko") {
 			flags, text = unix.MODULE_INIT_COMPRESSED_FILE, "MODULE_INIT_COMPRESSED_FILE"
 		}
-		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text), no, no, no).or(unix.EEXIST).hinted(hintModule))
+		duty(call("finit_module", unix.SYS_FINIT_MODULE, fd(int(f.Fd()), file), cstring(""), name(flags, text)).or(unix.EEXIST).hinted(hintModule))
 		f.Close()
 	}
 }

@@ -235,9 +235,9 @@ func (p *mountPoint) parents() []*step {
 // directory. A path with a symlink in it, which somebody else has put there meanwhile, could
 // lead to the host's tree.
 func makeBelow(p string, dir bool) []*step {
-	s := call("mkdirat", unix.SYS_MKDIRAT, keptPlace(), cstring(baseName(p)), mode(0o755), no, no, no)
+	s := call("mkdirat", unix.SYS_MKDIRAT, keptPlace(), cstring(baseName(p)), mode(0o755))
 	if !dir {
-		s = call("mknodat", unix.SYS_MKNODAT, keptPlace(), cstring(baseName(p)), mode(unix.S_IFREG|0o644), no, no, no)
+		s = call("mknodat", unix.SYS_MKNODAT, keptPlace(), cstring(baseName(p)), mode(unix.S_IFREG|0o644))
 	}
 	return list(openPlace(parentDir(p)), s.or(unix.EEXIST).because("a mount point"), closeFD(keptPlace()))
 }

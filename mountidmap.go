@@ -94,7 +94,7 @@ func holders(c *config) []*step {
 func (l *launch) makeIdmap(s *step) error {
 	i := int(s.attr)
 	m := &l.c.idmaps[i]
-	holder, err := l.startCopy(unix.CLONE_NEWUSER, list(call("exit_group", unix.SYS_EXIT_GROUP, num(0), no, no, no, no, no)), one[uint64]())
+	holder, err := l.startCopy(unix.CLONE_NEWUSER, list(call("exit_group", unix.SYS_EXIT_GROUP, num(0))), one[uint64]())
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func treeIdmap(d *fds, n int, source string, owner []idMap) *step {
 		a.Userns_fd = uint64(d.idmaps[n-1])
 	}
 	s := call("mount_setattr", unix.SYS_MOUNT_SETATTR, keptTree(), cstring(""), name(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
-		arg{operand: operand{p: unsafe.Pointer(a)}, label: label{idmapName(n), showIdmapAttr}}, num(unsafe.Sizeof(*a)), no).as(mapsIDs)
+		arg{operand: operand{p: unsafe.Pointer(a)}, label: label{idmapName(n), showIdmapAttr}}, num(unsafe.Sizeof(*a))).as(mapsIDs)
 	s.deed = keep(deed{file: source, maps: owner})
 	return s.because("its owner is the command's user inside")
 }

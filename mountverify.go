@@ -20,14 +20,14 @@ import (
 
 // wanted is a mount that must be present.
 type wanted struct {
-	step    *step
-	target  string
-	fstype  string // "" for any
-	options string // of the mount, separated by blanks
-	device  string // of an added path: its file system
-	root    string // and its path in that file system; "" for any
-	source  string // of a mask that is a bind mount: the path in the container that it shows
-	found   bool
+	step   *step
+	target string
+	fstype string // "" for any
+	attr   uint64 // attributes that the mount must have
+	device string // of an added path: its file system
+	root   string // and its path in that file system; "" for any
+	source string // of a mask that is a bind mount: the path in the container that it shows
+	found  bool
 }
 
 // wantedMounts returns the mounts that the plan makes in the container's own tree.
@@ -36,7 +36,7 @@ func wantedMounts(p plan) []wanted {
 	pivoted := false
 	for _, s := range p {
 		pivoted = pivoted || s.kind == pivots
-		if pivoted && s.call == "mount_setattr" {
+		if pivoted && s.kind == changesMount {
 			addOptions(out, s)
 		}
 		if !pivoted || s.kind != makesMount {
@@ -47,11 +47,11 @@ func wantedMounts(p plan) []wanted {
 		}
 		w := wanted{step: s}
 		if s.deed != nil { // a move_mount
-			w.target, w.options = s.file, mountOptions(s.attr)
+			w.target, w.attr = s.file, s.attr
 		} else {
 			w.target = gostring(s.args[1].p)
 			if s.args[2].p != nil {
-				w.fstype, w.options = gostring(s.args[2].p), mountOptions(uint64(s.args[3].n)) // MS_ and MOUNT_ATTR_ have the same values here
+				w.fstype, w.attr = gostring(s.args[2].p), uint64(s.args[3].n) // MS_ and MOUNT_ATTR_ have the same values here
 			} else {
 				w.source = gostring(s.args[0].p)
 			}
@@ -67,31 +67,20 @@ func addOptions(all []wanted, s *step) {
 	target := gostring(s.args[1].p)
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].target == target {
-			all[i].options = text(all[i].options, mountOptions((*unix.MountAttr)(s.args[3].p).Attr_set))
+			all[i].attr |= (*unix.MountAttr)(s.args[3].p).Attr_set
 			return
 		}
 	}
 }
 
-// mountOptions returns the names in mountinfo of the attributes that matter.
-func mountOptions(attr uint64) string {
-	s := ""
+// hasOptions reports whether a mount's options, as mountinfo shows them, contain those of attr that
+// matter.
+func hasOptions(have string, attr uint64) bool {
 	for _, o := range [...]struct {
 		bit  uint64
 		name string
-	}{{unix.MS_RDONLY, "ro "}, {unix.MS_NOSUID, "nosuid "}, {unix.MS_NODEV, "nodev "}, {unix.MS_NOEXEC, "noexec "}, {unix.MOUNT_ATTR_IDMAP, "idmapped "}} {
-		if attr&o.bit != 0 {
-			s = text(s, o.name)
-		}
-	}
-	return s
-}
-
-// hasOptions reports whether a mount's options, separated by commas, contain all wanted ones.
-func hasOptions(have, wanted string) bool {
-	for wanted != "" {
-		var o string
-		if o, wanted, _ = cut(wanted, " "); !listed(have, o) {
+	}{{unix.MS_RDONLY, "ro"}, {unix.MS_NOSUID, "nosuid"}, {unix.MS_NODEV, "nodev"}, {unix.MS_NOEXEC, "noexec"}, {unix.MOUNT_ATTR_IDMAP, "idmapped"}} {
+		if attr&o.bit != 0 && !listed(have, o.name) {
 			return false
 		}
 	}
@@ -103,7 +92,7 @@ func find(all []wanted, content string) {
 	for m := one[mountLine](); m.next(&content); {
 		for i := range all {
 			w := &all[i]
-			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype) && hasOptions(m.options, w.options) &&
+			w.found = w.found || w.target == m.point && (w.fstype == "" || w.fstype == m.fstype) && hasOptions(m.options, w.attr) &&
 				(w.root == "" || w.root == m.root && w.device == m.device)
 		}
 	}
@@ -136,59 +125,74 @@ func (l *launch) verifyMounts() error {
 // needless reports whether a mount is a mask of a path that this kernel does not have. Other
 // paths may be others' to remove, and what is said of those after the mount does not count.
 func (w *wanted) needless() bool {
-	return w.step.may == unix.ENOENT && (hasPrefix(w.target, "/proc/") || hasPrefix(w.target, "/sys/")) && !exists(w.target)
+	return unix.Errno(w.step.may) == unix.ENOENT && (hasPrefix(w.target, "/proc/") || hasPrefix(w.target, "/sys/")) && !exists(w.target)
 }
 
 // wantMasks finds out what the masks that are bind mounts must show, from the text of mountinfo:
 // the container's own /dev/null, or a path of its own /proc. They are mounted by name, and at that
 // moment another directory may have been in the place of /dev or /proc.
 func wantMasks(all []wanted, content string) {
-	nullDevice, nullRoot := sourceIn(content, "/dev/null")
-	procDevice, procRoot := sourceIn(content, "/proc")
+	inside := [...]located{{path: "/dev/null"}, {path: "/proc"}}
+	locate(inside[:], content)
+	null, proc := &inside[0], &inside[1]
 	for i := range all {
 		w := &all[i]
 		if w.source == "/dev/null" {
-			w.device, w.root = nullDevice, nullRoot
+			w.device, w.root = null.device, null.root
 		} else if rest, is := below(w.source, "/proc"); is {
-			w.device, w.root = procDevice, cleanPath(text(procRoot, "/", rest))
+			w.device, w.root = proc.device, text(withoutEnd(proc.root, "/"), "/", rest)
 		}
 	}
 }
 
 // wantSources finds out where the added paths come from, by the launcher's own mounts.
 func (l *launch) wantSources(all []wanted) error {
-	content, looked := "", false
+	var sources []located
 	for i := range l.y.adds {
-		a := &l.y.adds[i]
-		if a.tmpfs {
-			continue
+		if a := &l.y.adds[i]; !a.tmpfs {
+			sources = add(sources, located{path: a.source, target: a.target})
 		}
-		if !looked {
-			var err error
-			if content, err = readMounts("self"); err != nil {
-				return err
-			}
-			looked = true
-		}
-		device, root := sourceIn(content, a.source)
+	}
+	if sources == nil {
+		return nil
+	}
+	content, err := readMounts("self")
+	if err != nil {
+		return err
+	}
+	locate(sources, content)
+	for i := range sources {
 		for j := range all {
-			if w := &all[j]; w.step.deed != nil && w.target == a.target {
-				w.device, w.root = device, root
+			if w := &all[j]; w.step.deed != nil && w.target == sources[i].target {
+				w.device, w.root = sources[i].device, sources[i].root
 			}
 		}
 	}
 	return nil
 }
 
-// sourceIn returns the file system that contains a path without symlinks, and the path within
-// that file system.
-func sourceIn(content, p string) (device, root string) {
-	length := -1
+// located is a path without symlinks: the file system that contains it, and the path within that
+// file system.
+type located struct {
+	path         string
+	target       string // of an added path: its place in the container
+	device, root string
+	rest         string // the part of path below the mount
+	length       int    // of the name of the mount point
+}
+
+// locate finds the paths in the text of mountinfo.
+func locate(all []located, content string) {
 	for m := one[mountLine](); m.next(&content); {
-		// Of several mounts at one place, the last one covers the others.
-		if rest, is := below(p, m.point); is && len(m.point) >= length {
-			length, device, root = len(m.point), text(m.device), cleanPath(text(m.root, "/", rest))
+		for i := range all {
+			// Of several mounts at one place, the last one covers the others.
+			l := &all[i]
+			if rest, is := below(l.path, m.point); is && len(m.point) >= l.length {
+				l.length, l.device, l.root, l.rest = len(m.point), m.device, m.root, rest
+			}
 		}
 	}
-	return device, root
+	for i := range all {
+		all[i].root = cleanPath(text(all[i].root, "/", all[i].rest))
+	}
 }

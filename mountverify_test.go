@@ -57,7 +57,9 @@ func TestWantedSources(t *testing.T) {
 		"/etc/passwd": "8:1 /etc/passwd", "/": "8:1 /", "/home": "8:2 /home", "/home/joe": "8:2 /home/joe", "/homes": "8:1 /homes",
 		"/home/joe/a b": "0:30 /", "/home/joe/a b/c": "0:30 /c", "/home/joe/a": "8:2 /home/joe/a", "/srv/x": "0:32 /x",
 	} {
-		device, root := sourceIn(own, p)
+		l := []located{{path: p}}
+		locate(l, own)
+		device, root := l[0].device, l[0].root
 		if got := device + " " + root; got != want {
 			t.Errorf("%s: %s, want %s", p, got, want)
 		}

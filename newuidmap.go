@@ -92,7 +92,7 @@ func (l *launch) startHelper(s *step) error {
 	argv := helperArgs(s.file, decimal(l.pid), s.maps)
 	steps := list(prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")))
 	for n := range 3 {
-		steps = add(steps, call("dup3", unix.SYS_DUP3, fd(says, "HELPER"), num(uintptr(n)), num(0), no, no, no))
+		steps = add(steps, call("dup3", unix.SYS_DUP3, fd(says, "HELPER"), num(uintptr(n)), num(0)))
 	}
 	steps = add(steps, sigmask(mask))
 	steps = add(steps, execve(s.file, cstrings(argv), cstrings(callerEnv())))
@@ -287,12 +287,12 @@ func (l *launch) writeInnerMaps() error {
 	}
 	steps := list(
 		prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")),
-		call("setns", unix.SYS_SETNS, fd(outer, "OUTER"), name(unix.CLONE_NEWUSER, "CLONE_NEWUSER"), no, no, no, no),
+		call("setns", unix.SYS_SETNS, fd(outer, "OUTER"), name(unix.CLONE_NEWUSER, "CLONE_NEWUSER")),
 	)
 	dir := text("/proc/", decimal(l.pid), "/")
 	steps = addAll(steps, writeMap(text(dir, "uid_map"), mapLines(identity(l.c.maps))))
 	steps = addAll(steps, writeMap(text(dir, "gid_map"), mapLines(identity(l.c.gidMaps))))
-	steps = add(steps, call("exit_group", unix.SYS_EXIT_GROUP, num(0), no, no, no, no, no))
+	steps = add(steps, call("exit_group", unix.SYS_EXIT_GROUP, num(0)))
 	p, err := l.startCopy(0, steps, one[uint64]())
 	sysClose(outer)
 	if err != nil {

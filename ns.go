@@ -54,7 +54,7 @@ func cloneStep(c *config) []*step {
 	steps := list(hostStep(clones, "clone3", flags(f, showClone), shown("88", showText)).
 		because("the container's first process, in its new namespaces: it makes the calls that follow"))
 	if !c.init {
-		steps = add(steps, hostStep(watches, "clone", shown("child_stack=NULL, flags=0", showText), no).
+		steps = add(steps, hostStep(watches, "clone", shown("child_stack=NULL, flags=0", showText)).
 			because("a monitor that ends the container if the launcher is killed: without an init, the command could clear its parent-death signal"))
 	}
 	return steps
@@ -124,7 +124,7 @@ func hostname(name string) []*step {
 // change of ids, so that the keyring counts as the caller's: root may have a million keys, any
 // other user 200 (keyrings(7), "maxkeys").
 func sessionKeyring() []*step {
-	return list(call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null(), no, no, no, no).or(unix.ENOSYS).
+	return list(call("keyctl", unix.SYS_KEYCTL, name(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), null()).or(unix.ENOSYS).
 		because("a session keyring of its own; otherwise the container would inherit the caller's, with all its keys").hinted(hintKeyring))
 }
 
@@ -149,9 +149,9 @@ func loopback(net string) []*step {
 	copy(req.name[:], "lo")
 	req.flags = unix.IFF_UP | unix.IFF_RUNNING
 	return list(
-		call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"), name(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, "SOCK_DGRAM|SOCK_CLOEXEC"), name(unix.IPPROTO_IP, "IPPROTO_IP"), no, no, no).keeping().
+		call("socket", unix.SYS_SOCKET, name(unix.AF_INET, "AF_INET"), name(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, "SOCK_DGRAM|SOCK_CLOEXEC"), name(unix.IPPROTO_IP, "IPPROTO_IP")).keeping().
 			because("interfaces are set up through a socket of their network namespace; any socket will do"),
-		call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"), mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`), no, no, no).
+		call("ioctl", unix.SYS_IOCTL, kept(), name(unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"), mem(unsafe.Pointer(req), `{ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING}`)).
 			because("127.0.0.1 works, and nothing else is reachable").hinted(hintLoopback),
 		closeFD(kept()),
 	)

@@ -62,7 +62,7 @@ func (c *config) pingGroups() string {
 
 // openWrite opens a file for writing, and keeps the descriptor.
 func openWrite(file string) *step {
-	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), no, no, no).keeping()
+	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC")).keeping()
 }
 
 const hostsFile = "/etc/hosts"
@@ -137,12 +137,12 @@ func hosts(y *layout) []*step {
 	moved.kind = makesMount
 	moved.deed = keep(deed{file: hostsFile})
 	return list(
-		call("openat", unix.SYS_OPENAT, atCwd(), cstring(made), name(unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC"), mode(0o644), no, no).keeping().
+		call("openat", unix.SYS_OPENAT, atCwd(), cstring(made), name(unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC"), mode(0o644)).keeping().
 			because("a file in which the container's hostname has its own address"),
 		writeBytes(kept(), y.hosts).because("its descriptor is closed with all others before the command starts"),
-		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(made), name(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC"), no, no, no).keeping().hinted(hintMountCalls).
+		call("open_tree", unix.SYS_OPEN_TREE, atCwd(), cstring(made), name(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC")).keeping().hinted(hintMountCalls).
 			because("a mount of the file, not attached anywhere"),
 		moved,
-		call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(made), num(0), no, no, no).because("removes its name in /dev, so that its only name is /etc/hosts"),
+		call("unlinkat", unix.SYS_UNLINKAT, atCwd(), cstring(made), num(0)).because("removes its name in /dev, so that its only name is /etc/hosts"),
 	)
 }

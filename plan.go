@@ -73,6 +73,7 @@ type kind uint8
 const (
 	makesCall     kind = iota // a system call of a process of the container, nothing special
 	makesMount                // mount(2): mountverify.go looks at the result
+	changesMount              // mount_setattr(2) of a path: likewise
 	pivots                    // pivot_root(2): what comes before it is on the host's side
 	changesDir                // chdir(2) to --workdir
 	tellsLauncher             // a write that the launcher waits for
@@ -106,22 +107,21 @@ const (
 	inLeaf                   // the launcher's own group (cgroupdelegate.go)
 )
 
-// step is one system call of the plan. The loop reads the fields before call; the others are for
+// step is one system call of the plan. The loop reads the fields before actor; the others are for
 // the launcher and for readers. A plan has about two hundred steps and a start touches all of
-// them, so a step is small.
+// them, so a step is small: 128 bytes.
 type step struct {
-	nr    uintptr       // the call's number on this architecture
-	args  [6]operand    //
-	may   syscall.Errno // the one errno that counts as success
-	least int32         // the smallest result that counts as success: 1 for a read
-	kept  [2]uint8      // bit i: argument i is the content of the first or second slot
-	keep  slot          // the slot in which the result is kept
+	args  [6]operand
+	nr    uint16   // the call's number on this architecture
+	may   uint16   // the one errno that counts as success
+	least int32    // the smallest result that counts as success: 1 for a read
+	kept  [2]uint8 // bit i: argument i is the content of the first or second slot
+	keep  slot     // the slot in which the result is kept
 
 	actor   actor
 	kind    kind
-	chapter uint8  // the tutorial's step, 1 to 16
-	index   int16  // its position in the plan, counted from 0
-	call    string // the name of its man page
+	chapter uint8 // the tutorial's step, 1 to 16
+	index   int16 // its position in the plan, counted from 0
 
 	*words // nil before the runtime starts: nobody reads the plan then
 	*deed  // for the launcher's steps; nil for others
@@ -129,6 +129,7 @@ type step struct {
 
 // words are the texts of a step for readers.
 type words struct {
+	call   string   // the name of its man page
 	labels [6]label // of args
 	why    string   // the reason, for `plan --explain` and --step
 	hint   func(syscall.Errno) string
@@ -150,23 +151,25 @@ type deed struct {
 }
 
 // call returns a step that makes a system call.
-func call(name string, nr uintptr, a0, a1, a2, a3, a4, a5 arg) *step {
+// call returns the step that makes a system call. name is that of its man page, and nr its number.
+func call(name string, nr uintptr, args ...arg) *step {
 	s := one[step]()
-	s.call, s.nr = name, nr
-	s.args = [6]operand{a0.operand, a1.operand, a2.operand, a3.operand, a4.operand, a5.operand}
-	for i, from := range [6]slot{a0.kept, a1.kept, a2.kept, a3.kept, a4.kept, a5.kept} {
-		if from != nowhere {
-			s.kept[from-first] |= 1 << i
-		}
-	}
+	s.nr = uint16(nr)
 	if !early {
-		s.words = keep(words{labels: [6]label{a0.label, a1.label, a2.label, a3.label, a4.label, a5.label}})
+		s.words = keep(words{call: name})
+	}
+	for i := range args {
+		a := &args[i]
+		s.args[i] = a.operand
+		if a.kept != nowhere {
+			s.kept[a.kept-first] |= 1 << i
+		}
+		if !early {
+			s.labels[i] = a.label
+		}
 	}
 	return s
 }
-
-// no stands for an argument that the call does not have.
-var no arg
 
 // set replaces an argument. The new one must not be a kept result.
 func (s *step) set(i int, a arg) {
@@ -177,7 +180,7 @@ func (s *step) set(i int, a arg) {
 }
 
 // or sets the one errno that counts as success.
-func (s *step) or(e syscall.Errno) *step { s.may = e; return s }
+func (s *step) or(e syscall.Errno) *step { s.may = uint16(e); return s }
 
 // because sets the reason for the step.
 func (s *step) because(why string) *step {
@@ -276,8 +279,8 @@ func flags(n uintptr, show func(arg) string) arg {
 func shown(s string, show func(arg) string) arg { return arg{label: label{s, show}} }
 
 // hostStep returns a step of the launcher. It is printed like a system call.
-func hostStep(k kind, name string, a0, a1 arg) *step {
-	s := call(name, 0, a0, a1, no, no, no, no)
+func hostStep(k kind, name string, args ...arg) *step {
+	s := call(name, 0, args...)
 	s.actor, s.kind, s.deed = host, k, one[deed]()
 	return s
 }

@@ -79,7 +79,7 @@ func mountPoints(y *layout) []*step {
 // --debug and --step, which are ordinary steps, so that the loop does not have to know about
 // them.
 func (l *launch) childPlan() *childPlan {
-	p := keep(childPlan{init: l.c.init, report: uintptr(l.fds.report)})
+	p := keep(childPlan{init: l.c.init, report: uintptr(l.fds.report), setup: grow([]*step(nil), len(l.plan))})
 	for _, s := range l.plan {
 		if !early {
 			for _, between := range l.before(s) {
@@ -130,8 +130,8 @@ func (l *launch) before(s *step) []*step {
 // reads that, the child does not stop.
 func logStep(s *step) *step {
 	w := writeBytes(name(2, "2"), "tincan: "+s.String()+"\n")
-	w.least, w.may = 0, unix.EPIPE
-	return w
+	w.least = 0
+	return w.or(unix.EPIPE)
 }
 
 // chapters are the tutorial's steps that make system calls, with their titles and our files.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // planCmd is the command line of `tincan plan`.
@@ -95,7 +96,7 @@ func tolerated(s *step) string {
 	if s.may == 0 {
 		return ""
 	}
-	return "    # or " + errnoName(s.may)
+	return "    # or " + errnoName(syscall.Errno(s.may))
 }
 
 // planLine is one step of the plan in JSON.
@@ -119,7 +120,7 @@ func printJSON(w io.Writer, plan plan, chapter int) error {
 		}
 		l := planLine{Number: i + 1, Chapter: int(s.chapter), Actor: s.actor.String(), Call: s.call, Text: s.String(), Keeps: s.keep != nowhere, Why: s.why}
 		if s.may != 0 {
-			l.Tolerated = errnoName(s.may)
+			l.Tolerated = errnoName(syscall.Errno(s.may))
 		}
 		lines = append(lines, l)
 	}

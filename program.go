@@ -236,8 +236,7 @@ func checkPrograms(files, interpreters []string, passFDs []int) (steps []*step) 
 			continue
 		}
 		s := openPath(f, unix.RESOLVE_NO_MAGICLINKS, "RESOLVE_NO_MAGICLINKS").hinted(hintMountCalls).as(opensProgram).because("the program must not be reached by a link like /proc/self/exe, which leads to tincan's own file until execve")
-		s.may = unix.ENOENT // execve will report this error
-		steps = add(steps, s)
+		steps = add(steps, s.or(unix.ENOENT)) // execve will report this error
 	}
 	return steps
 }

@@ -18,23 +18,23 @@ import (
 )
 
 // rlimitTable is indexed by the resource's number (asm-generic/resource.h).
-var rlimitTable = [...]struct{ name, unit, why string }{
-	{"CPU", "seconds", "processor time"},
-	{"FSIZE", "bytes", "size of a file"},
-	{"DATA", "bytes", "data segment, with brk(2) and private mappings"},
-	{"STACK", "bytes", "stack of the main thread"},
-	{"CORE", "bytes", "size of a core file"},
-	{"RSS", "bytes", "resident memory: no effect since Linux 2.4.30"},
-	{"NPROC", "processes", "processes and threads of the user id in this container"},
-	{"NOFILE", "descriptors", "one above the highest descriptor"},
-	{"MEMLOCK", "bytes", "locked memory"},
-	{"AS", "bytes", "address space"},
-	{"LOCKS", "locks", "file locks: no effect since Linux 2.4.25"},
-	{"SIGPENDING", "signals", "queued signals"},
-	{"MSGQUEUE", "bytes", "POSIX message queues"},
-	{"NICE", "20 minus the nice value", "highest priority that a process may set"},
-	{"RTPRIO", "priority", "highest real-time priority that a process may set"},
-	{"RTTIME", "microseconds", "real-time processor time without a blocking call"},
+var rlimitTable = [...]struct{ name, why string }{
+	{"CPU", "processor time, in seconds"},
+	{"FSIZE", "size of a file, in bytes"},
+	{"DATA", "data segment, with brk(2) and private mappings, in bytes"},
+	{"STACK", "stack of the main thread, in bytes"},
+	{"CORE", "size of a core file, in bytes"},
+	{"RSS", "resident memory: no effect since Linux 2.4.30, in bytes"},
+	{"NPROC", "processes and threads of the user id in this container, in processes"},
+	{"NOFILE", "one above the highest descriptor, in descriptors"},
+	{"MEMLOCK", "locked memory, in bytes"},
+	{"AS", "address space, in bytes"},
+	{"LOCKS", "file locks: no effect since Linux 2.4.25, in locks"},
+	{"SIGPENDING", "queued signals, in signals"},
+	{"MSGQUEUE", "POSIX message queues, in bytes"},
+	{"NICE", "highest priority that a process may set, in 20 minus the nice value"},
+	{"RTPRIO", "highest real-time priority that a process may set, in priority"},
+	{"RTTIME", "real-time processor time without a blocking call, in microseconds"},
 }
 
 // rlimit is a limit of setrlimit(2).
@@ -151,13 +151,15 @@ func rlimitValue(s string) (uint64, error) {
 func rlimits(all []rlimit) []*step {
 	var steps []*step
 	for _, r := range all {
-		row := &rlimitTable[r.resource]
 		v := keep(unix.Rlimit{Cur: r.cur, Max: r.max})
-		steps = add(steps, call("prlimit64", unix.SYS_PRLIMIT64, num(0), name(r.resource, text("RLIMIT_", row.name)), memory(unsafe.Pointer(v), showRlimit), null(), no, no).
-			because(text(row.why, ", in ", row.unit)).hinted(hintRlimit))
+		resource := arg{operand: operand{n: uintptr(r.resource)}, label: label{show: showResource}}
+		steps = add(steps, call("prlimit64", unix.SYS_PRLIMIT64, num(0), resource, memory(unsafe.Pointer(v), showRlimit), null()).
+			because(rlimitTable[r.resource].why).hinted(hintRlimit))
 	}
 	return steps
 }
+
+func showResource(a arg) string { return "RLIMIT_" + rlimitTable[a.n].name }
 
 func hintRlimit(e syscall.Errno) string {
 	if e == unix.EPERM {

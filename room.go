@@ -125,7 +125,8 @@ func addAll[T any](list, more []T) []T {
 	var v T
 	size := unsafe.Sizeof(v)
 	if all > cap(list) {
-		list = unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(n)*size, uintptr(all)*size)), all)
+		most := all + n // nothing more than all for a list that is copied
+		list = unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(n)*size, uintptr(most)*size)), most)
 	}
 	list = list[:all]
 	moveBytes(unsafe.Pointer(unsafe.SliceData(list[n:])), unsafe.Pointer(unsafe.SliceData(more)), uintptr(len(more))*size)

@@ -35,21 +35,6 @@ func unsigned(n uint64) string {
 	return text(unsafe.String(&b[i], len(b)-i))
 }
 
-// hex returns a device number as strace shows it, in hexadecimal.
-func hex(n uint32) string {
-	const digits = "0123456789abcdef"
-	if n == 0 {
-		return "0"
-	}
-	s := ""
-	for {
-		s = text(digits[n&15:n&15+1], s)
-		if n >>= 4; n == 0 {
-			return text("0x", s)
-		}
-	}
-}
-
 // number reads an unsigned decimal number, as strconv.ParseUint does in base 10.
 func number(s string) (n uint64, ok bool) {
 	for i := 0; i < len(s); i++ {

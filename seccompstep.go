@@ -220,7 +220,7 @@ func filter(c *config, d *fds) []*step {
 // installFilter is seccomp(2), SECCOMP_SET_MODE_FILTER.
 func installFilter(program []unix.SockFilter, with uintptr) *step {
 	p := keep(unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
-	return call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram), no, no, no)
+	return call("seccomp", unix.SYS_SECCOMP, name(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), flags(with, showSeccompFlags), memory(unsafe.Pointer(p), showProgram))
 }
 
 // listenerSteps send the listener, whose descriptor seccomp(2) has returned, to the launcher
@@ -231,7 +231,7 @@ func installFilter(program []unix.SockFilter, with uintptr) *step {
 func listenerSteps(d *fds) []*step {
 	socket := fd(d.child, "SOCKET")
 	return list(
-		call("dup3", unix.SYS_DUP3, kept(), fd(d.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).
+		call("dup3", unix.SYS_DUP3, kept(), fd(d.listener, "LISTENER"), name(unix.O_CLOEXEC, "O_CLOEXEC")).
 			because("puts the listener where the launcher looks for it"),
 		sendDescriptor(socket, d.listener, "LISTENER").because("sends it to the launcher, which cannot fetch it itself, because this process is not dumpable"),
 		readByte(socket).because("waits until the launcher has it"),

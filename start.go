@@ -65,7 +65,7 @@ func begin(stack *[1 << 20]uintptr) {
 		closedBefore[fd] = !isOpen(fd)
 	}
 	status := statusFailed
-	if sysGetpid() != 1 && closedBefore == [3]bool{} {
+	if sysGetpid() != 1 && !closedBefore[0] && !closedBefore[1] && !closedBefore[2] {
 		var done bool
 		if status, done = runEarly(callerArgs()); done {
 			sysExit(status)

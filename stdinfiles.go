@@ -101,13 +101,13 @@ func reopenInputs(files []inputFile) []*step {
 			openTree("", false).because("a copy of its mount"),
 			closeFD(keptPlace()),
 			treeSetattr(unix.MOUNT_ATTR_RDONLY).because("makes the copy read-only"),
-			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no).because("gives the copy a known number, for its name below"),
+			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0)).because("gives the copy a known number, for its name below"),
 			closeFD(keptTree()),
-			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, "O_RDONLY|O_NONBLOCK|O_CLOEXEC"), no, no, no).keeping().
+			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(f.fd))), name(unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, "O_RDONLY|O_NONBLOCK|O_CLOEXEC")).keeping().
 				because("opens the file on the read-only mount"),
-			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0), no, no, no),
+			call("dup3", unix.SYS_DUP3, keptTree(), fd, num(0)),
 			closeFD(keptTree()),
-			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET"), no, no, no).because("sets the caller's position"),
+			call("lseek", unix.SYS_LSEEK, fd, num(uintptr(f.position)), name(unix.SEEK_SET, "SEEK_SET")).because("sets the caller's position"),
 		))
 	}
 	return steps
@@ -128,12 +128,12 @@ func terminalOuts(d *fds) []*step {
 			openPlace(hostPath(d.outNames[i])).because("the terminal: a command in the background can write to it"),
 			openTree("", false).because("a copy of its mount"),
 			closeFD(keptPlace()),
-			call("dup3", unix.SYS_DUP3, keptTree(), out, name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no).because("gives the copy a known number, for its name below"),
-			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(instead))), name(unix.O_WRONLY|unix.O_NOCTTY|unix.O_CLOEXEC, "O_WRONLY|O_NOCTTY|O_CLOEXEC"), no, no, no).placing().
+			call("dup3", unix.SYS_DUP3, keptTree(), out, name(unix.O_CLOEXEC, "O_CLOEXEC")).because("gives the copy a known number, for its name below"),
+			call("openat", unix.SYS_OPENAT, atCwd(), cstring(text("self/fd/", decimal(instead))), name(unix.O_WRONLY|unix.O_NOCTTY|unix.O_CLOEXEC, "O_WRONLY|O_NOCTTY|O_CLOEXEC")).placing().
 				because("opens the terminal on the copy, for writing"),
 			treeSetattr(unix.MOUNT_ATTR_NODEV).because("the terminal cannot be opened on it once more, for reading, through /proc/self/fd"),
 			closeFD(keptTree()),
-			call("dup3", unix.SYS_DUP3, keptPlace(), out, name(unix.O_CLOEXEC, "O_CLOEXEC"), no, no, no),
+			call("dup3", unix.SYS_DUP3, keptPlace(), out, name(unix.O_CLOEXEC, "O_CLOEXEC")),
 			closeFD(keptPlace()),
 		))
 	}

@@ -70,7 +70,7 @@ func (s *stepper) gate(next *step) []*step {
 	}
 	n := new([4]byte)
 	binary.LittleEndian.PutUint32(n[:], uint32(next.index))
-	w := call("write", unix.SYS_WRITE, fd(s.theirs, "STEP"), mem(unsafe.Pointer(n), "NUMBER"), num(4), no, no, no)
+	w := call("write", unix.SYS_WRITE, fd(s.theirs, "STEP"), mem(unsafe.Pointer(n), "NUMBER"), num(4))
 	return []*step{w, readByte(fd(s.theirs, "STEP"))}
 }
 

@@ -25,10 +25,10 @@ func (a actor) String() string { return [...]string{"child", "init", "command", 
 // String returns the call as strace shows it, without its result.
 func (s *step) String() string {
 	var b strings.Builder
-	b.WriteString(s.call)
-	if s.words == nil { // made before the runtime started, when only the init's steps are kept
-		return s.call + "(...)"
+	if s.words == nil { // made before the runtime started, when only the init's steps have words
+		return "(...)"
 	}
+	b.WriteString(s.call)
 	b.WriteByte('(')
 	for i, l := range s.labels {
 		if l.show == nil {
@@ -85,6 +85,20 @@ func rlimText(v uint64) string {
 
 func showProgram(a arg) string {
 	return "{len=" + strconv.Itoa(int((*unix.SockFprog)(a.p).Len)) + ", filter=FILTER}"
+}
+
+func showOpenHow(a arg) string { return "{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=" + a.s + "}" }
+
+func showDevice(a arg) string {
+	return fmt.Sprintf("makedev(%s, %s)", hex(uint32(a.n>>8)), hex(uint32(a.n&0xff)))
+}
+
+// hex returns a device number as strace shows it, in hexadecimal.
+func hex(n uint32) string {
+	if n == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%#x", n)
 }
 
 func showPid(a arg) string { return "[" + strconv.Itoa(int(*(*int32)(a.p))) + "]" }

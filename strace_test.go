@@ -79,7 +79,7 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 			if s.actor == host || s.actor == after {
 				continue // not made by the loop
 			}
-			if n, ok := callNumbers[s.call]; !ok || n != s.nr {
+			if n, ok := callNumbers[s.call]; !ok || n != uintptr(s.nr) {
 				t.Errorf("%s: number %d, x/sys says %d", s, s.nr, n)
 			}
 			if n, ok := header["__NR_"+s.call]; ok && n != int(s.nr) {
