@@ -342,7 +342,7 @@ func (l *ledger) lookFrom(from int) (next int, more bool) {
 		for at := 0; at < n; {
 			name, position, length := dirEntry(b[at:])
 			at += length
-			if name[0] == '.' || name == cursorName {
+			if name[0] == '.' || name == cursorName || name == l.noteName || name == l.tree.name {
 				continue
 			}
 			l.try(name)
