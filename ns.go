@@ -249,7 +249,5 @@ func hintUserns(e syscall.Errno) string {
 
 // goStep returns the launcher's answer that the child waits for.
 func goStep() *step {
-	s := hostStep(answersChild, "write", shown("PARENT", showText), shown("\x01", showQuoted))
-	s.set(2, num(1))
-	return s.because("lets the child go on")
+	return hostStep(answersChild, "write", shown("PARENT", showText), shown("\x01", showQuoted), num(1)).because("lets the child go on")
 }

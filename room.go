@@ -125,7 +125,7 @@ func addAll[T any](list, more []T) []T {
 	var v T
 	size := unsafe.Sizeof(v)
 	if all > cap(list) {
-		most := all + n // nothing more than all for a list that is copied
+		most := all + n // a list that grows will grow again
 		list = unsafe.Slice((*T)(larger(unsafe.Pointer(unsafe.SliceData(list)), uintptr(n)*size, uintptr(most)*size)), most)
 	}
 	list = list[:all]
