@@ -4,6 +4,7 @@ package test
 import (
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -125,6 +126,45 @@ func serviceRecipe(t *testing.T, _ string) {
 	}
 	if status := c.ProcessState.ExitCode(); unitValue(t, unit, "SuccessExitStatus") != "143" || status != 143 {
 		t.Errorf("status %d, and SuccessExitStatus=%s\n%s", status, unitValue(t, unit, "SuccessExitStatus"), log.String())
+	}
+}
+
+// TestTreeFromDocker unpacks an archive such as docker export writes, with the line of the recipe
+// for a tree with packages. Its names do not begin with "./", and it may contain devices.
+func TestTreeFromDocker(t *testing.T) {
+	notForUsers(t, "the recipe is for root")
+	needRoot(t)
+	dir := t.TempDir()
+	fillTree(t, dir+"/plain")
+	write(t, dir+"/plain/.dockerenv", "")
+	mkdir(t, dir+"/plain/dev")
+	mkdir(t, dir+"/plain/usr/lib/dev")
+	write(t, dir+"/plain/usr/lib/dev/kept", "kept\n")
+	for file, mode := range map[string]uint32{"console": syscall.S_IFCHR | 0o620, "fifo": syscall.S_IFIFO | 0o600} {
+		if err := syscall.Mknod(dir+"/plain/dev/"+file, mode, 5<<8|1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir+"/plain/bin/busybox", 0o755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	commands := recipe(t, "A tree with packages")
+	unpack := slices.IndexFunc(commands, func(c pages.Command) bool { return strings.HasPrefix(c.Text, "tar -C plain -c . | ") })
+	if unpack < 1 {
+		t.Fatalf("%s has no line that unpacks", recipesPage)
+	}
+	export := "cd plain && tar --owner=0 --group=0 -c .dockerenv * | (cd ..; "
+	commands[unpack].Text = export + strings.TrimPrefix(commands[unpack].Text, "tar -C plain -c . | ") + ")"
+	noLeaks(t, dir+"/plain")
+	typist{page: recipesPage, dir: dir}.typeAll(t, commands[unpack-1:unpack+1])
+	if out := ok(t, "-m", dir+"/tree", "--", "/bin/sh", "-c", "id -u; cat /usr/lib/dev/kept; stat -c '%u %a' /bin/busybox /.dockerenv"); out != "0\nkept\n0 4755\n0 644" {
+		t.Errorf("%q", out)
+	}
+	if uid, _, mode := ownerOf(t, dir+"/tree/bin/busybox"); uid != 10000 || mode != 0o755|os.ModeSetuid {
+		t.Errorf("on the host it belongs to %d, mode %v", uid, mode)
+	}
+	if files, _ := os.ReadDir(dir + "/tree/dev"); len(files) != 0 {
+		t.Errorf("/dev has %v", files)
 	}
 }
 

@@ -25,6 +25,7 @@ var notInside = []struct{ name, why string }{
 	{"TestTutorial", "its page and the source are not part of the image"},
 	{"TestPages", "the pages are not part of the image"},
 	{"TestRecipes", "the pages are not part of the image"},
+	{"TestTreeFromDocker", "the pages are not part of the image"},
 	{"TestChildrenDoTheSameWithAndWithoutTheRuntime", "it builds the program"},
 	{"TestRecordInjectsNothing", "it takes apparmor_parser; TestAppArmorRecorded loads such a profile inside"},
 	{"TestRecordSocketcall", "it takes a compiler, and is about the filter, which is the same on every kernel"},

@@ -121,7 +121,6 @@ func TestServiceUnderSystemd(t *testing.T) {
 		"/etc/group":                         "root:x:0:\nnogroup:x:65534:\n",
 		"/etc/hosts":                         "127.0.0.1 localhost\n",
 		"/etc/machine-id":                    "",
-		"/srv/www/index.html":                "hello from the service\n",
 		"/etc/systemd/system/web.service":    unit[1],
 		"/etc/systemd/system/default.target": "[Unit]\nWants=recipe.service multi-user.target\nAllowIsolate=yes\n",
 		"/etc/systemd/system/recipe.service": "[Service]\nExecStart=/bin/sh /recipe\nStandardOutput=tty\nStandardError=tty\n",
