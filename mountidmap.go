@@ -296,20 +296,9 @@ func (c *config) hereAdd(f *runFlags) (a addedPath, err error) {
 	a.source = dir
 	if a.target, err = parseTarget(dir); err == nil {
 		if err = c.mapOwner(&a, &st); err == nil && a.idmap > 0 {
-			err = checkCd(dir, &st)
+			err = checkLinks("--here", ".", dir, st.Uid)
 		}
 		return a, err
 	}
 	return a, fault(func() error { return fmt.Errorf("--here: the current directory is %s, and %w", dir, err) })
-}
-
-// checkCd is checkLinks for the path by which the caller's shell has reached the current
-// directory: the variable PWD.
-func checkCd(dir string, st *unix.Stat_t) error {
-	var now unix.Stat_t
-	given, _ := getenv("PWD")
-	if !hasPrefix(given, "/") || sysStat(given, &now) != 0 || now.Dev != st.Dev || now.Ino != st.Ino {
-		return nil
-	}
-	return checkLinks("--here", given, dir, st.Uid)
 }

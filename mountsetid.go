@@ -57,14 +57,14 @@ func exchangeable(dir, entry *unix.Stat_t, owner uint32) bool {
 // path that the caller has given leads to real only through a symlink that somebody other than
 // root, the owner and the user of sudo(8) has made or could exchange. flag is the flag's text.
 func checkLinks(flag, given, real string, owner uint32) error {
-	done := "/"
 	if !hasPrefix(given, "/") {
-		var e syscall.Errno
-		if done, e = realPath("."); e != 0 {
+		dir, e := shellsDir()
+		if e != 0 {
 			return failedCall("open", ".", "O_PATH", e)
 		}
+		given = text(dir, "/", given)
 	}
-	links := 0
+	done, links := "/", 0
 	for rest := given; rest != ""; {
 		var name string
 		name, rest, _ = cut(rest, "/")
@@ -107,6 +107,17 @@ func checkLinks(flag, given, real string, owner uint32) error {
 	return fault(func() error {
 		return fmt.Errorf("%s: %s has led to %s, and now leads to %s: somebody else changes it; give the path without symlinks", flag, quote(given), quote(real), quote(done))
 	})
+}
+
+// shellsDir returns the path by which the caller's shell has come to the current directory, perhaps
+// through symlinks. The shell leaves it in the environment.
+func shellsDir() (string, syscall.Errno) {
+	var st, now unix.Stat_t
+	dir, _ := getenv("PWD")
+	if e := sysStat(".", &st); e == 0 && hasPrefix(dir, "/") && sysStat(dir, &now) == 0 && now.Dev == st.Dev && now.Ino == st.Ino {
+		return dir, 0
+	}
+	return realPath(".")
 }
 
 // trusted reports whether a file belongs to root, to the owner, or to the user of sudo(8), who is

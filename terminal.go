@@ -39,7 +39,8 @@ type jobControl struct {
 	command  int       // the command's process group as the host sees it, once known
 	state    *unix.Termios
 
-	discipline int32 // TIOCSETD in ioctl_tty(2)
+	discipline int32  // TIOCSETD in ioctl_tty(2)
+	flags      [3]int // of the descriptors 0, 1 and 2: F_SETFL in fcntl(2)
 }
 
 // standardNames are those of descriptors 0, 1 and 2.
@@ -57,6 +58,9 @@ func newJobControl() (*jobControl, error) {
 		t.state = state
 	}
 	sysIoctl(fd, unix.TIOCGETD, unsafe.Pointer(&t.discipline))
+	for i := range t.flags {
+		t.flags[i], _ = sysFcntl(i, unix.F_GETFL, 0)
+	}
 	foreground := t.foreground() == t.own
 	t.handOver = foreground && isTerminal(0) && !isPipe(1)
 	t.lent = t.handOver
@@ -140,26 +144,24 @@ func (t *jobControl) setForeground(group int) bool {
 // settings. If a third group is in the foreground, as after the shell's `bg`, it changes
 // nothing.
 func (t *jobControl) takeBack() {
-	switch {
-	case t == nil:
+	if t == nil || t.apart && t.names[1] == "" && t.names[2] == "" {
 		return
-	case t.lent:
-		t.lent = false
-		if now := t.foreground(); now != t.own {
-			t.command = now
-			t.setForeground(t.own)
-		}
-		t.repair()
-		if t.state != nil {
-			sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
-		}
-	case t.names[1] != "" || t.names[2] != "": // it could be written; its modes may be the shell's by now
-		t.repair()
+	}
+	lent := t.lent
+	t.lent = false
+	if now := t.foreground(); lent && now != t.own {
+		t.command = now
+		t.setForeground(t.own)
+	}
+	t.repair()
+	if lent && t.state != nil { // otherwise the modes may be those of another program by now
+		sysIoctl(t.fd, unix.TCSETSW, unsafe.Pointer(t.state))
 	}
 }
 
-// repair undoes what a command can leave behind on the terminal besides its modes (ioctl_tty(2)):
-// exclusive use, stopped output, and another line discipline, with which nothing can be read.
+// repair undoes what a command can leave behind on the terminal besides its modes (ioctl_tty(2),
+// fcntl(2)): exclusive use, stopped output, another line discipline, with which nothing can be
+// read, and the flags of the descriptors, which it shares with the caller.
 func (t *jobControl) repair() {
 	ignore(unix.SIGTTOU)
 	sysIoctl(t.fd, unix.TIOCNXCL, nil)
@@ -168,6 +170,11 @@ func (t *jobControl) repair() {
 		sysIoctl(t.fd, unix.TIOCSETD, unsafe.Pointer(&t.discipline))
 	}
 	rawCall(unix.SYS_IOCTL, uintptr(t.fd), unix.TCXONC, unix.TCOON, 0, 0, 0)
+	for i, flags := range t.flags {
+		if now, e := sysFcntl(i, unix.F_GETFL, 0); e == 0 && now != flags && isTerminal(i) {
+			sysFcntl(i, unix.F_SETFL, flags)
+		}
+	}
 }
 
 // lend makes the command's group the foreground group, if the launcher's group is. first is the

@@ -145,7 +145,10 @@ func TestLinksOfOthers(t *testing.T) {
 		refused(t, tincan(t, "-a", home+"/data:/data:"+how, "--", "sh", "-c", "echo x >/data/conf"), "is a symlink that somebody else can change", roots)
 	}
 	refused(t, tincan(t, "-m", home+"/data", "--ephemeral", "--", "cat", "/conf"), "is a symlink that somebody else can change", roots)
-	refused(t, job{args: []string{"--here", "--", "sh", "-c", "echo x >conf"}, dir: home + "/data", env: []string{"PWD=" + home + "/data"}}.run(t), "is a symlink that somebody else can change")
+	for _, flags := range []string{"--here", "-a .:/data:idmap -w /data"} {
+		args := append(strings.Fields(flags), "--", "sh", "-c", "echo x >conf")
+		refused(t, job{args: args, dir: home + "/data", env: []string{"PWD=" + home + "/data"}}.run(t), "is a symlink that somebody else can change")
+	}
 	if read(t, roots+"/conf") != "of root" {
 		t.Error("root's file has changed")
 	}

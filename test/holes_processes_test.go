@@ -78,9 +78,17 @@ func TestHole28TerminalNotHandedOver(t *testing.T) {
 		t.Errorf("after fg: %q", got)
 	}
 	// What a command leaves behind on a terminal that was its own.
-	x.run(fmt.Sprintf("sh %s -- /probe spoil", runs))
-	if got := x.run("exec 9<>$(tty) && echo open''ed"); !strings.Contains(got, "opened\n") {
-		t.Errorf("the terminal cannot be opened afterwards: %q", got)
+	for _, behind := range []string{"", " | cat"} { // behind a pipe, it is not handed over and can be changed all the same
+		x.send(fmt.Sprintf("sh %s -- /probe spoil%s; echo it en''ded; dd bs=9 count=1 2>&1; echo read''again\n", runs, behind))
+		x.expect("it ended\r\n")
+		x.send("line\n")
+		if got := x.expect("(?s).*?readagain\r\n"); strings.Contains(got, "unavailable") {
+			t.Errorf("%q: a read from the terminal does not wait: %q", behind, got)
+		}
+		x.expect("prompt> $")
+		if got := x.run("exec 9<>$(tty) && echo open''ed"); !strings.Contains(got, "opened\n") {
+			t.Errorf("%q: the terminal cannot be opened afterwards: %q", behind, got)
+		}
 	}
 }
 

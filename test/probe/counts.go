@@ -62,13 +62,14 @@ func terminals([]string) {
 	}
 }
 
-// spoil leaves the terminal in exclusive mode, with its output stopped and with a line discipline
-// that reads nothing.
+// spoil leaves the terminal in exclusive mode, with its output stopped, with a line discipline that
+// reads nothing, and with a descriptor that does not wait.
 func spoil([]string) {
 	say("exclusive", raw(unix.SYS_IOCTL, 0, unix.TIOCEXCL, 0))
 	raw(unix.SYS_IOCTL, 0, unix.TCXONC, unix.TCOOFF)
 	null := int32(27) // N_NULL of linux/tty.h
 	raw(unix.SYS_IOCTL, 0, unix.TIOCSETD, uintptr(unsafe.Pointer(&null)))
+	unix.SetNonblock(0, true)
 }
 
 // outlive clears the signal for the launcher's death, says so, and goes on.
