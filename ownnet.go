@@ -80,7 +80,8 @@ func (y *layout) findHosts(c *config) {
 		return
 	}
 	var st unix.Stat_t
-	if sysFstat(fd, &st) == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+	// In another tincan's container the file has no name any more, and nothing can be mounted on it.
+	if sysFstat(fd, &st) == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 0 {
 		y.hosts = c.hostsText(fd, &st)
 	}
 	sysClose(fd)

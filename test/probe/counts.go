@@ -65,6 +65,7 @@ func terminals([]string) {
 // spoil leaves the terminal in exclusive mode, with its output stopped, with a line discipline that
 // reads nothing, and with a descriptor that does not wait.
 func spoil([]string) {
+	signal.Ignore(unix.SIGTTOU) // or it would be stopped where it is not in the foreground
 	say("exclusive", raw(unix.SYS_IOCTL, 0, unix.TIOCEXCL, 0))
 	raw(unix.SYS_IOCTL, 0, unix.TCXONC, unix.TCOOFF)
 	null := int32(27) // N_NULL of linux/tty.h
