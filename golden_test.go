@@ -158,7 +158,7 @@ func goldenSets(t *testing.T) []goldenSet {
 		if s.change != nil {
 			s.change(c, d)
 		}
-		y := &layout{root: root{dir: "/", host: true}, assembled: true, adds: c.adds, entries: []rootEntry{
+		y := &layout{root: root{dir: "/", host: true}, assembled: true, empty: true, adds: c.adds, entries: []rootEntry{
 			{name: "bin", link: "usr/bin"}, {name: "dev", dir: true, covered: true}, {name: "etc", dir: true},
 			{name: "home", dir: true, covered: true}, {name: "proc", dir: true, covered: true}, {name: "root", dir: true, covered: true},
 			{name: "run", dir: true, covered: true}, {name: "swapfile"}, {name: "sys", dir: true, covered: true},

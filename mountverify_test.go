@@ -81,7 +81,7 @@ func TestWantedSources(t *testing.T) {
 // attributes that are set after it is mounted.
 func TestWantedMasks(t *testing.T) {
 	const null, proc = "30 29 0:50 / /dev rw - tmpfs tmpfs rw\n", "31 29 0:51 / /proc rw - proc proc rw\n"
-	p := append(plan{pivotRoot(".", ".")}, masks("/proc")...)
+	p := append(plan{pivotRoot(".", ".")}, masks(true)...)
 	for line, want := range map[string]bool{
 		"40 31 0:50 /null /proc/keys rw - tmpfs tmpfs rw\n":                 true,
 		"40 31 0:51 /version /proc/keys rw - proc proc rw\n":                false,
@@ -89,6 +89,9 @@ func TestWantedMasks(t *testing.T) {
 		"40 31 0:51 /sys /proc/sys ro - proc proc rw\n":                     true,
 		"40 31 0:51 /sys /proc/sys rw - proc proc rw\n":                     false,
 		"40 31 8:1 /srv/tree/sys /proc/sys ro - ext4 /dev/sda rw\n":         false,
+		"40 31 0:51 /tty/ldisc /sys/firmware rw - proc proc rw\n":           true,
+		"40 31 0:51 /tty /sys/firmware rw - proc proc rw\n":                 false,
+		"40 31 8:1 /tty/ldisc /sys/firmware rw - ext4 /dev/sda rw\n":        false,
 	} {
 		all := wantedMounts(p)
 		wantMasks(all, null+proc+line)
@@ -99,6 +102,21 @@ func TestWantedMasks(t *testing.T) {
 		}
 		if found != want {
 			t.Errorf("%s: found is %v", line, found)
+		}
+	}
+}
+
+// TestMasksWithoutTerminals checks that directories are also covered where the kernel has no
+// directory that is always empty.
+func TestMasksWithoutTerminals(t *testing.T) {
+	with, without := masks(true), masks(false)
+	if len(with) != len(without) {
+		t.Fatalf("%d steps, and %d without terminals", len(with), len(without))
+	}
+	for i, s := range without {
+		at := with[i].String()
+		if strings.Contains(s.String(), emptyDir) || strings.Contains(at, emptyDir) != strings.Contains(s.String(), "MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC") {
+			t.Errorf("%s, and without terminals %s", at, s)
 		}
 	}
 }

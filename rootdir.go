@@ -47,6 +47,7 @@ type layout struct {
 	entries     []rootEntry  // the entries of an assembled root
 	missing     []mountPoint
 	toMake      []mountPoint // what the launcher makes in the root directory
+	empty       bool         // the kernel has an emptyDir
 	hosts       string       // the text of /etc/hosts, or "" to keep the tree's own
 	private     []privateDir
 	adds        []addedPath
@@ -186,7 +187,7 @@ func (r *root) open() (int, error) {
 // newLayout decides where everything will be. fd is the root directory. In c.adds, a path comes
 // before the paths below it. newLayout makes nothing.
 func newLayout(c *config, fd int) (*layout, error) {
-	y := keep(layout{root: c.root, fd: fd, adds: c.adds, ephemeral: c.ephemeral})
+	y := keep(layout{root: c.root, fd: fd, adds: c.adds, ephemeral: c.ephemeral, empty: exists(emptyDir)})
 	if c.root.host {
 		homes, err := c.rootless.homes()
 		if err != nil {
