@@ -322,7 +322,6 @@ var maskTable = [...]mask{
 	{"/sys/devices/virtual/powercap", hideDir, "shows power use so precisely that it reveals what other programs compute"},
 }
 
-// masks returns the steps that cover the files of maskTable below a directory.
 // emptyDir is a directory of /proc that is always empty, and in which nobody can make anything:
 // "Preserved: it's userspace visible" (fs/proc/proc_tty.c). Another name for it takes the kernel a
 // third of the time of a new tmpfs.
