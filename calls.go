@@ -125,7 +125,7 @@ func hintOpenPlace(e syscall.Errno) string {
 
 // hintMountCalls returns the hint for calls that a filter around tincan may refuse.
 func hintMountCalls(e syscall.Errno) string {
-	if e == unix.ENOSYS || e == unix.EPERM {
+	if (e == unix.ENOSYS || e == unix.EPERM) && hintFilter() != "" {
 		return "a seccomp filter around tincan refuses this call; it must allow openat2, open_tree, move_mount and mount_setattr (docker run --security-opt seccomp=FILE)"
 	}
 	return ""
@@ -254,9 +254,21 @@ func unshare(n uintptr) *step {
 	return call("unshare", unix.SYS_UNSHARE, flags(n, showCloneFlags))
 }
 
-// setgroups is setgroups(2) with no groups.
-func setgroups() *step {
-	return call("setgroups", unix.SYS_SETGROUPS, num(0), null())
+// setgroups is setgroups(2).
+func setgroups(groups []uint32) *step {
+	if len(groups) == 0 {
+		return call("setgroups", unix.SYS_SETGROUPS, num(0), null())
+	}
+	return call("setgroups", unix.SYS_SETGROUPS, num(uintptr(len(groups))), mem(unsafe.Pointer(unsafe.SliceData(groups)), groupsText(groups)))
+}
+
+// groupsText returns group ids as strace shows them.
+func groupsText(groups []uint32) string {
+	var out []string
+	for _, g := range groups {
+		out = add(out, unsigned(uint64(g)))
+	}
+	return text("[", join(out, ", "), "]")
 }
 
 // setresgid is setresgid(2) with the same id three times.

@@ -205,7 +205,11 @@ func parseCap(flag, s string, last int) (capSet, error) {
 		return 1 << n, nil
 	}
 	return 0, fault(func() error {
-		return fmt.Errorf("%s=%s: there is no such capability: write for instance CAP_NET_ADMIN, or ALL; capabilities(7) lists them", flag, s)
+		said := "write for instance CAP_NET_ADMIN, or ALL"
+		if near := nearest("CAP_"+strings.TrimPrefix(strings.ToUpper(s), "CAP_"), capSet(1<<len(capabilityTable)-1).names()); near != "" {
+			said = "did you mean " + near + "?"
+		}
+		return fmt.Errorf("%s=%s: there is no such capability; %s (capabilities(7) lists them)", flag, s, said)
 	})
 }
 

@@ -112,7 +112,7 @@ func toGetGroup() string {
 func toGetController(dir, controller string) string {
 	for ; len(dir) > len(cgroupRoot); dir = filepath.Dir(dir) {
 		if have, _ := v2Controllers(dir); hasPrefix(filepath.Base(dir), "user@") && slices.Contains(have, controller) {
-			return toGetGroup() + " (in a unit file: Delegate=yes); if that has been done already:  systemctl --user daemon-reexec"
+			return toGetGroup() + " (in a unit file: Delegate=yes); if that has been done already: systemctl --user daemon-reexec"
 		}
 	}
 	return "as root: systemctl edit user@.service, with the lines [Service] and Delegate=cpu cpuset io memory pids; and then, as the user: systemctl --user daemon-reexec"

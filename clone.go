@@ -229,13 +229,31 @@ func lockForks(lock bool) {
 func hintClone(e syscall.Errno) string {
 	switch e {
 	case unix.EPERM:
+		if h := hintFilter(); h != "" {
+			return h
+		}
 		return "new namespaces need CAP_SYS_ADMIN, which root inside another container may not have"
 	case unix.ENOSPC:
-		return "the limit of namespaces is reached: see /proc/sys/user/max_*_namespaces"
+		return hintNamespaces()
 	case unix.EAGAIN:
 		return "the limit of processes is reached: see `ulimit -u` and pids.max of tincan's own cgroup"
 	case unix.EBUSY:
 		return "this cgroup cannot hold processes, because it has child groups (\"no internal processes\", cgroups(7))"
 	}
 	return ""
+}
+
+// hintNamespaces names the limits of namespaces that are so low that somebody has set them.
+func hintNamespaces() string {
+	said := ""
+	for _, kind := range [...]string{"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"} {
+		value, _ := readFile(text("/proc/sys/user/max_", kind, "_namespaces"))
+		if n, valid := number(trimmed(value)); valid && n < 100 {
+			said = text(said, "user.max_", kind, "_namespaces is ", trimmed(value), "; as root: sysctl user.max_", kind, "_namespaces=10000\n")
+		}
+	}
+	if said == "" {
+		return "the limit of namespaces is reached: see /proc/sys/user/max_*_namespaces"
+	}
+	return said[:len(said)-1]
 }

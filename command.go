@@ -154,6 +154,9 @@ func (c *config) putEnv(v *variable) error {
 		}
 		e = text(n, "=", value)
 	}
+	if n == "HOME" {
+		c.home = "" // this one was asked for
+	}
 	kept := c.env[:0]
 	for _, o := range c.env {
 		if name, _, _ := cut(o, "="); name != n {
@@ -185,11 +188,15 @@ func (c *config) setWorkdir(f *runFlags) error {
 func (c *config) setPassFDs(f *runFlags) error {
 	for _, n := range f.PassFD {
 		if n < 0 {
-			return fault(func() error { return fmt.Errorf("--pass-fd=%d: not a descriptor's number", n) })
+			return fault(func() error {
+				return fmt.Errorf("--pass-fd=%d: this is not the number of a descriptor, which is 0 or greater", n)
+			})
 		}
 		fl, e := sysFcntl(n, unix.F_GETFD, 0)
 		if e != 0 || fl&unix.FD_CLOEXEC != 0 && n > 2 { // a close-on-exec descriptor is one that tincan has opened
-			return fault(func() error { return fmt.Errorf("--pass-fd=%d: the caller has no open descriptor with this number", n) })
+			return fault(func() error {
+				return fmt.Errorf("--pass-fd=%d: the caller has no open descriptor with this number: open one, for instance --pass-fd=3 3<FILE", n)
+			})
 		}
 		if n > 2 {
 			c.passFDs = insert(c.passFDs, n)
@@ -225,15 +232,16 @@ func forkInit(init bool, d *fds) []*step {
 		setpgid().because("a signal for the caller's process group reaches only the launcher, which passes it on once"),
 		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("the name that ps(1) inside shows for PID 1"),
 		title.because("overwrites the launcher's command line in /proc/1/cmdline, so that nothing inside can read it"),
-		fork().because("PID 1 remains, to reap processes and to pass on signals; PID 2 goes on").hinted(hintFork),
+		fork().as(forks).because("PID 1 remains, to reap processes and to pass on signals; PID 2 goes on"),
 	)
 }
 
-func hintFork(e syscall.Errno) string {
-	if e == unix.EAGAIN {
+// hintFork explains which limit of processes refuses a second one.
+func (c *config) hintFork() string {
+	if n, valid := number(c.group.shown("pids")); valid && n < 2 {
 		return "--pids is too low for the init and the command: set it to at least 2, or use --no-init"
 	}
-	return ""
+	return "the limit of processes is reached: the caller's own (see `ulimit -u`), or pids.max of a group above the container's"
 }
 
 // initSteps are the init's own steps after the fork. The command may already be running by then,
@@ -344,9 +352,16 @@ func lastSteps(c *config, d *fds) []*step {
 func (c *config) hintWorkdir(e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT, unix.ENOTDIR:
-		return "--workdir=" + c.workdir + " is not a directory in the container"
+		said := "--workdir=" + c.workdir + " is not a directory in the container"
+		if private := c.privateAbove(cleanPath(c.workdir)); private != "" {
+			said += "; " + private + " is private in the container and empty there"
+			if exists(c.workdir) {
+				said += "; add the directory: -a " + c.workdir + ":" + c.workdir + ", or start tincan in it with --here"
+			}
+		}
+		return said
 	case unix.EACCES:
-		return fmt.Sprintf("the container's user (%d:%d on the host) may not enter --workdir=%s", c.hostUID, c.hostGID, c.workdir)
+		return fmt.Sprintf("the container's user (%d:%d on the host) may not enter --workdir=%s: choose another directory, or allow it (chmod o+x)", c.hostUID, c.hostGID, c.workdir)
 	}
 	return ""
 }

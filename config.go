@@ -38,7 +38,9 @@ type config struct {
 	mask     *uint64 // the caller's signal mask, filled in at the clone
 
 	// What it may do.
-	uid, gid         int // inside
+	uid, gid         int      // inside
+	groups           []uint32 // inside: the supplementary groups of -u NAME
+	home             string   // the home directory of -u NAME, of the container's /etc/passwd
 	hostUID, hostGID int
 	maps, gidMaps    []idMap
 	ids              idRange // for --map=auto: the range that only this container may use

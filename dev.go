@@ -116,7 +116,7 @@ func checkDevices() error {
 		}
 		if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != uint64(d.major)<<8|uint64(d.minor) {
 			return fault(func() error {
-				return fmt.Errorf("%s: not the character device %d:%d; this host's /dev cannot be used for containers", p, d.major, d.minor)
+				return fmt.Errorf("%s: this is not the character device %d:%d, which the container would get; mount the kernel's devices: mount -t devtmpfs devtmpfs /dev", p, d.major, d.minor)
 			})
 		}
 	}
@@ -124,5 +124,5 @@ func checkDevices() error {
 }
 
 func hintNoDevice(syscall.Errno) string {
-	return "the container uses the host's devices, and this host's /dev lacks this one: mount devtmpfs on /dev"
+	return "the container uses the host's devices, and this host's /dev lacks this one: mount -t devtmpfs devtmpfs /dev"
 }

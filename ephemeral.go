@@ -59,7 +59,7 @@ var layerTypes = [...]int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BT
 func (c *config) setEphemeral(f *runFlags) error {
 	if f.Ro {
 		return fault(func() error {
-			return errors.New("--ro: contradicts --ephemeral, with which the root can be written; give one of them")
+			return errors.New("--ro and --ephemeral contradict each other, because --ephemeral makes the root writable: give only one of them")
 		})
 	}
 	c.ephemeral, c.readOnly = true, false
@@ -81,7 +81,7 @@ func (c *config) setEphemeral(f *runFlags) error {
 	if st.Uid == 0 {
 		if dir := unsteady(c.root.dir, 0); dir != "" {
 			return fault(func() error {
-				return fmt.Errorf("--ephemeral: %s belongs to root, so the command may read all that is in it, and somebody else could put another directory of root's in its place, because they can change %s: chown root %[2]s and chmod go-w %[2]s, move the tree, or chown -R it to %d:%d", c.root.dir, dir, c.hostUID, c.hostGID)
+				return fmt.Errorf("--ephemeral: %s belongs to root, so the command could read every file in it; but another user can change %s, and could put another directory of root's in its place: make that impossible (chown root %[2]s; chmod go-w %[2]s), move the tree elsewhere, or give it to the container (chown -R %d:%d %[1]s)", c.root.dir, dir, c.hostUID, c.hostGID)
 			})
 		}
 		c.root.owner, c.root.idmap = c.maps, c.idmapFor(c.maps, c.gidMaps)
@@ -155,7 +155,7 @@ func (y *layout) planEphemeral(c *config) error {
 		}
 	} else if rootless && len(y.mounts) > 0 {
 		return fault(func() error {
-			return fmt.Errorf("--ephemeral: something is mounted on %s%s, and without root the kernel lets no overlay show what is below it: unmount it, or choose another directory", y.root.dir, y.mounts[0].target)
+			return fmt.Errorf("--ephemeral: something is mounted on %s%s, and for a user who is not root the kernel refuses an overlay of a directory with a mount in it: unmount it, or choose another directory with -m", y.root.dir, y.mounts[0].target)
 		})
 	}
 	for i := range y.missing {
@@ -170,7 +170,7 @@ func (y *layout) planEphemeral(c *config) error {
 		}
 		if at != "" {
 			return fault(func() error {
-				return fmt.Errorf("%s is not there to be mounted on, and %s is read-only also with --ephemeral: another file system, or one is mounted in it", target, at)
+				return fmt.Errorf("%s does not exist and cannot be made, because %s stays read-only with --ephemeral: it is another file system, or another one is mounted in it; choose a path that exists, or one outside of it", target, at)
 			})
 		}
 	}
@@ -193,7 +193,7 @@ func (y *layout) planOverlay(e *rootEntry, c *config) {
 	}
 	if in := y.mountIn(dir); in != "" && y.userOverlay {
 		if len(e.own) > 0 {
-			c.remarks = add(c.remarks, text("--ephemeral: ", dir, " is read-only all the same: something is mounted on ", in, ", and without root the kernel lets no overlay show what is below a mount"))
+			c.remarks = add(c.remarks, text("--ephemeral: ", dir, " stays read-only: something is mounted on ", in, ", and for a user who is not root the kernel refuses an overlay of a directory with a mount in it"))
 		}
 		return
 	}
@@ -340,11 +340,11 @@ func overlayName(p string) string {
 func hintOverlay(e syscall.Errno) string {
 	switch e {
 	case unix.ENODEV:
-		return "this kernel has no overlayfs: modprobe overlay"
+		return "this kernel has no overlayfs, or its module is not loaded; as root: modprobe overlay"
 	case unix.EPERM:
-		return "without root, --ephemeral needs Linux 5.11 and a host that lets users mount overlayfs"
+		return "this host does not let users who are not root mount overlayfs, which --ephemeral needs; run tincan as root, or leave --ephemeral out"
 	case unix.EINVAL:
-		return "overlayfs does not take this directory as a layer: its file system may not be fit for it, or is two overlays deep already (a container in a container); for a directory of root's it takes Linux 5.19"
+		return "overlayfs cannot use this directory: its file system is not supported (NFS and vfat are not), or it is itself an overlay on an overlay, as in a container in a container, or this kernel is older than 5.19 and the directory belongs to root; copy the tree to another file system, such as a tmpfs"
 	}
 	return ""
 }

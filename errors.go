@@ -100,7 +100,7 @@ func (e *callError) text() string {
 }
 
 // tooFewFiles is the hint for EMFILE.
-const tooFewFiles = "the caller's limit of open files (ulimit -n) is too low for tincan itself, which takes 32"
+const tooFewFiles = "the caller's limit of open files (ulimit -n) is too low for tincan itself, which needs 32: raise it, for instance with ulimit -n 256"
 
 // advice returns the hint line, or "" if there is none.
 func (e *callError) advice() string {
@@ -110,12 +110,29 @@ func (e *callError) advice() string {
 		return e.hint
 	case errno == unix.EMFILE:
 		return tooFewFiles
-	case e.why != nil:
-		return e.why(errno)
-	case e.step != nil:
-		return e.step.advice(errno)
+	case errno == unix.EFBIG:
+		return "the caller's limit of file sizes (ulimit -f) is too low for tincan itself: raise it; to limit only the command, use --rlimit=fsize=SIZE"
 	}
-	return ""
+	h := ""
+	if e.why != nil {
+		h = e.why(errno)
+	} else if e.step != nil {
+		h = e.step.advice(errno)
+	}
+	if h == "" && (errno == unix.EPERM || errno == unix.ENOSYS) {
+		h = hintFilter()
+	}
+	return h
+}
+
+// hintFilter explains EPERM and ENOSYS if there is a seccomp filter around tincan. It returns ""
+// if there is none.
+func hintFilter() string {
+	status, _ := readFile("/proc/self/status")
+	if !contains(status, "\nSeccomp:\t2") {
+		return ""
+	}
+	return "tincan runs under a seccomp filter, as in a container, which probably refuses this call; it must allow the calls that `tincan plan` lists (docker run --security-opt seccomp=unconfined, or seccomp=FILE)"
 }
 
 // callText returns a failed call as strace shows it: CALL = ERRNO (text).

@@ -10,8 +10,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -21,7 +23,7 @@ import (
 // execStatus returns the exit status for a command that could not be executed: 127 if it does
 // not exist, 126 if it does.
 func (c *config) execStatus(file string, e syscall.Errno) int {
-	if i, _ := c.interpreterOf(file); e == unix.ENOENT && i == "" {
+	if e == unix.ENOENT && c.statInside(c.existing(file)) == nil {
 		return 127
 	}
 	return 126
@@ -64,30 +66,117 @@ func (c *config) elsewhere(file string) string {
 func (c *config) hintExec(file string, e syscall.Errno) string {
 	switch e {
 	case unix.ENOENT:
-		if i, _ := c.interpreterOf(file); i != "" {
-			if line, cr := strings.CutSuffix(i, "\r"); cr {
-				return fmt.Sprintf("%s exists, but its #! line ends as on Windows, so it names the interpreter %s instead of %s: remove the carriage returns, for instance with sed -i 's/\\r$//'", file, quote(i), line)
-			}
-			return fmt.Sprintf("%s exists, but the interpreter that it names does not: %s\nadd it, for instance -a %s:%s", file, i, path.Dir(i), path.Dir(i))
-		}
-		if !strings.Contains(c.argv[0], "/") {
-			return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
-		}
-		return file + ": no such file in the container" + c.elsewhere(file)
+		return c.hintMissing(c.existing(file))
 	case unix.ELOOP:
 		return file + ": leads through a link of /proc to a file outside the container, as /proc/self/exe leads to tincan's own, or through too many symlinks"
 	case unix.ENOEXEC:
-		return file + ": neither a program for this machine nor a script with a #! line; a script without one needs its shell named: sh " + file
+		return c.hintFormat(file)
+	case unix.ETXTBSY:
+		return "a program on this host has " + file + " open for writing: wait until it has ended, or end it"
+	case unix.EMFILE:
+		return fmt.Sprintf("the command may have only %d open files (--rlimit=nofile, or the caller's own limit, ulimit -Hn), and that is too few to start it: allow at least 16", c.openFiles())
 	case unix.EACCES:
 		if fi := c.statInside(file); fi != nil && fi.Mode&unix.S_IFMT == unix.S_IFDIR {
 			return file + ": is a directory"
 		}
 		if c.noExec(file) {
-			return file + ": is on a file system that is mounted noexec, so nothing in it can be executed"
+			return file + ": is on a file system that is mounted noexec, so no program in it can be executed: copy the program to another one, or mount it without noexec (mount -o remount,exec)"
 		}
 		return fmt.Sprintf("%s: the container's user, %d:%d on the host, may not execute it: chmod +x, and o+x on the directories above it", file, c.hostUID, c.hostGID)
 	}
 	return ""
+}
+
+// existing returns the first of the command's files that exists in the container, or file. The
+// kernel was asked for each of them in turn, and the last one's error was reported.
+func (c *config) existing(file string) string {
+	if !strings.Contains(c.argv[0], "/") {
+		for _, f := range candidates(c.argv[0], c.env) {
+			if c.statInside(f) != nil {
+				return f
+			}
+		}
+	}
+	return file
+}
+
+// hintMissing explains ENOENT: the file does not exist, or an interpreter does not.
+func (c *config) hintMissing(file string) string {
+	if c.statInside(file) == nil {
+		if !strings.Contains(c.argv[0], "/") {
+			return fmt.Sprintf("%s: command not found in the container's PATH", c.argv[0]) + ownCommand(c.argv[0])
+		}
+		return file + ": no such file in the container" + c.elsewhere(file)
+	}
+	by := file
+	for _, i := range c.interpreters(list(file)) {
+		if line, cr := strings.CutSuffix(i, "\r"); cr {
+			return fmt.Sprintf("%s exists, but its #! line ends as on Windows, so it names the interpreter %s instead of %s: remove the carriage returns, for instance with sed -i 's/\\r$//'", by, quote(i), line)
+		}
+		if c.statInside(i) == nil {
+			return fmt.Sprintf("%s exists, but the interpreter that it names does not: %s\n%s", by, i, addInterpreter(i))
+		}
+		by = i
+	}
+	return by + " exists, but a file that it needs to start does not: if it is a 32-bit program, its loader, usually /lib/ld-linux.so.2"
+}
+
+// addInterpreter says how an interpreter of the host gets into the container. A dynamic loader is
+// often a symlink into another directory, which also has the libraries.
+func addInterpreter(file string) string {
+	if !exists(file) {
+		return "it does not exist on this host either: correct the name, or install it"
+	}
+	flags := ""
+	for links := 0; links < 5; links++ {
+		dir := path.Dir(file)
+		if strings.HasPrefix(dir, "/lib") {
+			dir, _, _ = strings.Cut(dir[1:], "/")
+			dir = "/" + dir
+		}
+		if dir == "/" {
+			dir = file
+		}
+		if add := " -a " + dir + ":" + dir; !strings.Contains(flags+" ", add+" ") {
+			flags += add
+		}
+		to, err := os.Readlink(file)
+		if err != nil {
+			break
+		}
+		if !path.IsAbs(to) {
+			to = path.Join(path.Dir(file), to)
+		}
+		file = to
+	}
+	return "add it, for instance" + flags
+}
+
+// hintFormat explains ENOEXEC.
+func (c *config) hintFormat(file string) string {
+	start := make([]byte, 4)
+	n := 0
+	if fd, e := c.openInside(file, unix.O_RDONLY); e == 0 {
+		n, _ = sysPread(fd, start, 0)
+		sysClose(fd)
+	}
+	switch {
+	case n == 0:
+		return file + ": is an empty file"
+	case string(start) == "\x7fELF":
+		return file + ": is a program for another kind of processor than this machine's (" + runtime.GOARCH + "), or a damaged one"
+	}
+	return file + ": is neither a program nor a script with a #! line; to run it as a shell script: sh " + file
+}
+
+// openFiles returns the limit of open files that the command gets.
+func (c *config) openFiles() uint64 {
+	for _, r := range c.rlimits {
+		if r.resource == unix.RLIMIT_NOFILE {
+			return r.cur
+		}
+	}
+	return 0
 }
 
 // noExec reports whether the file is on a mount whose programs cannot be executed.

@@ -33,33 +33,73 @@ func readConfig(name string) (c configFile, err error) {
 		if flag, value, two := strings.Cut(t, " "); two && !strings.Contains(flag, "=") {
 			words = []string{flag, strings.TrimLeft(value, " \t")}
 		}
-		if err := configLine(words); err != nil {
+		p, err := configLine(words)
+		if err != nil {
 			return c, fmt.Errorf("--config=%s, line %d: %w", name, l.number, err)
 		}
+		p.remember(name, l.number, words)
 		c.flags = append(c.flags, words...)
 	}
 	return c, nil
 }
 
-// configLine makes sure that the words are a flag of run.
-func configLine(words []string) error {
+// configLine returns the command line that has the words, which must be a flag of run.
+func configLine(words []string) (*commandLine, error) {
 	if !strings.HasPrefix(words[0], "-") || words[0] == "-" {
-		return fmt.Errorf("%s: not a flag: one begins with a dash, and the command stands behind a line with --", strings.Join(words, " "))
+		return nil, fmt.Errorf("%s: this is not a flag, which would begin with a dash; the command belongs after a line --, one word a line", strings.Join(words, " "))
 	}
 	if words[0] == "--help" || words[0] == "-h" || words[0] == "--version" {
-		return fmt.Errorf("%s: not for a file", words[0])
+		return nil, fmt.Errorf("%s: this flag works on the command line only", words[0])
 	}
 	args := append([]string{"run"}, words...)
 	p, err := parseWords(args)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case p.Run.Config != "":
-		return errors.New("--config: a file cannot name another")
+		return nil, errors.New("--config: a file of flags cannot name another file of flags")
 	case len(p.Run.Args) > 0:
-		return fmt.Errorf("%s: this flag has no value", words[0])
+		return nil, fmt.Errorf("%s: this flag has no value", words[0])
 	}
-	return p.sane(args)
+	return p, p.sane(args)
+}
+
+// fromFile is a flag that the file of --config gave, and the beginnings of errors about it.
+type fromFile struct {
+	place  string
+	errors []string
+}
+
+// allFromFile lists the flags of the file of --config.
+var allFromFile []fromFile
+
+// remember notes a line of the file of --config.
+func (c *commandLine) remember(file string, line int, words []string) {
+	f := c.ctx.Path[len(c.ctx.Path)-1].Flag
+	if f == nil {
+		return
+	}
+	_, value, given := strings.Cut(words[0], "=")
+	if !given {
+		value = strings.Join(words[1:], " ")
+	}
+	begins := []string{"--" + f.Name, "--" + f.Name + "=" + value, "--" + f.Name + " " + value}
+	if f.Short != 0 {
+		begins = append(begins, fmt.Sprintf("-%c %s", f.Short, value), fmt.Sprintf("-%c %s", f.Short, quote(value)))
+	}
+	allFromFile = append(allFromFile, fromFile{fmt.Sprintf("--config=%s, line %d", file, line), begins})
+}
+
+// whichLine returns the line of the file of --config that an error is about, or "".
+func whichLine(err error) string {
+	for _, f := range allFromFile {
+		for _, begin := range f.errors {
+			if strings.HasPrefix(err.Error(), begin+":") || strings.HasPrefix(err.Error(), begin+",") {
+				return "this flag is from " + f.place
+			}
+		}
+	}
+	return ""
 }
 
 // withConfig reads a command line once more, with the flags of the file before its own, which

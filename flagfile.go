@@ -33,7 +33,7 @@ func linesOf(flag, name string) ([]line, error) {
 	for i, s := range strings.Split(b, "\n") {
 		s = strings.TrimLeft(strings.TrimSuffix(s, "\r"), " \t")
 		if strings.Contains(s, "\x00") {
-			return nil, fmt.Errorf("%s=%s, line %d: a zero byte", flag, name, i+1)
+			return nil, fmt.Errorf("%s=%s, line %d: the line contains a zero byte; this must be a text file", flag, name, i+1)
 		}
 		if s != "" && s[0] != '#' {
 			out = append(out, line{i + 1, s})
@@ -55,7 +55,7 @@ func readRegular(name string, most int) (string, error) {
 		return "", errors.New("not a regular file")
 	}
 	if st.Size > int64(most) {
-		return "", fmt.Errorf("%d bytes: more than %d are not read", st.Size, most)
+		return "", fmt.Errorf("the file has %d bytes, but at most %d are read", st.Size, most)
 	}
 	b, e := readMost(fd, most)
 	if e != 0 {
@@ -74,7 +74,7 @@ func fileEnv(files []string) (all []variable, err error) {
 		for _, l := range lines {
 			v := variable{fmt.Sprintf("--env-file=%s, line %d: ", file, l.number), l.text}
 			if n, _, _ := strings.Cut(l.text, "="); strings.ContainsAny(n, " \t") {
-				return nil, fmt.Errorf("%s%s: a name with a blank in it: NAME=VALUE, or NAME to copy the caller's value", v.where, n)
+				return nil, fmt.Errorf("%s%s: the name of a variable cannot contain a blank: write NAME=VALUE, or NAME to copy the caller's value", v.where, n)
 			}
 			all = append(all, v)
 		}
@@ -108,9 +108,9 @@ func readGiven(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(b) > mostGiven:
-		return nil, fmt.Errorf("%s: more than %d MiB", quote(name), mostGiven>>20)
+		return nil, fmt.Errorf("%s: the file has more than %d MiB, and that much is not read", quote(name), mostGiven>>20)
 	case len(b) == 0 && fi.Mode()&os.ModeNamedPipe != 0:
-		return nil, fmt.Errorf("%s: a FIFO to which nobody writes", quote(name))
+		return nil, fmt.Errorf("%s: this FIFO is empty, and no program has it open for writing", quote(name))
 	}
 	return b, nil
 }

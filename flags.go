@@ -38,7 +38,7 @@ type runFlags struct {
 	Hostname string   `placeholder:"NAME" group:"command" help:"Hostname inside, and the name of the resource group (adjective-noun-number)."`
 	Net      string   `default:"none" enum:"none,host" placeholder:"none|host" group:"command" help:"Network: none (its own, with the loopback up) or the host's."`
 
-	User *string  `short:"u" name:"uid" placeholder:"N|NAME[:GROUP]" group:"power" help:"User inside (0): an id, or a name of the container's /etc/passwd; and a group, of its /etc/group."`
+	User *string  `short:"u" name:"uid" placeholder:"N|NAME[:GROUP]" group:"power" help:"User inside (0): an id, or a name of the container's /etc/passwd, which also gives the home directory and groups; and a group, of its /etc/group."`
 	UID  int      `kong:"-"` // without User
 	GID  *int     `name:"gid" placeholder:"N" group:"power" help:"Group id inside (the user id)."`
 	Map  []string `sep:"none" placeholder:"INSIDE:HOST:COUNT|auto" group:"power" help:"Which ids of the host the container's are (repeatable); auto: a range that no other container has. Root: 0:10000:2000 and 65534:12000:1. Others: the own id as 0, and the ranges of /etc/subuid and /etc/subgid; or the own id alone, as --uid."`
@@ -85,7 +85,7 @@ func (h *hereFlag) Decode(ctx *kong.DecodeContext) error {
 	value := ""
 	err := ctx.Scan.PopValueInto("ro", &value)
 	if *h = hereFlag(value); value == "" && err == nil {
-		err = errors.New("an empty value: --here, or --here=ro")
+		err = errors.New("an empty value; write --here, or --here=ro")
 	}
 	return err
 }

@@ -254,7 +254,7 @@ func TestWrongFlags(t *testing.T) {
 	if n < 65 {
 		t.Errorf("only %d flags", n)
 	}
-	wantError(t, []string{"run", "--init", "--no-init"}, "--no-init", "contradicts --init")
+	wantError(t, []string{"run", "--init", "--no-init"}, "--init and --no-init contradict each other")
 	wantError(t, []string{"run", "--gid=x"}, "--gid", `"x" is not a whole number`, "--gid=N")
 	wantError(t, []string{"run", "--pass-fd=x"}, "--pass-fd", "not a whole number")
 	wantError(t, []string{"run", "--net=x"}, "--net", "none", "host", `"x"`)
@@ -267,7 +267,7 @@ func TestUnknownFlags(t *testing.T) {
 		"run --cwd=/x": "--cwd: no such flag: --workdir=DIR", "run -v": "-a HOST:CONTAINER", "run --volume=a": "-a HOST", "run --memori=5": "did you mean --memory=SIZE?",
 		"run --tiemout=1": "--timeout=DURATION", "run --hotsname=x": "--hostname=NAME", "plan --explian": "--explain", "run --zzz": "see tincan run --help", "run -z": "-z: no such flag",
 		"run --json": "--json: no such flag", "seccomp show --ach=x86": "did you mean --arch=ARCH?; see tincan seccomp show --help", "check --all": "--all: no such flag",
-		"help x": "help x: tincan has no such command; it has run, record, plan", "version x": "nothing stands behind tincan version", "check x": "unexpected argument x",
+		"help x": "help x: tincan has no such command; it has run, record, plan", "version x": "tincan version has no arguments", "check x": "unexpected argument x",
 		"seccomp": "show", "seccomp evil": "evil", "seccomp eval default": "<syscall>",
 	} {
 		wantError(t, strings.Fields(line), want)
@@ -313,9 +313,9 @@ func TestConfig(t *testing.T) {
 	want("--memory=1G --config=FILE a", "1G", nil, "/bin/echo", "a b", "a")
 	want("--memory=1G --config=FILE -- --x", "1G", nil, "/bin/echo", "a b", "--x")
 	for text, texts := range map[string][]string{
-		"--memory=64M\n\n--memori=1\n": {"line 3", "--memori", "did you mean --memory=SIZE"}, "memory=64M": {"line 1", "memory=64M: not a flag", "begins with a dash"},
-		"--config=x": {"line 1", "cannot name another"}, "--ro yes": {"line 1", "--ro", "no value"}, "--timeout=": {"line 1", "--timeout", "empty value"},
-		"--memory=1M\n--memory=2M": {"--memory", "twice"}, "--help": {"line 1", "--help"}, "-e A=\x00": {"line 1", "zero byte"}, "--init\n--no-init\n": {"contradicts"},
+		"--memory=64M\n\n--memori=1\n": {"line 3", "--memori", "did you mean --memory=SIZE"}, "memory=64M": {"line 1", "memory=64M: this is not a flag", "begin with a dash"},
+		"--config=x": {"line 1", "cannot name another file of flags"}, "--ro yes": {"line 1", "--ro", "no value"}, "--timeout=": {"line 1", "--timeout", "empty value"},
+		"--memory=1M\n--memory=2M": {"--memory", "twice"}, "--help": {"line 1", "--help"}, "-e A=\x00": {"line 1", "zero byte"}, "--init\n--no-init\n": {"contradict each other"},
 	} {
 		put(text)
 		wantError(t, []string{"run", "--config", file, "--", "x"}, append(texts, "--config="+file)...)

@@ -11,6 +11,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func withWords(args []string) ([]string, error) {
 		return append(append([]string(nil), rest...), "--help"), nil
 	case "version":
 		if len(rest) > 0 {
-			return nil, fmt.Errorf("version %s: nothing stands behind tincan version", rest[0])
+			return nil, fmt.Errorf("version %s: tincan version has no arguments", rest[0])
 		}
 		return []string{"--version"}, nil
 	case "seccomp":
@@ -180,11 +181,11 @@ func (c *commandLine) sane(args []string) error {
 	for _, a := range args[:len(args)-len(words)] {
 		init, without = init || a == "--init", without || a == "--no-init"
 		if len(a) > 2 && a[0] == '-' && a[1] != '-' && a[2] == '=' {
-			return fmt.Errorf("%s: the value of a letter stands behind a blank or at once: %s %s, or %s%s", a, a[:2], a[3:], a[:2], a[3:])
+			return fmt.Errorf("%s: write the value of a one-letter flag without the =: %s %s, or %s%s", a, a[:2], a[3:], a[:2], a[3:])
 		}
 	}
 	if init && without {
-		return errors.New("--no-init: contradicts --init: give one of them")
+		return errors.New("--init and --no-init contradict each other: give only one of them")
 	}
 	return nil
 }
@@ -233,6 +234,10 @@ func explainUsage(err error, parser *kong.Kong, args []string) error {
 	if !errors.As(err, &p) {
 		return err
 	}
+	var failed *os.PathError
+	if errors.As(err, &failed) { // --help could not be written
+		return failed
+	}
 	text := originalText(err.Error())
 	var flags []*kong.Flag
 	command := ""
@@ -254,7 +259,7 @@ func explainUsage(err error, parser *kong.Kong, args []string) error {
 		case strings.Contains(what, `but got "" `) || strings.HasSuffix(text, `but got ""`):
 			return emptyValue(f)
 		case strings.HasPrefix(what, "missing value") || strings.Contains(what, " value but got "):
-			return fmt.Errorf("%s: its value is missing: %s (one that begins with a dash: --%s=-...)", kongName(f), spelling(f), f.Name)
+			return fmt.Errorf("%s: its value is missing: %s (a value that begins with a dash is written --%s=-...)", kongName(f), spelling(f), f.Name)
 		case strings.HasPrefix(what, "expected a valid"):
 			_, got, _ := strings.Cut(what, "but got ")
 			return fmt.Errorf("%s: %s is not a whole number: %s", kongName(f), got, spelling(f))

@@ -30,7 +30,7 @@ var otherFlags = [...]struct{ theirs, ours string }{
 	{"--pids-limit --pids-max", "--pids=N"},
 	{"--cpu-shares", "--cpu-weight=N"},
 	{"--ulimit", "--rlimit=NAME=SOFT[:HARD]"},
-	{"--time --time-limit -t --tty -i --interactive -it --rm", "a terminal is handed over by itself, and nothing is left behind; a time limit is --timeout=DURATION"},
+	{"--time --time-limit -t --tty -i --interactive -it --rm", "the command gets the terminal, and everything is removed at the end, without a flag; --timeout=DURATION is a time limit"},
 	{"--json-status-fd", "--status-fd=N"},
 	{"--verbose", "--debug (-d)"},
 }
@@ -50,5 +50,5 @@ func unknownFlag(flag string, have []*kong.Flag) string {
 	if near := nearest(flag, names); near != "" {
 		return fmt.Sprintf("%s: no such flag; did you mean %s?", flag, spelling(have[slices.Index(names, near)]))
 	}
-	return flag + ": no such flag (what belongs to the command stands behind it, or behind --)"
+	return flag + ": no such flag (a flag of the command itself belongs after the command: tincan -- COMMAND " + flag + ")"
 }

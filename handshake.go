@@ -63,7 +63,11 @@ func (l *launch) failure() error {
 		if k := l.c.group.readCounters(l.groupName, false); k.oomKilled > 0 && !k.oomElsewhere() {
 			return fmt.Errorf("--memory=%s is too small for the start: the kernel killed the container's first process, which is a copy of tincan; at least about 1MiB is needed, and more for most programs", l.c.group.shown("memory"))
 		}
-		return fmt.Errorf("the container's first process ended before it was ready (%s)", statusText(status))
+		said := ""
+		if status.Signaled() && status.Signal() == unix.SIGSYS {
+			said = ": a seccomp filter around tincan, as in a container, ends the process for one of its calls; it must allow the calls that `tincan plan` lists (docker run --security-opt seccomp=unconfined, or seccomp=FILE)"
+		}
+		return fmt.Errorf("the container's first process ended before it was ready (%s)%s", statusText(status), said)
 	})
 }
 
@@ -104,6 +108,8 @@ func (l *launch) stepFailed(r report) error {
 			e.hint = l.c.hintIdmap(s, errno)
 		case s.kind == changesDir:
 			e.hint = l.c.hintWorkdir(errno)
+		case s.kind == forks && errno == unix.EAGAIN:
+			e.hint = l.c.hintFork()
 		case l.c.rootless.on && s.chapter < 11 && s.advice(errno) == "": // namespaces, hostname, mounts
 			return l.c.rootless.explained(e)
 		}

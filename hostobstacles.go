@@ -127,11 +127,17 @@ func forbidden() string {
 
 // explained adds the host's reasons to the error of a user's container. EPERM has many reasons.
 func (r *rootless) explained(err error) error {
-	why := forbidden()
-	switch errno := errnoOf(err); {
-	case errno == unix.EAGAIN || errno == unix.EBUSY || why == "" && errno != unix.EPERM && errno != unix.EINVAL:
+	why := ""
+	switch errno := errnoOf(err); errno {
+	case unix.EPERM, unix.EINVAL, unix.EACCES, unix.ENOSYS, unix.ENOSPC, unix.EUSERS: // what forbids namespaces gives these
+		why = forbidden()
+		if why == "" && errno != unix.EPERM && errno != unix.EINVAL {
+			return err
+		}
+	default:
 		return err
-	case why == "":
+	}
+	if why == "" {
 		why = "this host does not allow ordinary users to make a user namespace, or to use capabilities in it; " + otherReasons
 	}
 	var he *callError
@@ -155,8 +161,8 @@ func hintCovered(e syscall.Errno, dir string) string {
 	if parts := covered(hostText("proc/self/mountinfo"), dir); len(parts) > 0 {
 		text = "parts of the host's " + dir + " are covered (" + strings.Join(parts, ", ") + ")"
 	}
-	return text + ", as is usual inside another container, and then the kernel refuses to mount a new one in a user namespace; " +
-		"run the outer container with docker run --security-opt systempaths=unconfined (podman: --security-opt unmask=ALL, Kubernetes: procMount: Unmasked)"
+	return text + ", as is usual inside another container or a sandbox, and then the kernel refuses to mount a new one in a user namespace; " +
+		"run the outer container with docker run --security-opt systempaths=unconfined (podman: --security-opt unmask=ALL, Kubernetes: procMount: Unmasked), or start tincan outside of it"
 }
 
 // covered lists what is mounted below dir, except at the places that are made for mounts.

@@ -34,6 +34,17 @@ func hostID(maps []idMap, id int) (host int, mapped bool) {
 	return 0, false
 }
 
+// insideID returns the id inside for an id of the host. mapped is false if the maps do not contain
+// it.
+func insideID(maps []idMap, id uint32) (inside uint32, mapped bool) {
+	for _, m := range maps {
+		if id >= m.outside && id-m.outside < m.count {
+			return m.inside + id - m.outside, true
+		}
+	}
+	return 0, false
+}
+
 // mapLines returns the text of uid_map or gid_map.
 func mapLines(maps []idMap) string {
 	lines := ""
@@ -52,6 +63,10 @@ func overlap(a, na, b, nb uint32) bool {
 func mapsText(maps []idMap) string {
 	var out []string
 	for _, m := range maps {
+		if m.count == 1 {
+			out = append(out, fmt.Sprint(m.inside))
+			continue
+		}
 		out = append(out, fmt.Sprintf("%d to %d", m.inside, uint64(m.inside)+uint64(m.count)-1))
 	}
 	return strings.Join(out, ", ")
@@ -108,7 +123,9 @@ func (c *config) setIDs(f *runFlags) error {
 		}
 		for _, q := range given {
 			if overlap(p.inside, p.count, q.inside, q.count) || overlap(p.outside, p.count, q.outside, q.count) {
-				return fault(func() error { return fmt.Errorf("--map=%s: overlaps with another --map", m) })
+				return fault(func() error {
+					return fmt.Errorf("--map=%s: overlaps with --map=%d:%d:%d, but each id, inside and on the host, can be in one --map only", m, q.inside, q.outside, q.count)
+				})
 			}
 		}
 		given = add(given, p)
@@ -154,6 +171,7 @@ func (c *config) setIDs(f *runFlags) error {
 	if c.hostGID, mapped = hostID(c.gidMaps, c.gid); !mapped {
 		return c.notMapped("--gid", c.gid, c.gidMaps)
 	}
+	c.groups = mappedGroups(c.groups, c.gidMaps)
 	return nil
 }
 
@@ -170,7 +188,7 @@ func (c *config) checkOwners(standard bool) error {
 			return fmt.Errorf("the container would use the ids %s of this host, and they contain ids of %s: the command could read and change those files; choose other ids: --map=auto, or for instance --map=0:2000000:2000", hostRange(c.maps), who)
 		})
 	}
-	c.remarks = add(c.remarks, text("--map: this range contains ids that are in use on this host:  ", who, "; the command can read and change their files"))
+	c.remarks = add(c.remarks, text("--map: this range contains ids that are in use on this host: ", who, "; the command can read and change their files"))
 	return nil
 }
 
@@ -212,9 +230,19 @@ func hostRange(maps []idMap) string {
 
 func (c *config) notMapped(flag string, id int, maps []idMap) error {
 	return fault(func() error {
-		t := fmt.Sprintf("%s=%d: not in the container's map, which has %s: see --map", flag, id, mapsText(maps))
-		if c.rootless.lacks != nil {
+		t := fmt.Sprintf("%s=%d: the container has only the ids %s: choose one of these", flag, id, mapsText(maps))
+		if len(maps) == 1 && maps[0].count == 1 {
+			t = fmt.Sprintf("%s=%d: the container has only the id %d: choose that", flag, id, maps[0].inside)
+		}
+		switch {
+		case c.rootless.lacks != nil:
 			t += "\nto get more ids: " + c.rootless.lacks.String()
+		case c.rootless.on && !c.rootless.who.maps:
+			t += ", or map other ids with --map"
+		case id < int(rootsSpace.size):
+			t += fmt.Sprintf(", or use --map=auto, which has the ids 0 to %d", rootsSpace.size-1)
+		default:
+			t += fmt.Sprintf(", or map this id as well, for instance with --map=0:10000:2000 --map=%d:2000000:1", id)
 		}
 		return errors.New(t)
 	})
@@ -236,7 +264,7 @@ func sound(maps []idMap) error {
 		for _, q := range maps[:i] {
 			if overlap(m.outside, m.count, q.outside, q.count) {
 				return fault(func() error {
-					return fmt.Errorf("some of the ids %s occur again in %s, but a map can contain each id only once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+					return fmt.Errorf("the ids %s and the ids %s overlap, but a map can contain each id only once", grantsText([]idMap{q}), grantsText([]idMap{m}))
 				})
 			}
 		}

@@ -110,7 +110,7 @@ const mostPicks = 1000
 // noFreeRange returns the error if --map=auto finds no range.
 func noFreeRange() error {
 	return fault(func() error {
-		return errors.New("--map=auto: found no free range of ids: too many containers run, or users of this host have these ids")
+		return errors.New("--map=auto: found no free range of ids: too many containers run, or users of this host have these ids; choose the ids yourself: --map=0:FIRST:COUNT")
 	})
 }
 

@@ -84,7 +84,7 @@ func (m *image) addFile(from, to string) error {
 	}
 	id := [2]uint64{st.Dev, st.Ino}
 	if id == m.output {
-		return fmt.Errorf("%s is the archive that is being written: write it to a place outside of this directory", from)
+		return fmt.Errorf("the archive is being written into %s: write it to a place outside of the directory that is added", filepath.Dir(from))
 	}
 	e := &cpioEntry{path: to, mode: st.Mode, uid: rootFor(st.Uid, os.Getuid()), gid: rootFor(st.Gid, os.Getgid()), rdev: st.Rdev}
 	switch st.Mode & unix.S_IFMT {
@@ -161,7 +161,7 @@ func (m *image) checkInit() error {
 	start := &firstBytes{room: 4096}
 	e.body(start)
 	if i := elfInterpreter(-1, start.b); i != "" && m.entries[strings.TrimPrefix(i, "/")] == nil {
-		return fmt.Errorf("the program needs %s, which is not in the image; a statically linked program needs no other file", i)
+		return fmt.Errorf("the program needs %s, which is not in the image: add it, or use a statically linked program (tincan itself is one if make has built it)", i)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func createOutput(name string, mode uint32) (f *os.File, done func(ok bool) erro
 	switch fi, err := os.Lstat(name); {
 	case err != nil || fi.Mode().IsRegular():
 	case fi.IsDir():
-		return nil, nil, errors.New("is a directory")
+		return nil, nil, errors.New("this is a directory; give the name of a file")
 	case fi.Mode()&fs.ModeCharDevice != 0: // /dev/null
 		f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		return f, func(bool) error { return f.Close() }, err

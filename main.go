@@ -247,7 +247,7 @@ func tincan(args []string) int {
 	case "initramfs":
 		err = c.Initramfs.write()
 	case "init":
-		err = fmt.Errorf("init: this is process %d, and no machine's PID 1: for rdinit= or init= on the kernel's command line, or for exec at the end of a script that is /init", os.Getpid())
+		err = fmt.Errorf("init: this command works only as the first process of a machine, and this is process %d: name tincan on the kernel's command line (rdinit=/init or init=/PATH/tincan), or exec it at the end of a script that is /init; to run a command in a container here: tincan -- COMMAND", os.Getpid())
 	}
 	if err != nil {
 		return failed(err)
@@ -299,7 +299,11 @@ func (f *runFlags) AfterApply() error {
 //tincan:runtime
 func failed(err error) int {
 	if err.Error() != "" {
-		say("%v", err)
+		said := err.Error()
+		if line := whichLine(err); line != "" {
+			said += "\n" + line
+		}
+		say("%s", said)
 	}
 	if theMachine != nil {
 		theMachine.failure = err.Error()

@@ -359,7 +359,7 @@ func hintPrivate(e syscall.Errno) string {
 // hintPivot returns the hint for a failed pivot_root(2).
 func hintPivot(e syscall.Errno) string {
 	if e == unix.EINVAL {
-		return "the machine's root may be its initramfs, and pivot_root(2) cannot replace that"
+		return "the machine's root directory may be its initramfs, which pivot_root(2) cannot replace: start tincan as the machine's init (see tincan init --help), or change to another root first (switch_root)"
 	}
 	return ""
 }

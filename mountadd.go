@@ -116,6 +116,11 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 	if parts[0] == "" {
 		return a, fault(func() error { return fmt.Errorf("-a %s: the part before the colon is empty: write HOST:CONTAINER", s) })
 	}
+	if parts[1] == "" {
+		return a, fault(func() error {
+			return fmt.Errorf("-a %s the part after the colon is empty: write HOST:CONTAINER, for instance -a %s:%s", s, parts[0], filepath.Join("/", parts[0]))
+		})
+	}
 	fd, source, e := openReal(parts[0])
 	if e != 0 {
 		return a, fault(func() error { return fmt.Errorf("-a %s: the host's %w", s, noPath(parts[0], e)) })

@@ -42,7 +42,11 @@ func (c *config) mapOwner(a *addedPath, st *unix.Stat_t) error {
 		return nil // without root --here shows the owners as they are: to the host, the command is the caller
 	case c.rootless.on:
 		return fault(func() error {
-			return fmt.Errorf("%s: %s belongs to user %d, and the command is user %d to the host; only root can show one user's files as another's: leave :idmap out, and choose --uid so that the command is the owner", a.text, a.source, uid, c.hostUID)
+			what := "leave :idmap out; the command then has the rights of others for these files"
+			if inside, mapped := insideID(c.maps, uid); mapped {
+				what = fmt.Sprintf("leave :idmap out, and make the command their owner with --uid=%d", inside)
+			}
+			return fmt.Errorf("%s: %s belongs to user %d, and the command is user %d to the host; only root can show one user's files as another's: %s", a.text, a.source, uid, c.hostUID, what)
 		})
 	}
 	a.owner = list(idMap{uid, uint32(c.hostUID), 1})
@@ -141,14 +145,28 @@ func (c *config) hintIdmap(s *step, e syscall.Errno) string {
 	why := ""
 	switch e {
 	case unix.EINVAL:
-		why = s.file + ": its file system cannot show one user's files as another's (overlayfs, NFS and procfs cannot; tmpfs can since Linux 6.3)"
+		why = s.file + ": its file system cannot show one user's files as another's (overlayfs, NFS, procfs and sysfs cannot; tmpfs can since Linux 6.3)"
 	case unix.EPERM:
-		why = s.file + ": its mount shows other owners already, or root of another container is not allowed to do it"
+		why = s.file + ": its mount shows other owners already, or tincan runs in another container, whose root is not allowed to do this"
 	default:
 		return hintMountCalls(e)
 	}
-	return fmt.Sprintf("%s; instead of :idmap or --here: -a %s:%s -w %s, and to write there chown -R %d:%d %s first, or --map=%d:%d:1 --gid=%d, by which the command is their owner",
-		why, s.file, s.file, s.file, c.hostUID, c.hostGID, s.file, c.uid, s.maps[0].inside, c.uid)
+	owner := s.maps[0].inside
+	chown := fmt.Sprintf("chown -R %d:%d %s", c.hostUID, c.hostGID, s.file)
+	if c.root.idmap > 0 && s.file == c.root.dir {
+		return why + "; copy the tree to another file system, or give it to the container: " + chown
+	}
+	instead := "leave :idmap out"
+	for i := range c.adds {
+		if a := &c.adds[i]; a.here && a.source == s.file {
+			instead = fmt.Sprintf("instead of --here: -a %s:%s -w %s", s.file, s.file, s.file)
+		}
+	}
+	instead += "; so that the command can write there, make its user the owner: " + chown
+	if owner != 0 { // the command should not be the host's root
+		instead += fmt.Sprintf("; or let it run as the owner: --map=%d:%d:1 --gid=%d", c.uid, owner, c.uid)
+	}
+	return why + "\n" + instead
 }
 
 // openAbove covers, on the host's own tree, the first directory above --here's that the command
@@ -202,7 +220,7 @@ func (c *config) checkSetID(f *runFlags) error {
 		}
 		if c.keep.has(unix.CAP_SETFCAP) {
 			return fault(func() error {
-				return fmt.Errorf("%s: %s belongs to %s, and with CAP_SETFCAP the command could make programs there that have capabilities on the host; add it read-only, or drop that capability", a.text, a.source, a.ownerText())
+				return fmt.Errorf("%s: %s belongs to %s, and with CAP_SETFCAP the command could make programs there that have capabilities on the host; drop that capability (--cap-drop=SETFCAP), or add the directory read-only", a.text, a.source, a.ownerText())
 			})
 		}
 		err := fault(func() error {
@@ -215,7 +233,7 @@ func (c *config) checkSetID(f *runFlags) error {
 			} else if call = setIDCall(c.program); call == "" {
 				return a.checkPrograms()
 			}
-			return fmt.Errorf("%s: %s belongs to %s, and under --seccomp=%s the command could make programs there that run as them for anybody (%s, a set-user-ID mode); use --seccomp=default, add it read-only, or give the command a directory of another user's", a.text, a.source, a.ownerText(), f.Seccomp, call)
+			return fmt.Errorf("%s: %s belongs to %s, and --seccomp=%s allows %s, with which the command could make a set-user-ID program there: everybody on this host who runs it would run it with that owner's rights; use --seccomp=default, %s", a.text, a.source, a.ownerText(), f.Seccomp, call, instead)
 		})
 		if err != nil {
 			return err
@@ -229,7 +247,7 @@ func (a *addedPath) ownerText() string {
 	if a.owner[0].inside == 0 {
 		return "root"
 	}
-	return fmt.Sprintf("user %d, with a user or group of the system's", a.owner[0].inside)
+	return fmt.Sprintf("user %d and group %d, and ids below %d belong to the system", a.owner[0].inside, a.group, firstUser)
 }
 
 // setIDCall returns a call by which a program under the filter can make a set-id file, or "".
@@ -273,7 +291,7 @@ func (c *config) hereAdd(f *runFlags) (a addedPath, err error) {
 	a.text, a.dir, a.here, a.readOnly = "--here", true, true, how == "ro"
 	if how != "rw" && how != "ro" {
 		return a, fault(func() error {
-			return fmt.Errorf("--here=%s: only ro can stand there, and without it the directory can be written", how)
+			return fmt.Errorf("--here=%s: write --here=ro to make the directory read-only, or --here to make it writable", how)
 		})
 	}
 	fd, dir, e := openReal(".")
@@ -300,5 +318,7 @@ func (c *config) hereAdd(f *runFlags) (a addedPath, err error) {
 		}
 		return a, err
 	}
-	return a, fault(func() error { return fmt.Errorf("--here: the current directory is %s, and %w", dir, err) })
+	return a, fault(func() error {
+		return fmt.Errorf("--here: the current directory is %s, and %w; start tincan in another directory", dir, err)
+	})
 }

@@ -28,8 +28,9 @@ import (
 // mostEntries is the number of entries after which the launcher gives up.
 const mostEntries = 100_000
 
-// unsteady returns a directory in which somebody other than root, the owner and the user of sudo(8)
-// could replace the next part of the path, or "" if there is none.
+// unsteady returns a directory in the path that somebody other than root, the owner and the user of
+// sudo(8) can change, and so replace the next part of the path; or "" if there is none. In a
+// directory like /tmp, it is the entry that its owner can replace.
 func unsteady(p string, owner uint32) string {
 	var dir, entry unix.Stat_t
 	if sysLstat("/", &dir) != 0 {
@@ -39,7 +40,13 @@ func unsteady(p string, owner uint32) string {
 		if i < len(p) && p[i] != '/' {
 			continue
 		}
-		if sysLstat(p[:i], &entry) != 0 || exchangeable(&dir, &entry, owner) {
+		switch {
+		case sysLstat(p[:i], &entry) != 0:
+			return parentDir(p[:i])
+		case exchangeable(&dir, &entry, owner):
+			if trusted(&dir, owner) && dir.Mode&unix.S_ISVTX != 0 {
+				return p[:i]
+			}
 			return parentDir(p[:i])
 		}
 		dir = entry
@@ -136,14 +143,16 @@ type setIDSearch struct {
 	what     string // its kind, for instance "a set-user-ID program"
 }
 
+// instead is what to do about an added path that the command must not change.
+const instead = "add it read-only (:ro or --here=ro), or use a directory that belongs to an ordinary user"
+
 // checkPrograms returns an error if the source of an added path, which belongs to root or to a
 // system user, has such programs in it, or if somebody else could replace it.
 //
 //tincan:runtime
 func (a *addedPath) checkPrograms() error {
-	const instead = "add it read-only (:ro, --here=ro), or give the command a directory of another user's"
 	if dir := unsteady(a.source, a.owner[0].inside); dir != "" {
-		return fmt.Errorf("%s: %s belongs to %s, and somebody else can exchange what is in %s: chmod go-w %[4]s, or chown it to root; or %s", a.text, a.source, a.ownerText(), dir, instead)
+		return fmt.Errorf("%s: %s belongs to %s, but another user can change %s, and could put something else in its place: make that impossible (chown root %[4]s; chmod go-w %[4]s), %s", a.text, a.source, a.ownerText(), dir, instead)
 	}
 	fd, e := sysOpenat2(unix.AT_FDCWD, a.source, unix.O_PATH|unix.O_CLOEXEC, unix.RESOLVE_NO_SYMLINKS)
 	if e != 0 {
@@ -166,9 +175,9 @@ func (a *addedPath) checkPrograms() error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %s belongs to %s, so tincan looks for set-user-ID programs in it, which the command could change: %w; %s", a.text, a.source, a.ownerText(), err, instead)
+		return fmt.Errorf("%s: %s belongs to %s, so tincan must make sure that it contains no set-user-ID programs, which the command could change; this is not possible: %w; %s", a.text, a.source, a.ownerText(), err, instead)
 	case s.found != "":
-		return fmt.Errorf("%s: %s is %s of %s, and the command could change what it does for everybody who runs it; make it an ordinary program (chmod ug-s, setcap -r), %s", a.text, s.found, s.what, a.ownerText(), instead)
+		return fmt.Errorf("%s: %s is %s that belongs to %s, and the command could change what it does for everybody on this host who runs it; make it an ordinary program (chmod ug-s FILE, setcap -r FILE), %s", a.text, s.found, s.what, a.ownerText(), instead)
 	}
 	return nil
 }

@@ -242,7 +242,7 @@ func (l *launch) checkMap(file string, want []idMap) error {
 		return nil
 	}
 	return fault(func() error {
-		return fmt.Errorf("%s contains %q instead of %q: newuidmap or newgidmap has written something else, or nothing", file, strings.Join(strings.Fields(written), " "), mapsText(want))
+		return fmt.Errorf("%s contains %q instead of %q: newuidmap or newgidmap has written something else, or nothing", file, strings.Join(strings.Fields(written), " "), strings.Join(strings.Fields(mapLines(want)), " "))
 	})
 }
 
@@ -255,7 +255,7 @@ func hintHelper(program string) string {
 	user, _ := passwdEntry(unix.Getuid())
 	switch {
 	case strings.Contains(string(b), "\nNoNewPrivs:\t1\n"):
-		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), so set-user-ID programs do not work;  " + without
+		return "tincan runs with no_new_privs (as in a sandbox, or under systemd's NoNewPrivileges=), so set-user-ID programs do not work; " + without
 	case unix.Stat(program, &st) == nil && st.Mode&unix.S_ISUID == 0 && n <= 0:
 		return program + " has neither a set-user-ID bit nor file capabilities here, and needs one of them: reinstall the package uidmap; " + without
 	case user.gid != "" && user.gid != strconv.Itoa(unix.Getgid()):

@@ -199,7 +199,11 @@ func userns(c *config, d *fds) []*step {
 	if c.rootless.on && !c.rootless.who.maps && c.rootless.helpers[0] == "" {
 		return steps // with a single id, the kernel refuses setgroups(2) (user_namespaces(7), "setgroups")
 	}
-	return add(steps, setgroups().because("the container must not have the caller's supplementary groups"))
+	why := "the container must not have the caller's supplementary groups"
+	if len(c.groups) > 0 {
+		why = "the groups of the user that -u names, and none of the caller's"
+	}
+	return add(steps, setgroups(c.groups).because(why))
 }
 
 // ids returns the steps that set the ids. They come after the bounding set, because dropping
@@ -242,7 +246,7 @@ func hintUserns(e syscall.Errno) string {
 		}
 		return "user namespaces are forbidden here; " + otherReasons
 	case unix.ENOSPC:
-		return "there are too many user namespaces, or this one would be nested too deeply: see /proc/sys/user/max_user_namespaces"
+		return "there are too many user namespaces, or this one would be nested too deeply: end other containers, or raise the limit, as root: sysctl user.max_user_namespaces=10000"
 	}
 	return ""
 }

@@ -80,6 +80,7 @@ const (
 	opensProgram              // openat2(2) of the command's file, or of an interpreter
 	executes                  // execve(2) of the command
 	mapsIDs                   // mount_setattr(2) with a user namespace (mountidmap.go)
+	forks                     // clone(2) that leaves the init behind
 
 	// The launcher's own steps.
 	writesFile   // writes deed.text to a file

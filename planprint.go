@@ -32,10 +32,10 @@ Examples:
 // print writes the plan, and makes none of its calls.
 func (p *planCmd) print(w io.Writer) error {
 	if p.Step {
-		return fmt.Errorf("--step works only with run: plan makes no calls")
+		return fmt.Errorf("--step: only tincan run has this flag, because plan makes no calls")
 	}
 	if p.Chapter != 0 && (p.Chapter < 0 || p.Chapter >= len(chapters) || chapters[p.Chapter].title == "") {
-		return fmt.Errorf("--chapter=%d: want 7 to 16, the steps of the tutorial that make system calls", p.Chapter)
+		return fmt.Errorf("--chapter=%d: give a number from 7 to 16; these are the tutorial's steps that make system calls", p.Chapter)
 	}
 	if _, err := parseDuration(p.Timeout); err != nil {
 		return err

@@ -40,7 +40,7 @@ func checkOutput(flag, name string) error {
 		return nil
 	}
 	if name == "-" {
-		return fmt.Errorf("%s -: standard output is the command's: name a file", flag)
+		return fmt.Errorf("%s -: standard output belongs to the command; give the name of a file", flag)
 	}
 	_, done, err := createOutput(name, 0o644)
 	if err == nil {
@@ -87,11 +87,11 @@ func (c *recordCmd) run() int {
 func (c *recordCmd) check() (earlier *recorded, err error) {
 	switch {
 	case c.SeccompLog:
-		return nil, errors.New("--seccomp-log cannot be used with record, because the kernel allows only one listener for a process")
+		return nil, errors.New("--seccomp-log cannot be used with record: the kernel allows only one program to watch the calls; leave --seccomp-log out")
 	case c.Step:
-		return nil, errors.New("--step cannot be used with record, which must answer calls all the time")
+		return nil, errors.New("--step cannot be used with record, which must answer each call at once; leave --step out")
 	case c.Merge != "" && c.Output == "":
-		return nil, errors.New("--merge needs -o FILE, to which the merged profile is written")
+		return nil, errors.New("--merge needs -o FILE: the file that the old and the new recording are written to together (it may be the same file)")
 	case c.Merge != "":
 		if earlier, err = readRecorded(c.Merge); err != nil {
 			return nil, fmt.Errorf("--merge=%s: %w", c.Merge, err)
@@ -188,12 +188,12 @@ func (run *recordRun) write(base *policy, held []string) error {
 			return err
 		}
 		if n := r.file.leftOut(); n > 0 {
-			say("%s lacks %s with a control character in the name: AppArmor has no way to write it", c.AppArmorOut, plural(n, "file"))
+			say("%s does not contain %s whose name has a control character, because AppArmor cannot express such a name", c.AppArmorOut, plural(n, "file"))
 		}
 	}
 	for _, u := range r.all() {
 		if u.nameless() {
-			say("%s: tincan knows no name for this call, so it is not in the profile", u.text())
+			say("%s: tincan does not know the name of this call, so the profile does not allow it", u.text())
 		}
 	}
 	if c.reports() {
@@ -203,10 +203,10 @@ func (run *recordRun) write(base *policy, held []string) error {
 		sayAll(r.differences(c.Diff))
 	}
 	if r.full {
-		say("more programs than are kept (%d, with %d calls): the others are counted as %s", mostPrograms, mostUses, otherPrograms)
+		say("there were too many programs to list each (at most %d, with %d calls, are kept apart): the others are counted together, as %s", mostPrograms, mostUses, otherPrograms)
 	}
 	if r.file != nil && r.file.full {
-		say("more files than are kept (%d, with %d MiB of names): the rest were not recorded, and the profile for AppArmor may lack something", mostPaths, mostText>>20)
+		say("there were too many files to record all (at most %d, with %d MiB of names): the list of files and the profile for AppArmor are incomplete", mostPaths, mostText>>20)
 	}
 	line := r.summary()
 	if c.Output != "" {

@@ -165,8 +165,8 @@ func TestRecordedMerge(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"defaultAction":"SCMP_ACT_ALLOW"}`:                                                                                                                                           "defaultAction: ALLOW: tincan record does not write this",
-		`{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_PPC"]}`:                                                                                                         "architectures[0]: SCMP_ARCH_PPC: recorded on another machine",
+		`{"defaultAction":"SCMP_ACT_ALLOW"}`:                                                                                                                                           "defaultAction: ALLOW: tincan record did not write this",
+		`{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_PPC"]}`:                                                                                                         "architectures[0]: SCMP_ARCH_PPC: this profile was recorded on another kind of processor",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","includes":{}}]}`:                                                                   "syscalls[0].includes: unknown field",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_KILL"}]}`:                                                                                  "syscalls[0].action",
 		`{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}`:                               "syscalls[0].args: this comparison",

@@ -172,7 +172,7 @@ func recorderSteps(r *recording, d *fds) []*step {
 
 func hintListener(e syscall.Errno) string {
 	if e == unix.EBUSY {
-		return "a filter around tincan has a listener already, and the kernel allows one: another tincan record or --seccomp-log, or a container manager's agent"
+		return "another program already watches the calls of this process (another tincan record, --seccomp-log, or a container manager), and the kernel allows only one: run tincan outside of it"
 	}
 	return ""
 }

@@ -228,7 +228,7 @@ func readRecorded(file string) (*recorded, error) {
 		if a, err := architecture(v); err != nil {
 			return nil, err
 		} else if a == nil || a.family != native.family {
-			return nil, v.wrong("%v: recorded on another machine", v.v)
+			return nil, v.wrong("%v: this profile was recorded on another kind of processor", v.v)
 		} else {
 			p.list(a)
 		}
@@ -242,7 +242,7 @@ func readRecorded(file string) (*recorded, error) {
 	return p, err
 }
 
-const mergesLittle = ": tincan record does not write this, and can merge only what it writes"
+const mergesLittle = ": tincan record did not write this, and --merge accepts only profiles that tincan record wrote"
 
 func (p *recorded) readEntry(e *jsonValue) error {
 	o, err := e.object("names", "name", "action", "errnoRet", "args", "comment")

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -226,6 +225,7 @@ func newLayout(c *config, fd int) (*layout, error) {
 		return nil, err
 	}
 	y.findHosts(c)
+	c.findHome()
 	y.interpreters = c.interpreters(candidates(c.argv[0], c.env))
 	return y, nil
 }
@@ -250,7 +250,11 @@ func (y *layout) decideRoot(readOnly bool) error {
 		}
 		if dir != "/" {
 			return fault(func() error {
-				return fmt.Errorf("%s does not exist and cannot be made, because %s is read-only; choose a directory that exists, a new one directly below /, or one below a --tmpfs; or make the root writable for this run: --ephemeral", target, path.Dir(target))
+				instead := "make the root writable for this run: --ephemeral"
+				if readOnly && !y.root.host && writable(y.fd) {
+					instead = "leave --ro out"
+				}
+				return fmt.Errorf("%s does not exist in the container and cannot be made, because %s is read-only there; choose a directory that exists, a new one directly below /, or one below a --tmpfs; or %s", target, dir, instead)
 			})
 		}
 	}

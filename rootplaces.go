@@ -9,6 +9,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -67,7 +68,11 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 		err = fault(func() error { return fmt.Errorf("%s: %w", what, explainLookup(fd, source, rest, e)) })
 	case !found:
 		err = fault(func() error {
-			return fmt.Errorf("%s: %s does not exist in %s, which is mounted there: make it first", what, rest, source)
+			make := "touch"
+			if p.dir {
+				make = "mkdir -p"
+			}
+			return fmt.Errorf("%s: %s does not exist in %s, which is mounted there: make it first (%s %s)", what, rest, source, make, path.Join(source, rest))
 		})
 	default:
 		p.mode = st.Mode
@@ -80,11 +85,24 @@ func placeIn(what string, p *mountPoint, source, rest string) error {
 // placeReal is place for a mount point whose path must not contain a symlink.
 func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
 	err := y.place(what, p, before)
-	if err != onTheWay {
-		return err
+	if err == nil {
+		return nil
 	}
 	return fault(func() error {
-		return fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP))
+		dir, _, below := strings.Cut(p.target[1:], "/")
+		at := path.Join(y.root.dir, dir)
+		fi, e := os.Lstat(at)
+		if e != nil || fi.IsDir() || below {
+			if err == onTheWay {
+				err = explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP)
+			}
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		is := "it is not"
+		if to, e := os.Readlink(at); e == nil {
+			is = "it is a symlink to " + to
+		}
+		return fmt.Errorf("%s must be a directory, because the container has its own %s there, but %s: put a directory in its place (rm %[1]s; mkdir %[1]s)", at, p.target, is)
 	})
 }
 

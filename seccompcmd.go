@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -34,7 +35,7 @@ type profileFor struct {
 func (f profileFor) read(spec string) (*policy, []string, *abi, error) {
 	a, err := abiNamed(f.Arch)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, fmt.Errorf("--arch=%s: %w", f.Arch, err)
 	}
 	held := make([]string, 0, len(f.Caps))
 	for _, c := range f.Caps {
@@ -45,6 +46,10 @@ func (f profileFor) read(spec string) (*policy, []string, *abi, error) {
 		}
 		if !strings.HasPrefix(c, "CAP_") {
 			c = "CAP_" + c
+		}
+		if !slices.Contains(strings.Fields(capabilityNames), c) {
+			_, err := parseCap("--caps", c, len(capabilityTable)-1)
+			return nil, nil, nil, err
 		}
 		held = append(held, c)
 	}
@@ -225,7 +230,15 @@ func parseCall(a *abi, name string, args []string) (c sysCall, err error) {
 	if !known {
 		n, err := strconv.ParseUint(name, 0, 32)
 		if err != nil {
-			return c, fmt.Errorf("%q: %s has no such call; give a name or a number", name, a.name)
+			said := "give a name or a number"
+			var names []string
+			for _, n := range a.byName {
+				names = append(names, n.name)
+			}
+			if near := nearest(name, names); near != "" {
+				said = "did you mean " + near + "?"
+			}
+			return c, fmt.Errorf("%q: %s has no such call; %s", name, a.name, said)
 		}
 		nr = uint32(n)
 	}

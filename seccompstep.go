@@ -135,7 +135,7 @@ func readFilter(file string) (program []unix.SockFilter, compiled bool, err erro
 	if sysFstat(fd, &st) != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		sysClose(fd)
 		return nil, true, fault(func() error {
-			return errors.New("not a regular file; the profile is read twice, and reading a FIFO could wait forever")
+			return errors.New("not a regular file: give the name of a file (a pipe or FIFO cannot be used, because the profile is read twice)")
 		})
 	}
 	b := space(maxFilterBytes + 8)

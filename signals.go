@@ -65,8 +65,9 @@ func (s *signalSource) start() error {
 	for i := range passed {
 		set |= bit(passed[i].signal)
 	}
-	// A write to a pipe that no process reads must be an error, and not end the launcher.
-	s.mask = sysSigmask(unix.SIG_BLOCK, set|bit(unix.SIGPIPE))
+	// A write to a pipe that no process reads, or beyond the caller's limit of file sizes, must be an
+	// error, and not end the launcher.
+	s.mask = sysSigmask(unix.SIG_BLOCK, set|bit(unix.SIGPIPE)|bit(unix.SIGXFSZ))
 	fd, e := sysSignalfd(set)
 	if e != 0 {
 		return failedCall("signalfd4", "", "-1, [...], 8, SFD_CLOEXEC|SFD_NONBLOCK", e)
@@ -89,6 +90,9 @@ func (s *signalSource) startWithRuntime() error {
 		if !signal.Ignored(p.signal) {
 			signal.Notify(caught, p.signal)
 		}
+	}
+	if !signal.Ignored(unix.SIGXFSZ) { // Go's runtime would print a stack trace
+		signal.Notify(make(chan os.Signal, 1), unix.SIGXFSZ)
 	}
 	go forward(caught, p[1])
 	return nil
@@ -115,6 +119,7 @@ func (s *signalSource) stop() {
 	if early && s.fd != 0 {
 		earlySignals = s.put
 		sysClose(s.fd)
+		setAction(unix.SIGXFSZ, setAction(unix.SIGXFSZ, sigaction{handler: sigIgn})) // one that is pending is discarded
 		sysSigmask(unix.SIG_SETMASK, s.mask)
 		s.fd = 0
 	}

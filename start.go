@@ -73,6 +73,7 @@ func begin(stack *[1 << 20]uintptr) {
 	}
 	checkAddressSpace(status)
 	checkOpenFiles(status)
+	checkProcesses(status)
 	early = false
 }
 
@@ -87,8 +88,8 @@ func checkAddressSpace(status int) {
 	if sysGetrlimit(unix.RLIMIT_AS, &limit) != 0 || limit.Cur >= runtimeSpace {
 		return
 	}
-	note(text("the limit of address space (ulimit -v) is ", unsigned(limit.Cur>>10), " KiB, and for what is to be done or said here Go's runtime takes ",
-		unsigned(runtimeSpace>>10), ": raise it; for the command alone there is --rlimit=as=SIZE"))
+	note(text("the limit of address space (ulimit -v) is ", unsigned(limit.Cur>>10), " KiB, but tincan itself needs ",
+		unsigned(runtimeSpace>>10), " KiB here: raise the limit; to limit only the command, use --rlimit=as=SIZE"))
 	sysExit(status)
 }
 
@@ -118,6 +119,38 @@ func checkOpenFiles(status int) {
 	if e == unix.EMFILE || e == unix.EINVAL { // EINVAL: the limit is 0
 		note(text("fcntl(F_DUPFD_CLOEXEC) = EMFILE (too many open files)"))
 		note(text("  ", tooFewFiles))
+		sysExit(status)
+	}
+}
+
+// checkProcesses ends the process with an error message if the runtime could not start its threads
+// (ulimit -u): it would end with a stack trace. Children that have ended count until they are
+// waited for, so some are made to find out. They send no signal at their end.
+func checkProcesses(status int) {
+	const threads, few = 8, 4096
+	var limit unix.Rlimit
+	if sysGetrlimit(unix.RLIMIT_NPROC, &limit) != 0 || limit.Cur >= few {
+		return
+	}
+	var made [threads]int
+	var e syscall.Errno
+	n := 0
+	for n < len(made) && e == 0 {
+		var pid uintptr
+		if pid, e = rawCall(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0); e != 0 {
+			break
+		} else if pid == 0 {
+			sysExit(0)
+		}
+		made[n] = int(pid)
+		n++
+	}
+	for i := range n {
+		var ended unix.WaitStatus
+		sysWait4(made[i], &ended, unix.WALL, nil)
+	}
+	if e == unix.EAGAIN {
+		note(text("the caller's limit of processes (ulimit -u) is ", unsigned(limit.Cur), ", and this user has too many processes already for tincan to start its threads: raise the limit, or end some processes"))
 		sysExit(status)
 	}
 }

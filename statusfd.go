@@ -42,9 +42,9 @@ func (l *launch) checkStatusFD() error {
 	close, _ := sysFcntl(n, unix.F_GETFD, 0)
 	switch {
 	case e != 0 || close&unix.FD_CLOEXEC != 0 && n > 2:
-		return fmt.Errorf("--status-fd=%d: the caller has no open descriptor with this number: write --status-fd=3 3>FILE", n)
+		return fmt.Errorf("--status-fd=%d: the caller has no open descriptor with this number: open one, for instance --status-fd=3 3>FILE", n)
 	case mode&unix.O_ACCMODE == unix.O_RDONLY || mode&unix.O_PATH != 0:
-		return fmt.Errorf("--status-fd=%d: this descriptor cannot be written", n)
+		return fmt.Errorf("--status-fd=%d: this descriptor is open for reading only: open it for writing, for instance --status-fd=3 3>FILE", n)
 	}
 	if n > 2 {
 		sysFcntl(n, unix.F_SETFD, unix.FD_CLOEXEC)
@@ -130,6 +130,8 @@ func (l *launch) sayStatus(line statusLine, wait int64) error {
 		switch {
 		case full:
 			return fmt.Errorf("--status-fd=%d: the pipe is full, and nobody reads from it", *l.f.StatusFD)
+		case e == unix.EPIPE:
+			return fmt.Errorf("--status-fd=%d: the program that read from this pipe has ended", *l.f.StatusFD)
 		case e != 0 && e != unix.EINTR:
 			return fmt.Errorf("--status-fd=%d: write: %w", *l.f.StatusFD, e)
 		}

@@ -43,7 +43,7 @@ func (c *config) setInputs() error {
 		switch {
 		case isDir(&st):
 			return fault(func() error {
-				return fmt.Errorf("standard %s is a directory of the host, which would lead out of the container: redirect it (</dev/null), or add the directory with -a", standardNames[fd])
+				return fmt.Errorf("standard %s is a directory of the host, which would lead out of the container: redirect it (%d<>/dev/null), or add the directory with -a", standardNames[fd], fd)
 			})
 		case e != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG || flags&unix.O_ACCMODE != unix.O_RDONLY || !c.mayWrite(fd, &st):
 			continue

@@ -289,6 +289,10 @@ func grantsText(granted []idMap) string {
 	}
 	var out []string
 	for _, g := range granted {
+		if g.count == 1 {
+			out = append(out, fmt.Sprint(g.outside))
+			continue
+		}
 		out = append(out, fmt.Sprintf("%d to %d", g.outside, uint64(g.outside)+uint64(g.count)-1))
 	}
 	return strings.Join(out, ", ")

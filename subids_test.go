@@ -69,7 +69,7 @@ func TestMapsOfUsers(t *testing.T) {
 		{name: "no number", subuid: "joe:100000:65536\n", subgid: "joe:abc:5\n", wrong: `/subgid, line 1: "joe:abc:5" is not`},
 		{name: "negative", subuid: "joe:-5:5\n", wrong: `"joe:-5:5" is not`},
 		{name: "too large", subuid: "joe:4294967290:10\n", wrong: `"joe:4294967290:10" is not`},
-		{name: "outside", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{Map: []string{"0:100005:6"}}, wrong: "/subuid does not grant these ids to user 1000, who may have 1000 (the own id) and 100000 to 100009"},
+		{name: "outside", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{Map: []string{"0:100005:6"}}, wrong: "/subuid does not grant these ids to user 1000, who is not root and may use only 1000 (their own id) and 100000 to 100009"},
 		{name: "outside for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:5\n", programs: helpers, flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "/subgid does not grant"},
 		{name: "of root", flags: runFlags{Map: []string{"0:0:1"}}, wrong: "--map=0:0:1: not root"},
 		{name: "granted, but no programs", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "--map: newuidmap is not installed"},
@@ -77,12 +77,12 @@ func TestMapsOfUsers(t *testing.T) {
 			uids: "4294967294 100000 1\n0 100001 2\n", gids: "4294967294 100000 1\n0 100001 2\n", outer: "4294967294 100000 1\n0 100001 2\n2 1000 1\n"},
 		{name: "a file of DOS", subuid: "joe:100000:65536\r\n", wrong: `/subuid, line 1: "joe:100000:65536\r" is not`},
 		{name: "a blank at the end", subuid: "joe:100000:65536 \n", wrong: `/subuid, line 1: "joe:100000:65536 " is not`},
-		{name: "twice", subuid: "joe:100000:10\njoe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 100000 to 100009 occur again in 100000 to 100009, but a map can contain each id only once; to run without these ids: --map=0:1000:1"},
-		{name: "twice in part, for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n1000:100009:10\n", programs: helpers, wrong: "/subgid with the own id: some of the ids 100000 to 100009 occur again in 100009 to 100018"},
-		{name: "the own id granted", subuid: "joe:500:1000\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: some of the ids 1000 to 1000 occur again in 500 to 1499"},
+		{name: "twice", subuid: "joe:100000:10\njoe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: the ids 100000 to 100009 and the ids 100000 to 100009 overlap, but a map can contain each id only once; to run without these ids: --map=0:1000:1"},
+		{name: "twice in part, for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n1000:100009:10\n", programs: helpers, wrong: "/subgid with the own id: the ids 100000 to 100009 and the ids 100009 to 100018 overlap"},
+		{name: "the own id granted", subuid: "joe:500:1000\n", subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: the ids 1000 and the ids 500 to 1499 overlap"},
 		{name: "too many lines", subuid: manyLines(340), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 341 lines, but a map of ids can have at most 340"},
 		{name: "too many bytes", subuid: manyLines(339), subgid: "joe:100000:10\n", programs: helpers, wrong: "/subuid with the own id: 340 lines with "},
-		{name: "beyond the ranges", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{UID: 11}, wrong: "--uid=11: not in the container's map, which has 0 to 0, 1 to 10"},
+		{name: "beyond the ranges", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{UID: 11}, wrong: "--uid=11: the container has only the ids 0, 1 to 10: choose one of these, or map other ids with --map"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			etcWith(t, map[string]string{"passwd": passwd, "subuid": c.subuid, "subgid": c.subgid}, c.programs...)

@@ -91,7 +91,7 @@ func abiNamed(name string) (*abi, error) {
 	case "aarch64":
 		return &abis[3], nil
 	}
-	return nil, fmt.Errorf("architecture %q is not one of %s", name, strings.Join(known, ", "))
+	return nil, fmt.Errorf("%q is not one of the architectures %s", name, strings.Join(known, ", "))
 }
 
 // native returns the native ABI of the kernel that runs a.

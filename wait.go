@@ -308,7 +308,7 @@ func (l *launch) conclude() {
 		if l.c.is32Bit() {
 			remark("the seccomp filter killed a 32-bit program, because it kills programs of other architectures: use a 64-bit program or --seccomp=none")
 		} else {
-			remark("SIGSYS: the seccomp filter killed a program of the command, because of a forbidden call or because it is a 32-bit program; --seccomp=FILE uses another filter")
+			remark("SIGSYS: the seccomp filter killed a program of the command, because of a forbidden call or because it is a 32-bit program; tincan record --diff=FILE -- COMMAND shows the calls that the profile FILE does not allow")
 		}
 	}
 	if l.refused != nil {

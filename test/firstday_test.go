@@ -108,7 +108,7 @@ var firstDays = []firstDay{
 	{"watched: killed", `tincan --status-fd=3 -- sh -c 'kill -9 $$' 3>&1 | tail -1`, 0, `{"event":"ended","status":137,"signal":"SIGKILL","timed_out":false}`, "", false},
 	{"watched, and not started", `tincan --status-fd=3 --memory=x -- true 3>&1`, 125, "", "--memory=x", false},
 	{"watched by nobody", `tincan --status-fd=9 -- true`, 125, "", "--status-fd=9|no open descriptor", false},
-	{"watched through what cannot be written", `tincan --status-fd=3 -- true 3</dev/null`, 125, "", "--status-fd=3|cannot be written", false},
+	{"watched through what cannot be written", `tincan --status-fd=3 -- true 3</dev/null`, 125, "", "--status-fd=3: this descriptor is open for reading only|--status-fd=3 3>FILE", false},
 	{"the watcher's descriptor", `tincan --status-fd=3 -- sh -c 'echo x >&3' 3>&1 >/dev/null | grep -c x`, 1, "0", "Bad file descriptor", false},
 
 	// The public reports (R1 to R18) that are not covered above.

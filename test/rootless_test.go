@@ -84,15 +84,15 @@ func TestUserBadMaps(t *testing.T) {
 		flags string
 		says  string
 	}{
-		{single, "-u 0 --gid=5 --map=0:0:1", "--map=0:0:1: not root, and /etc/subuid does not grant these ids"},
-		{single, "--map=0:100000:10", "--map=0:100000:10|23456 (the own id) and no others"},
+		{single, "-u 0 --gid=5 --map=0:0:1", "--map=0:0:1: /etc/subuid does not grant these ids to user 23456, who is not root"},
+		{single, "--map=0:100000:10", "--map=0:100000:10|23456 (their own id) and no others"},
 		{single, fmt.Sprintf("--map=0:%d:2", testUser), "does not grant"},
-		{single, fmt.Sprintf("-u 5 --map=0:%d:1", testUser), "--uid=5: not in the container's map, which has 0 to 0"},
+		{single, fmt.Sprintf("-u 5 --map=0:%d:1", testUser), "--uid=5: the container has only the id 0: choose that"},
 		{single, "-u 4294967295", "-u 4294967295|neither a user's number, 0 to 4294967294, nor a name"},
 		{ranges, "--map=0:0:1", "--map=0:0:1|700000 to 700999, 702000 to 767535"},
 		{ranges, "--map=0:700000:1001", "--map=0:700000:1001|does not grant"},
 		{ranges, "--map=0:699999:2", "does not grant"},
-		{ranges, "-u 66537", "--uid=66537|0 to 0, 1 to 1000, 1001 to 66536"},
+		{ranges, "-u 66537", "--uid=66537|0, 1 to 1000, 1001 to 66536: choose one of these, or map other ids with --map"},
 		{ranges, "--map=0:700000:10 --map=5:702000:10", "overlaps"},
 	} {
 		r := c.u.run(t, append(strings.Fields(c.flags), "--", "echo", "ran")...)
@@ -130,7 +130,7 @@ func TestUserHelpers(t *testing.T) {
 	own := u
 	own.before = append(slices.Clone(u.before), "env", "PATH="+bin+":/usr/bin:/bin")
 	for _, c := range []struct{ script, says string }{
-		{"exit 0", `/uid_map contains "" instead of "0 to 0, 1 to 1000, 1001 to 66536"`},
+		{"exit 0", fmt.Sprintf(`/uid_map contains "" instead of "0 %d 1 1 `, testUser)},
 		{"exec " + helper + " $1 0 " + fmt.Sprint(testUser) + " 1", `/uid_map contains "0 `},
 		{"echo boom >&2; exit 7", "exit status 7: boom|neither a set-user-ID bit"},
 		{"kill -9 $$", "signal SIGKILL"},

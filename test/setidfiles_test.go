@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestSetIDPrograms(t *testing.T) {
 	needRoot(t)
 	for name, c := range map[string]struct{ script, want string }{
-		"set-user-ID":    {"cp /bin/true a/b/p; chmod 4755 a/b/p", "a/b/p is a set-user-ID program of root"},
+		"set-user-ID":    {"cp /bin/true a/b/p; chmod 4755 a/b/p", "a/b/p is a set-user-ID program that belongs to root"},
 		"set-group-ID":   {"cp /bin/true p; chmod 2755 p", "/p is a set-group-ID program"},
 		"capabilities":   {"cp /bin/true p; setcap cap_net_raw+ep p", "/p is a program with capabilities"},
 		"links":          {"ln -s /bin/su p; ln -s /usr/bin q", ""},
@@ -62,15 +63,20 @@ func TestExchangeable(t *testing.T) {
 	for _, c := range []struct {
 		how     string
 		refused bool
-	}{{"chown 0:0 $0; chmod 755 $0", false}, {"chmod 1777 $0", false}, {"chmod 777 $0", true}, {"chmod 770 $0", true}, {"chown 4321 $0; chmod 755 $0", true}, {"chmod 1755 $0", true}} {
+	}{{"chown 0:0 $0; chmod 755 $0", false}, {"chmod 1777 $0", false}, {"chmod 777 $0", true}, {"chmod 770 $0", true}, {"chown 4321 $0; chmod 755 $0", true}, {"chown 4321 $0; chmod 1755 $0", true}, {"chown 0 $0; chmod 1777 $0; chown 4321 $0/sub", true}} {
 		if out, err := exec.Command("sh", "-ec", c.how, parent).CombinedOutput(); err != nil {
 			t.Fatal(string(out))
 		}
 		for _, flags := range [][]string{{"-m", parent + "/sub/tree", "--ephemeral", "--", "/bin/true"}, {"-a", parent + "/sub/data:/tmp/x:idmap", "--ephemeral", "--", "true"}} {
 			r := tincan(t, flags...)
 			if c.refused {
-				refused(t, r, parent, "somebody else")
-			} else if r.status != 0 {
+				refused(t, r, parent, "another user can change "+parent)
+				r = afterAdvice(t, r, flags)
+				if out, err := exec.Command("sh", "-ec", c.how, parent).CombinedOutput(); err != nil {
+					t.Fatal(string(out))
+				}
+			}
+			if r.status != 0 {
 				t.Errorf("%s: %v", c.how, r)
 			}
 		}
@@ -79,4 +85,18 @@ func TestExchangeable(t *testing.T) {
 	if r.status != 0 {
 		t.Errorf("in the directory of the user of sudo: %v", r)
 	}
+}
+
+// afterAdvice carries out the commands that an error message gives in parentheses, and runs tincan
+// again.
+func afterAdvice(t *testing.T, r result, args []string) result {
+	t.Helper()
+	commands := regexp.MustCompile(`\((ch[a-z]+ [^)]*)\)`).FindStringSubmatch(r.err)
+	if commands == nil {
+		t.Fatalf("no command in parentheses: %v", r)
+	}
+	if out, err := exec.Command("sh", "-ec", commands[1]).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", commands[1], err, out)
+	}
+	return tincan(t, args...)
 }
