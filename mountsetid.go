@@ -100,7 +100,7 @@ func checkLinks(flag, given, real string, owner uint32) error {
 		}
 		if sysLstat(done, &dir) != 0 || !trusted(&entry, owner) || exchangeable(&dir, &entry, owner) {
 			return fault(func() error {
-				return fmt.Errorf("%s: %s is a symlink that somebody else can change, and so choose whose files the command gets; it leads to %s: give that path instead, if it is what you mean", flag, quote(at), quote(real))
+				return fmt.Errorf("%s: %s is a symlink that somebody else can change, and so could choose whose files the command gets; it leads to %s now: if you mean that, give that path instead", flag, quote(at), quote(real))
 			})
 		}
 		if hasPrefix(link, "/") {
@@ -112,7 +112,7 @@ func checkLinks(flag, given, real string, owner uint32) error {
 		return nil
 	}
 	return fault(func() error {
-		return fmt.Errorf("%s: %s has led to %s, and now leads to %s: somebody else changes it; give the path without symlinks", flag, quote(given), quote(real), quote(done))
+		return fmt.Errorf("%s: %s led to %s a moment ago, and now leads to %s, so somebody else is changing it: give the path without symlinks", flag, quote(given), quote(real), quote(done))
 	})
 }
 

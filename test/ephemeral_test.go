@@ -186,7 +186,7 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	r = job{before: with("mount -t proc p " + dir + "/proc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
 	refused(t, r, "something is mounted on "+dir+"/proc", "without root")
 	r = job{before: with("mount -t tmpfs t /var/tmp"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
-	if r.out != "no\nx\n" || !strings.Contains(r.err, "/var is read-only all the same: something is mounted on /var/tmp") {
+	if r.out != "no\nx\n" || !strings.Contains(r.err, "/var stays read-only: something is mounted on /var/tmp") {
 		t.Error(r)
 	}
 	closed := "mount -t tmpfs t /opt; mkdir -m 700 /opt/closed; mkdir /opt/closed/in; mount -t tmpfs u /opt/closed/in"
