@@ -71,7 +71,7 @@ func TestMapsOfUsers(t *testing.T) {
 		{name: "too large", subuid: "joe:4294967290:10\n", wrong: `"joe:4294967290:10" is not`},
 		{name: "outside", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{Map: []string{"0:100005:6"}}, wrong: "/subuid does not grant these ids to user 1000, who is not root and may use only 1000 (their own id) and 100000 to 100009"},
 		{name: "outside for groups", subuid: "joe:100000:10\n", subgid: "joe:100000:5\n", programs: helpers, flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "/subgid does not grant"},
-		{name: "of root", flags: runFlags{Map: []string{"0:0:1"}}, wrong: "--map=0:0:1: not root"},
+		{name: "of root", flags: runFlags{Map: []string{"0:0:1"}}, wrong: "/subuid does not grant these ids to user 1000, who is not root"},
 		{name: "granted, but no programs", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", flags: runFlags{Map: []string{"0:100000:10"}}, wrong: "--map: newuidmap is not installed"},
 		{name: "the last id taken", subuid: "joe:100000:10\n", subgid: "joe:100000:10\n", programs: helpers, flags: runFlags{Map: []string{"4294967294:100000:1", "0:100001:2"}},
 			uids: "4294967294 100000 1\n0 100001 2\n", gids: "4294967294 100000 1\n0 100001 2\n", outer: "4294967294 100000 1\n0 100001 2\n2 1000 1\n"},
