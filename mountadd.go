@@ -118,7 +118,7 @@ func (c *config) parseAdd(s string) (a addedPath, err error) {
 	}
 	if parts[1] == "" {
 		return a, fault(func() error {
-			return fmt.Errorf("-a %s the part after the colon is empty: write HOST:CONTAINER, for instance -a %s:%s", s, parts[0], filepath.Join("/", parts[0]))
+			return fmt.Errorf("-a %s: the part after the colon is empty: write HOST:CONTAINER, for instance -a %s:%s", s, parts[0], filepath.Join("/", parts[0]))
 		})
 	}
 	fd, source, e := openReal(parts[0])

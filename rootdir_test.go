@@ -51,7 +51,7 @@ func TestAdds(t *testing.T) {
 		"/etc":            "the colon is missing",
 		`/a\:/b`:          "the colon is missing",
 		":/x":             "the part before the colon is empty",
-		"file:":           "not an absolute path",
+		"file:":           "the part after the colon is empty",
 		"file:x":          "not an absolute path",
 		"file:/":          "the container's /, which -m chooses",
 		"file:/.":         "the container's /, which -m chooses",

@@ -40,7 +40,7 @@ var advice = []advised{
 	{"a file that is not there", `tincan -m $D/tree -a $D/bin:/d -a $D/bin/dyn:/d/newfile -- true`, "newfile does not exist in |make it first (touch ", `sh -c "$(commands)" && tincan -m $D/tree -a $D/bin:/d -a $D/bin/dyn:/d/newfile -- true`, false},
 	{"a place in a directory that is read-only", `tincan -a $D/bin:/usr/new/place -- true`, "/usr/new/place does not exist in the container and cannot be made, because /usr is read-only there|--ephemeral", `tincan --ephemeral -a $D/bin:/usr/new/place -- ls /usr/new/place/dyn`, true},
 	{"--ro", `tincan --ro -m $D/tree -a $D/bin:/etc/new -- true`, "/etc/new does not exist in the container and cannot be made, because /etc is read-only there|leave --ro out", `tincan -m $D/tree -a $D/bin:/etc/new -- true`, false},
-	{"nothing after the colon", `tincan -a $D/bin: -- true`, "bin: the part after the colon is empty: write HOST:CONTAINER, for instance -a ", `tincan $(sed -n 's/.*for instance //p' $D/said) -- true`, false},
+	{"nothing after the colon", `tincan -a $D/bin: -- true`, "bin:: the part after the colon is empty: write HOST:CONTAINER, for instance -a ", `tincan $(sed -n 's/.*for instance //p' $D/said) -- true`, false},
 	{"a directory that the container's user may not enter", `tincan -m $D/closed -- /bin/true`, "may not enter it: chmod o+x ", `sh -c "$(sed -n 's/.*may not enter it: \(.*\) (or.*/\1/p' $D/said)" && tincan -m $D/closed -- /bin/true`, true},
 
 	// Ids.
