@@ -29,7 +29,7 @@ var advice = []advised{
 	{"a script without a #! line", `tincan -m $D/tree -- /plain`, "/plain: is neither a program nor a script with a #! line|sh /plain", `tincan -m $D/tree -- sh /plain`, false},
 	{"a program of another machine", `tincan -m $D/tree -- /foreign`, "/foreign: is a program for another kind of processor than this machine's", ``, false},
 	{"an empty program", `tincan -m $D/tree -- /empty`, "/empty: is an empty file", ``, false},
-	{"a program that is being written", `(exec "$T" --no-cgroup -m $D/tree -- /busy true) 9>>$D/tree/busy`, "ETXTBSY|a program on this host has /busy open for writing", `tincan -m $D/tree -- /busy true`, false},
+	{"a program that is being written", `(exec "$T" --no-cgroup -m $D/tree -- /own/true) 9>>$D/tree/own/true`, "ETXTBSY|a program on this host has /own/true open for writing", `tincan -m $D/tree -- /own/true`, false},
 	{"an interpreter that is nowhere", `tincan -m $D/tree -- /noint`, "interpreter that it names does not: /nonesuch/sh|it does not exist on this host either", ``, false},
 
 	// Places.
@@ -70,7 +70,8 @@ func adviceFiles(t *testing.T, dir string) {
 	tree := filepath.Join(dir, "tree")
 	copyFile(t, "/bin/ls", filepath.Join(tree, "dyn"))
 	copyFile(t, "/bin/ls", filepath.Join(tree, "bin/dyn"))
-	copyFile(t, "/bin/busybox", filepath.Join(tree, "busy"))
+	mkdir(t, filepath.Join(tree, "own"))
+	copyFile(t, "/bin/busybox", filepath.Join(tree, "own/true"))
 	for name, text := range map[string]string{
 		"tree/script": "#!" + dir + "/bin/dyn\n", "tree/plain": "exit 0\n", "tree/empty": "", "tree/noint": "#!/nonesuch/sh\n",
 		"tree/foreign": "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\xff\xff" + strings.Repeat("\x00", 100), "filed/proc": "",

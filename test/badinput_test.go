@@ -57,7 +57,7 @@ var wrongLines = []wrong{
 	// added paths
 	{"-m TREE -a /etc -- true", "-a /etc: the colon is missing|HOST:CONTAINER", 0},
 	{"-m TREE -a :/x -- true", "-a :/x: the part before the colon is empty", 0},
-	{"-m TREE -a /etc: -- true", "-a /etc:|absolute path", 0},
+	{"-m TREE -a /etc: -- true", "-a /etc::|the part after the colon is empty", 0},
 	{"-m TREE -a /nonesuch:/x -- true", "-a /nonesuch:/x|no such file", 0},
 	{"-m TREE -a /etc:x -- true", `-a /etc:x|"x"|begin with /`, 0},
 	{"-m TREE -a /etc:/ -- true", "-a /etc:/|/, which -m chooses", 0},
