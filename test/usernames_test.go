@@ -38,6 +38,7 @@ func TestNamedUser(t *testing.T) {
 		t.Errorf("without /etc/group: %q", got)
 	}
 	os.Mkdir(filepath.Join(dir, "etc/group"), 0o755)
+	defer os.Remove(filepath.Join(dir, "etc/group"))
 	refused(t, tincan(t, "-m", dir, "-u", "joe", "--", "true"), "-u joe: ", "/etc/group is not a regular file", "or give the group, joe:GROUP")
 	// The host's own tree, in which /home is private.
 	if got := ok(t, "-u", "daemon", "--", "sh", "-c", "echo $HOME"); got != "/usr/sbin" && got != "/tmp" {
