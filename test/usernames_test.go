@@ -12,7 +12,8 @@ import (
 func TestNamedUser(t *testing.T) {
 	dir := tree(t)
 	write(t, filepath.Join(dir, "etc/passwd"), "root:x:0:0::/root:/bin/sh\njoe:x:7:8::/home/joe:/bin/sh\nhomeless:x:9:9::/nonexistent:/bin/sh\nodd:x:10:10::home:/bin/sh\n")
-	write(t, filepath.Join(dir, "etc/group"), "root:x:0:\njoes:x:8:joe\nadm:x:4:homeless,joe\nusers:x:100:joe\ntwice:x:100:joe\nfar:x:4000000000:joe\nbad:x:y:joe\njo:x:5:jo\n")
+	const groups = "root:x:0:\njoes:x:8:joe\nadm:x:4:homeless,joe\nusers:x:100:joe\ntwice:x:100:joe\nfar:x:4000000000:joe\nbad:x:y:joe\njo:x:5:jo\n"
+	write(t, filepath.Join(dir, "etc/group"), groups)
 	mkdir(t, filepath.Join(dir, "home/joe"))
 	noLeaks(t, dir)
 	for _, c := range []struct{ flags, want string }{
@@ -38,8 +39,9 @@ func TestNamedUser(t *testing.T) {
 		t.Errorf("without /etc/group: %q", got)
 	}
 	os.Mkdir(filepath.Join(dir, "etc/group"), 0o755)
-	defer os.Remove(filepath.Join(dir, "etc/group"))
 	refused(t, tincan(t, "-m", dir, "-u", "joe", "--", "true"), "-u joe: ", "/etc/group is not a regular file", "or give the group, joe:GROUP")
+	os.Remove(filepath.Join(dir, "etc/group"))
+	write(t, filepath.Join(dir, "etc/group"), groups)
 	// The host's own tree, in which /home is private.
 	if got := ok(t, "-u", "daemon", "--", "sh", "-c", "echo $HOME"); got != "/usr/sbin" && got != "/tmp" {
 		t.Error(got)
