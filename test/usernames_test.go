@@ -15,7 +15,7 @@ func TestNamedUser(t *testing.T) {
 	const groups = "root:x:0:\njoes:x:8:joe\nadm:x:4:homeless,joe\nusers:x:100:joe\ntwice:x:100:joe\nfar:x:4000000000:joe\nbad:x:y:joe\njo:x:5:jo\n"
 	write(t, filepath.Join(dir, "etc/group"), groups)
 	mkdir(t, filepath.Join(dir, "home/joe"))
-	noLeaks(t, dir)
+	noLeaks(t)
 	for _, c := range []struct{ flags, want string }{
 		{"-u joe", "7 8 8,4,100 /home/joe"},
 		{"-u joe:100", "7 100 100 /home/joe"},
