@@ -101,16 +101,16 @@ func readGiven(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case fi.Mode()&(os.ModeDevice|os.ModeSocket) != 0 || fi.IsDir():
-		return nil, fmt.Errorf("%s: not a regular file", quote(name))
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
 	}
 	b, err := io.ReadAll(io.LimitReader(f, mostGiven+1))
 	switch {
 	case err != nil:
 		return nil, err
 	case len(b) > mostGiven:
-		return nil, fmt.Errorf("%s: the file has more than %d MiB, and that much is not read", quote(name), mostGiven>>20)
+		return nil, &os.PathError{Op: "read", Path: name, Err: fmt.Errorf("the file has more than %d MiB, and that much is not read", mostGiven>>20)}
 	case len(b) == 0 && fi.Mode()&os.ModeNamedPipe != 0:
-		return nil, fmt.Errorf("%s: this FIFO is empty, and no program has it open for writing", quote(name))
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("this FIFO is empty, and no program has it open for writing")}
 	}
 	return b, nil
 }

@@ -119,7 +119,7 @@ func (m *machine) run() int {
 	case len(m.opt.args) == 0 && !m.opt.noContainer:
 		return m.shell()
 	case len(m.opt.args) == 0:
-		m.fail(errors.New("--no-container: the command is missing after it"))
+		m.fail(errors.New("--no-container: no command follows it: write the command and its arguments after it"))
 		return statusFailed
 	case m.opt.noContainer:
 		return m.direct(m.opt.args)
@@ -170,7 +170,7 @@ func (m *machine) direct(argv []string) int {
 func hintDirect(c *config, file string, e syscall.Errno) string {
 	switch i, _ := c.interpreterOf(file); {
 	case e == unix.ENOENT && i != "":
-		return fmt.Sprintf("%s exists, but the interpreter that it names does not: %s\nput it into the image: tincan initramfs --add %s:%s", file, i, i, i)
+		return fmt.Sprintf("%s exists, but the interpreter that it names does not: %s\nput it into the image, with the libraries that ldd(1) lists: tincan initramfs --add %s:%s", file, i, i, i)
 	case e == unix.ENOENT:
 		return fmt.Sprintf("%s does not exist; tincan initramfs --add FILE:%s puts it into the image", c.argv[0], path.Join("/", c.argv[0]))
 	case e == unix.EACCES:

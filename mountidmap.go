@@ -247,7 +247,7 @@ func (a *addedPath) ownerText() string {
 	if a.owner[0].inside == 0 {
 		return "root"
 	}
-	return fmt.Sprintf("user %d and group %d, and ids below %d belong to the system", a.owner[0].inside, a.group, firstUser)
+	return fmt.Sprintf("user %d and group %d (ids below %d belong to the system)", a.owner[0].inside, a.group, firstUser)
 }
 
 // setIDCall returns a call by which a program under the filter can make a set-id file, or "".

@@ -34,7 +34,7 @@ func readProfile(name string, data []byte, r reading) (*policy, []string, error)
 		err = b.profile(root)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, err
 	}
 	return b.p, b.warnings, nil
 }

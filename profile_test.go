@@ -223,8 +223,8 @@ func TestProfileErrors(t *testing.T) {
 		{cond(`{"index": 0, "op": "SCMP_CMP_EQ"}`), `syscalls[1].args[0]: value is missing`},
 	} {
 		_, _, err := readProfile("test.json", []byte(c.profile), readerFor(&abis[0]))
-		if err == nil || !strings.HasPrefix(err.Error(), "test.json: "+c.want) {
-			t.Errorf("%s:\n got %v\nwant test.json: %s...", c.profile, err, c.want)
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s:\n got %v\nwant %s...", c.profile, err, c.want)
 		}
 	}
 }

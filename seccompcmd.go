@@ -54,6 +54,9 @@ func (f profileFor) read(spec string) (*policy, []string, *abi, error) {
 		held = append(held, c)
 	}
 	p, warnings, err := seccompPolicyFor(a.native(), spec, held, f.StrictInts)
+	if failed := (*os.PathError)(nil); err != nil && !errors.As(err, &failed) {
+		err = fmt.Errorf("%s: %w", spec, err)
+	}
 	return p, warnings, a, err
 }
 

@@ -44,7 +44,7 @@ func TestEphemeral(t *testing.T) {
 	}
 	wait.Wait()
 	refused(t, tincan(t, "-m", dir, "--ephemeral", "--ro", "--", "true"), "--ro", "--ephemeral")
-	refused(t, tincan(t, "-m", dir, "--ro", "-a", dir+"/sub:/etc/other/sub", "--", "true"), "/etc/other/sub does not exist", "--ephemeral")
+	refused(t, tincan(t, "-m", dir, "--ro", "-a", dir+"/sub:/etc/other/sub", "--", "true"), "/etc/other/sub does not exist", "leave --ro out")
 }
 
 // TestEphemeralHost checks that in the host's own tree files can be made, replaced and removed, and

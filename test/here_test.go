@@ -111,7 +111,7 @@ func TestHereIsAsked(t *testing.T) {
 	for place, texts := range map[string][]string{"/": {"the whole host"}, "/proc": {"/proc, which is the container's own"}, "/sys/kernel": {"/sys, which is the container's own"}} {
 		refused(t, job{args: []string{"--here", "--", "true"}, dir: place}.run(t), append(texts, "--here")...)
 	}
-	for flag, text := range map[string]string{"--here=": "empty", "--here=rx": "only ro"} {
+	for flag, text := range map[string]string{"--here=": "empty", "--here=rx": "write --here=ro"} {
 		refused(t, tincan(t, flag, "--", "true"), text)
 	}
 	gone := t.TempDir() + "/gone"
