@@ -156,7 +156,7 @@ func TestEphemeralMounts(t *testing.T) {
 		t.Error(r)
 	}
 	r = job{before: inMountNS(t, "mount -t tmpfs t "+dir+"/etc/sub"), args: []string{"-m", dir, "--ephemeral", "-a", "/usr:/etc/sub/x/y", "--", "/bin/true"}}.run(t)
-	refused(t, r, "/etc/sub/x/y is not there", "/etc/sub is read-only also with --ephemeral")
+	refused(t, r, "/etc/sub/x/y does not exist and cannot be made", "/etc/sub stays read-only with --ephemeral")
 }
 
 // TestEphemeralClosed checks that a directory which other users may not list stays closed when a
@@ -181,10 +181,10 @@ func TestEphemeralMountsByUsers(t *testing.T) {
 	u := user{before: becomeUser(t, "single")}
 	with := func(script string) []string { return u.with(script).before }
 	r := job{before: with("mount -t tmpfs t " + dir + "/etc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
-	refused(t, r, "something is mounted on "+dir+"/etc", "without root")
+	refused(t, r, "something is mounted on "+dir+"/etc", "for a user who is not root")
 	// The same where the container mounts its own file system, and where the user may not look.
 	r = job{before: with("mount -t proc p " + dir + "/proc"), args: []string{"--no-cgroup", "-m", dir, "--ephemeral", "--", "/bin/true"}}.run(t)
-	refused(t, r, "something is mounted on "+dir+"/proc", "without root")
+	refused(t, r, "something is mounted on "+dir+"/proc", "for a user who is not root")
 	r = job{before: with("mount -t tmpfs t /var/tmp"), args: []string{"--no-cgroup", "--ephemeral", "--", "sh", "-c", "echo x >/var/lib/x || echo no; echo x >/usr/local/bin/x && cat /usr/local/bin/x"}}.run(t)
 	if r.out != "no\nx\n" || !strings.Contains(r.err, "/var stays read-only: something is mounted on /var/tmp") {
 		t.Error(r)

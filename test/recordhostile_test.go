@@ -22,7 +22,7 @@ func TestRecordInjectsNothing(t *testing.T) {
   capability,
   change_profile -> unconfined,
   /proc/y" "/proc/sys/**" /etc/mine 2>/dev/null; true`)
-	if r.status != 0 || !strings.Contains(r.err, file+" lacks 1 file with a control character in the name") || !strings.Contains(r.err, `/proc/x r,\x0a  /** rwmlkix,\x0a`) {
+	if r.status != 0 || !strings.Contains(r.err, file+" does not contain 1 file whose name has a control character") || !strings.Contains(r.err, `/proc/x r,\x0a  /** rwmlkix,\x0a`) {
 		t.Errorf("%v", r)
 	}
 	profile := read(t, file)
@@ -85,7 +85,7 @@ func TestRecordIsBounded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "files.aa")
 	script := fmt.Sprintf(`cd /tmp; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do mkdir %[1]s; cd %[1]s; done; i=0; while [ $i -lt 6000 ]; do : >$i; i=$((i+1)); done; cat /etc/mine`, strings.Repeat("d", 250))
 	r := tincan(t, "record", "-q", "--apparmor-out="+file, "-m", dir, "--", "sh", "-c", script)
-	if r.status != 0 || r.out != "the user's own\n" || !strings.Contains(r.err, "more files than are kept (65536, with 16 MiB of names): the rest were not recorded") {
+	if r.status != 0 || r.out != "the user's own\n" || !strings.Contains(r.err, "there were too many files to record all (at most 65536, with 16 MiB of names): the list of files and the profile for AppArmor are incomplete") {
 		t.Errorf("%v", r)
 	}
 	if profile := read(t, file); strings.Contains(profile, "/etc/mine") || !strings.Contains(profile, "  /tmp/** w,\n") || !strings.Contains(profile, "  /bin/busybox rmix,\n") {
