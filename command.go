@@ -340,6 +340,8 @@ func lastSteps(c *config, d *fds) []*step {
 			steps = add(steps, closeFD(num(uintptr(fd))).because("the caller has closed it: a write to it must be an error and not vanish"))
 		}
 	}
+	steps = add(steps, startStep())
+	steps = add(steps, readByte(fd(d.child, "SOCKET")).because("waits until the launcher has looked at the mounts: nothing may be executed before"))
 	steps = addAll(steps, closeRest(c.passFDs, c.listens(), d))
 	steps = add(steps, umask(0o022).because("the usual umask"))
 	if c.workdir != "/" {

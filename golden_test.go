@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -389,6 +390,17 @@ func TestPlansInvariants(t *testing.T) {
 			before("prlimit64", "close_range")
 			before("close_range", "rt_sigprocmask")
 			before("rt_sigprocmask", "execve")
+			// The command looks nothing up before the launcher has looked at the mounts.
+			asks := slices.IndexFunc(set.plan, func(s *step) bool { return s.kind == startsCommand })
+			if asks < 0 || set.plan[asks+1].actor != command || set.plan[asks+1].String() != `read(SOCKET, "\1", 1)` || set.plan[asks+1].least != 1 {
+				t.Errorf("step %d lets the command start, and the next one does not wait for it", asks+1)
+			}
+			for i, s := range set.plan {
+				early := i < asks && (s.kind == opensProgram || s.kind == changesDir || s.kind == executes)
+				if late := i > asks && (s.kind == makesMount || s.kind == changesMount || s.kind == pivots); early || late {
+					t.Errorf("%s comes on the wrong side of the look at the mounts", s)
+				}
+			}
 			if i, ok := where["seccomp"]; ok && i+1 != where["execve"] {
 				t.Errorf("seccomp is step %d, and the first execve %d: nothing may come between", i+1, where["execve"]+1)
 			}

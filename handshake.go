@@ -40,7 +40,7 @@ func (l *launch) handshake(i int) error {
 			if err := l.verifyInputs(); err != nil {
 				return err
 			}
-			if err := l.verifyMounts(); err != nil {
+			if err := l.openMounts(); err != nil {
 				return err
 			}
 		}

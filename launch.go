@@ -26,15 +26,16 @@ type launch struct {
 	groupName string   // the name of the resource group: c.group.name, or another one if that was taken
 	absent    []string // the limits for which this kernel has no file
 
-	parent  int   // the launcher's end of the socket pair
-	reports int   // the reading end of the pipe
-	closing []int // the descriptors that closeAll closes
-	pid     int
-	pidfd   int
-	reaped  *ending // the status and usage of pid, if reapOrphans has reaped it
-	helpers []*helper
-	monitor int // the monitor's process id, or 0
-	alive   int // the writing end of a pipe: when it is closed, the monitor knows that the launcher has ended
+	parent    int   // the launcher's end of the socket pair
+	reports   int   // the reading end of the pipe
+	closing   []int // the descriptors that closeAll closes
+	pid       int
+	pidfd     int
+	mountinfo int     // the list of the child's mounts
+	reaped    *ending // the status and usage of pid, if reapOrphans has reaped it
+	helpers   []*helper
+	monitor   int // the monitor's process id, or 0
+	alive     int // the writing end of a pipe: when it is closed, the monitor knows that the launcher has ended
 
 	signals     signalSource
 	timeout     int64 // in nanoseconds; 0 means none. The times below are those of sysClock

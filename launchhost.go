@@ -43,14 +43,11 @@ func (l *launch) hostDo(s *step) error {
 	case clones:
 		return l.clone(s)
 	case answersChild:
-		if !early && l.lastAnswer(s) {
-			if err := l.sayStarted(); err != nil {
-				return err
-			}
-		}
 		if _, e := sysWrite(l.parent, "\x01"); e != 0 {
 			return l.stepError(s, e)
 		}
+	case startsCommand:
+		return l.letStart(s)
 	default:
 		return l.chapterDo(s)
 	}
@@ -81,17 +78,27 @@ func (l *launch) chapterDo(s *step) error {
 	return nil // shown in the plan, but done by the step before it
 }
 
-// lastAnswer reports whether this is the last step that tells the child to go on. Without root there
-// is an earlier one, when the child has its ids.
-//
-//tincan:runtime
-func (l *launch) lastAnswer(s *step) bool {
-	for _, later := range l.plan[s.index+1:] {
-		if later.kind == answersChild {
-			return false
+// letStart looks at the container's mounts while the child gives up its powers, and then lets the
+// command start.
+func (l *launch) letStart(s *step) error {
+	err := l.verifyMounts()
+	l.close(l.mountinfo) // while it is open, the mount namespace cannot end
+	if err != nil {
+		return err
+	}
+	if !early {
+		if err := l.sayStarted(); err != nil {
+			return err
 		}
 	}
-	return true
+	switch _, e := sysWrite(l.parent, "\x01"); e {
+	case 0:
+		return nil
+	case unix.EPIPE, unix.ECONNRESET: // nobody has the other end any more
+		return l.failure()
+	default:
+		return l.stepError(s, e)
+	}
 }
 
 // beforeHost logs a step of the launcher, or asks for a key. It needs the runtime.

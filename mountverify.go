@@ -5,8 +5,9 @@
 // If other users can write to a root directory, they may change it while mounts are made in it:
 // rename a mount point, or put a symlink in its place. The mount is then elsewhere in the
 // container, never outside of it, but for example the masks would be missing at the place where
-// programs use /proc. So the launcher checks the mounts before it lets the child go on. At this
-// time the child waits for the maps of ids, and has made all mounts.
+// programs use /proc. So the launcher checks the mounts before it lets the command start. The
+// child has made all mounts before it asks for the maps of ids. While it then gives up its powers,
+// the launcher looks.
 //
 // Differs from the tutorial: the tutorial does not check.
 
@@ -98,15 +99,28 @@ func find(all []wanted, content string) {
 	}
 }
 
+// openMounts opens the list of the child's mounts, before the child goes on. Later the child is not
+// dumpable (prctl(2)), and if /proc is mounted with hidepid, only root may open its files then.
+func (l *launch) openMounts() error {
+	file := text("/proc/", decimal(l.pid), "/mountinfo")
+	fd, e := sysOpen(file, unix.O_RDONLY, 0)
+	if e != 0 {
+		return failedCall("open", file, "O_RDONLY", e)
+	}
+	l.closing = add(l.closing, fd)
+	l.mountinfo = fd
+	return nil
+}
+
 // verifyMounts compares the mounts of the plan with those that the kernel shows.
 func (l *launch) verifyMounts() error {
 	all := wantedMounts(l.plan)
 	if err := l.wantSources(all); err != nil {
 		return err
 	}
-	content, err := readMounts(decimal(l.pid))
-	if err != nil {
-		return err
+	content, e := readAll(l.mountinfo)
+	if e != 0 {
+		return failedCall("read", text("/proc/", decimal(l.pid), "/mountinfo"), "", e)
 	}
 	wantMasks(all, content)
 	find(all, content)

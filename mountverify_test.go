@@ -14,7 +14,7 @@ import (
 func TestMountAstray(t *testing.T) {
 	dir := sabotageTree(t)
 	for how, step := range map[string]string{"astray": `mount("proc", "/proc", "proc"`, "writable": `mount("/proc/sys", "/proc/sys"`} {
-		c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/probe")
+		c := exec.Command(saboteurBinary(t, 0), "run", "-m", dir, "--", "/bin/sh", "-c", "echo ran")
 		c.Env = append(os.Environ(), sabotageEnv+"="+how)
 		var out, errs strings.Builder
 		c.Stdout, c.Stderr = &out, &errs

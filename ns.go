@@ -255,3 +255,9 @@ func hintUserns(e syscall.Errno) string {
 func goStep() *step {
 	return hostStep(answersChild, "write", shown("PARENT", showText), shown("\x01", showQuoted), num(1)).because("lets the child go on")
 }
+
+// startStep returns the launcher's last answer, which the command waits for.
+func startStep() *step {
+	return hostStep(startsCommand, "write", shown("PARENT", showText), shown("\x01", showQuoted), num(1)).
+		because("lets the command start: the launcher has looked at the mounts meanwhile (mountverify.go)")
+}

@@ -83,18 +83,19 @@ const (
 	forks                     // clone(2) that leaves the init behind
 
 	// The launcher's own steps.
-	writesFile   // writes deed.text to a file
-	makesLeaf    // makes the launcher's own group (cgroupdelegate.go)
-	makesGroup   // makes the group's directories
-	makesPoint   // makes a missing mount point (mountpoints.go)
-	makesIdmap   // makes a user namespace for idmapped mounts (mountidmap.go)
-	opensPipe    // lets the command open a pipe again (stdpipes.go)
-	clones       // clone3(2): starts the container's first process
-	watches      // clone(2): starts a monitor, if the container has no init
-	spawns       // starts newuidmap or newgidmap (newuidmap.go)
-	answersChild // sends the byte that lets the child go on
-	mapsInner    // writes both maps of the inner user namespace (newuidmap.go)
-	mapsAlready  // shown in the plan, but done by the step before it
+	writesFile    // writes deed.text to a file
+	makesLeaf     // makes the launcher's own group (cgroupdelegate.go)
+	makesGroup    // makes the group's directories
+	makesPoint    // makes a missing mount point (mountpoints.go)
+	makesIdmap    // makes a user namespace for idmapped mounts (mountidmap.go)
+	opensPipe     // lets the command open a pipe again (stdpipes.go)
+	clones        // clone3(2): starts the container's first process
+	watches       // clone(2): starts a monitor, if the container has no init
+	spawns        // starts newuidmap or newgidmap (newuidmap.go)
+	answersChild  // sends the byte that lets the child go on
+	startsCommand // the same for the command, after a look at the mounts
+	mapsInner     // writes both maps of the inner user namespace (newuidmap.go)
+	mapsAlready   // shown in the plan, but done by the step before it
 )
 
 // location is the directory that contains a step's file.
