@@ -144,7 +144,7 @@ var holeResults = []struct {
 }{
 	{1, "tiocsti", "EPERM", "ok"}, {1, "tiocsti-high", "EPERM", "ok"},
 	{1, "tiocgwinsz", "ok", "ok"}, {1, "fionread", "ok", "ok"}, {1, "fioasync", "ok", "ok"},
-	{2, "tioclinux", "EPERM", "EBADF"}, {2, "tioclinux-high", "EPERM", "EBADF"},
+	{2, "tioclinux", "EPERM", "EBADF"}, {2, "tioclinux-high", "EPERM", "EBADF"}, {2, "tiocsetd", "EPERM", "EBADF"},
 	{3, "clone3-newuser", "ENOSYS", "ok"}, {3, "clone-newuser", "EPERM", "ok"}, {3, "clone-newuser-high", "EPERM", "ok"},
 	{3, "unshare-newuser", "EPERM", "ok"}, {3, "thread", "ok", "ok"},
 	{4, "i386", "killed SIGSYS", "!"}, {4, "x32", "killed SIGSYS", "!"},

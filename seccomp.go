@@ -109,6 +109,7 @@ func closedHoles() []refusal {
 		{"io_uring_setup io_uring_enter io_uring_register", nil, denied, "its operations, such as opening a file, are not checked by any filter"},
 
 		{"ioctl", []cond{is(1, tioclinux)}, denied, "TIOCLINUX pastes into a virtual console (CVE-2023-28100)"},
+		{"ioctl", []cond{is(1, unix.TIOCSETD)}, denied, "TIOCSETD has the kernel load the module of a line discipline, code that few people review (CVE-2017-2636)"},
 		{"ioctl", []cond{is(1, uffdNew)}, denied, "userfaultfd through its device"},
 		{"set_mempolicy_home_node", nil, denied, "a newer form of set_mempolicy"},
 

@@ -91,6 +91,7 @@ static const char *tiocgwinsz(void) { return tty(TIOCGWINSZ); }
 static const char *fionread(void) { return tty(FIONREAD); }
 static const char *fioasync(void) { return tty(FIOASYNC); }
 static const char *tioclinux(void) { char c = 2; return result(syscall(SYS_ioctl, -1, TIOCLINUX, &c)); }
+static const char *tiocsetd(void) { int d = -1; return result(syscall(SYS_ioctl, -1, TIOCSETD, &d)); }
 static const char *tioclinux_high(void) { char c = 2; return result(syscall(SYS_ioctl, -1, TIOCLINUX | HIGH, &c)); }
 
 /* Ends at once in a child that the call has made. */
@@ -250,7 +251,7 @@ static const char *perf(void) { return result(syscall(SYS_perf_event_open, 0, 0,
 
 static const struct { const char *name; const char *(*attack)(void); } attacks[] = {
 	{ "tiocsti", tiocsti }, { "tiocsti-high", tiocsti_high }, { "tiocgwinsz", tiocgwinsz }, { "fionread", fionread },
-	{ "fioasync", fioasync }, { "tioclinux", tioclinux }, { "tioclinux-high", tioclinux_high },
+	{ "fioasync", fioasync }, { "tioclinux", tioclinux }, { "tiocsetd", tiocsetd }, { "tioclinux-high", tioclinux_high },
 	{ "clone3-newuser", clone3_newuser }, { "clone-newuser", clone_newuser }, { "clone-newuser-high", clone_newuser_high },
 	{ "unshare-newuser", unshare_newuser }, { "thread", thread },
 #ifdef __x86_64__
