@@ -94,9 +94,9 @@ func (y *layout) placeReal(what string, p *mountPoint, before []mounted) error {
 		fi, e := os.Lstat(at)
 		if e != nil || fi.IsDir() || below {
 			if err == onTheWay {
-				err = explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP)
+				err = fmt.Errorf("%s: %w", what, explainLookup(y.fd, y.root.dir, p.target[1:], unix.ELOOP))
 			}
-			return fmt.Errorf("%s: %w", what, err)
+			return err
 		}
 		is := "it is not"
 		if to, e := os.Readlink(at); e == nil {

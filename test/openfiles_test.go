@@ -53,3 +53,31 @@ func TestOpenFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestFewProcesses runs tincan as a user with each low limit of processes (setrlimit(2),
+// RLIMIT_NPROC). It does what it was asked for, or says that the limit is too low; Go's runtime alone
+// would end with a stack trace where it cannot start its threads.
+func TestFewProcesses(t *testing.T) {
+	needProgram(t, "prlimit")
+	u := newUser(t, "single")
+	noLeaks(t)
+	for _, args := range []string{"-- true", "--memory=x -- true", "check"} {
+		ended := map[int]int{}
+		for limit := 1; limit <= 12; limit++ {
+			r := u.with(fmt.Sprintf("prlimit --nproc=%d --pid=$$", limit)).run(t, strings.Fields(args)...)
+			tooFew := r.status == 125 && strings.Contains(r.out+r.err, "ulimit -u")
+			if strings.Contains(r.err, "goroutine ") || r.status != 0 && !tooFew && !strings.Contains(r.err, "--memory=x") {
+				t.Errorf("ulimit -u %d; tincan %s\n%v", limit, args, r)
+			}
+			if tooFew {
+				ended[1]++
+			} else {
+				ended[0]++
+			}
+		}
+		t.Logf("%s: %d limits were too low", args, ended[1])
+		if len(ended) < 2 {
+			t.Errorf("%s: no limit was too low, or each was", args)
+		}
+	}
+}
