@@ -158,8 +158,13 @@ func (c *config) hintIdmap(s *step, e syscall.Errno) string {
 	}
 	instead := "leave :idmap out"
 	for i := range c.adds {
-		if a := &c.adds[i]; a.here && a.source == s.file {
+		a := &c.adds[i]
+		switch {
+		case a.source != s.file:
+		case a.here:
 			instead = fmt.Sprintf("instead of --here: -a %s:%s -w %s", s.file, s.file, s.file)
+		case a.readOnly:
+			return why + "\n" + instead
 		}
 	}
 	instead += "; so that the command can write there, make its user the owner: " + chown
