@@ -207,7 +207,7 @@ func TestHole13DevRedirected(t *testing.T) {
 			os.Symlink(to, filepath.Join(dir, name))
 			for _, flags := range [][]string{nil, {"--ro"}} {
 				r := tincan(t, append(append([]string{"-m", dir}, flags...), "--", "echo", "ran")...)
-				refused(t, r, "/"+name+" in the container is a symlink to "+to)
+				refused(t, r, filepath.Join(dir, name)+" must be a directory, because the container has its own /"+name+" there, but it is a symlink to "+to)
 			}
 			os.Remove(filepath.Join(dir, name))
 		}

@@ -21,7 +21,7 @@ var byName = []struct{ call, why string }{
 
 // insideByName matches the calls of the container's process that name a place in the root after the
 // pivot. mountverify.go then checks where the mounts are, and nothing runs if one is elsewhere.
-var insideByName = regexp.MustCompile(`^(mount\((NULL|"(tmpfs|proc|sysfs|cgroup|cgroup2|devpts|mqueue|/dev/null|\.\./(dev|sys/fs/cgroup)/[a-z/._]+|/proc/[a-z-]+)"), "/(tmp|dev|sys|proc)|mount\(NULL, "/"|mkdirat\(AT_FDCWD, "/(dev|sys)/|mknodat\(AT_FDCWD, "/(dev|sys)/|symlinkat\("[^"]*", AT_FDCWD, "(\.\./proc|/dev|/sys)/|mount_setattr\(AT_FDCWD, "/(dev|proc|sys)|open_tree\(AT_FDCWD, "\.\./proc|pivot_root\("\."|chdir\("/"\)|umount2\("\.\."|execve\()`)
+var insideByName = regexp.MustCompile(`^(mount\((NULL|"(tmpfs|proc|sysfs|cgroup|cgroup2|devpts|mqueue|/dev/null|\.\./(dev|sys/fs/cgroup)/[a-z/._]+|/proc/[a-z-]+|/proc/tty/ldisc)"), "/(tmp|dev|sys|proc)|mount\(NULL, "/"|mkdirat\(AT_FDCWD, "/(dev|sys)/|mknodat\(AT_FDCWD, "/(dev|sys)/|symlinkat\("[^"]*", AT_FDCWD, "(\.\./proc|/dev|/sys)/|mount_setattr\(AT_FDCWD, "/(dev|proc|sys)|open_tree\(AT_FDCWD, "\.\./proc|pivot_root\("\."|chdir\("/"\)|umount2\("\.\."|execve\()`)
 
 // TestNothingIsNamedTwice runs tincan under strace(1). No call may resolve the name of a path that
 // others can change, except those above.
