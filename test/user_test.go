@@ -60,6 +60,9 @@ func again(t *testing.T, as string) {
 		t.Fatal(err)
 	}
 	without := "^TestAsUser|^TestUser"
+	if as == "ranges" { // the mounts, and so their races, are those of a user with one id
+		without += "|Hole2[345]|OpenFiles"
+	}
 	if more := os.Getenv("TINCAN_TEST_SKIP"); more != "" {
 		without += "|" + more
 	}
