@@ -97,7 +97,7 @@ func TestInside(t *testing.T) {
 // take a quarter of an hour.
 const (
 	userTests   = "Hole(29|3[0136]|40)|Defect0|Memory|Pids|GroupFiles|GroupName|NoCgroup|Rlimits|Stats|Exit" // depend on the kernel, or on groups of version 2
-	rangesTests = "Memory|Pids|GroupFiles|GroupName|NoCgroup|Stats"                           // depend on the groups
+	rangesTests = "Memory|Pids|GroupFiles|GroupName|NoCgroup|Stats"                                          // depend on the groups
 )
 
 // runUser runs the tests of ../ inside again, as an ordinary user in a delegated group.
