@@ -6,6 +6,8 @@
 // limits, closing all descriptors except the standard three, the caller's signal mask, the
 // filter, and execve.
 //
+// The file is longer than others so that all of this is read in the order in which it happens.
+//
 // Differs from the tutorial: the environment is not empty; the command's exit status is
 // reported, even if it could not be executed; the command does not inherit descriptors of the
 // caller; PID 1 is the init, not the command.

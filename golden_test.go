@@ -2,7 +2,8 @@
 //
 // Any user can run these tests on any machine: what a plan takes from the host (its control groups,
 // its root directory, its terminal) is replaced by fixed values. After an intended change, run
-// go test -run TestGoldenPlans -update and read the diff.
+// go test -run TestGoldenPlans -update and read the diff. The file is longer than others because of
+// the table of all sets.
 package main
 
 import (
