@@ -196,6 +196,45 @@ func parentDir(p string) string {
 // baseName does what path.Base does, for a clean absolute path.
 func baseName(p string) string { return p[lastIndexByte(p, '/')+1:] }
 
+// mostLinks is how many symlinks the kernel follows (path_resolution(7)).
+const mostLinks = 40
+
+// pathWalk follows an absolute path name by name, as the kernel does (path_resolution(7)), for
+// callers that look at each name themselves. If next's result is a symlink, the caller calls
+// follow; otherwise it sets done to the result.
+type pathWalk struct {
+	done, rest string // done is absolute and has no symlinks
+	links      int    // number of symlinks followed
+}
+
+// next returns the path of the next name, or "" at the end.
+func (w *pathWalk) next() string {
+	for w.rest != "" {
+		var name string
+		name, w.rest, _ = cut(w.rest, "/")
+		switch name {
+		case "", ".":
+		case "..":
+			w.done = parentDir(w.done)
+		default:
+			return text(withoutEnd(w.done, "/"), "/", name)
+		}
+	}
+	return ""
+}
+
+// follow goes on with what the symlink contains, or returns ELOOP if that were too many symlinks.
+func (w *pathWalk) follow(link string) syscall.Errno {
+	if w.links++; w.links > mostLinks {
+		return unix.ELOOP
+	}
+	if hasPrefix(link, "/") {
+		w.done = "/"
+	}
+	w.rest = text(link, "/", w.rest)
+	return 0
+}
+
 // below returns the part of p after dir, and whether p is dir or is below it. Both paths are
 // clean.
 func below(p, dir string) (rest string, ok bool) {

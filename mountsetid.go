@@ -71,48 +71,35 @@ func checkLinks(flag, given, real string, owner uint32) error {
 		}
 		given = text(dir, "/", given)
 	}
-	done, links := "/", 0
-	for rest := given; rest != ""; {
-		var name string
-		name, rest, _ = cut(rest, "/")
-		switch name {
-		case "", ".":
-			continue
-		case "..":
-			done = parentDir(done)
-			continue
-		}
-		at := text(withoutEnd(done, "/"), "/", name)
+	w := pathWalk{done: "/", rest: given}
+	for at := w.next(); at != ""; at = w.next() {
 		var dir, entry unix.Stat_t
 		if e := sysLstat(at, &entry); e != 0 {
 			return failedCall("lstat", at, "", e)
 		}
 		if entry.Mode&unix.S_IFMT != unix.S_IFLNK {
-			done = at
+			w.done = at
 			continue
 		}
-		link, e := sysReadlink(at)
-		if links++; e == 0 && links > mostLinks {
-			e = unix.ELOOP
-		}
-		if e != 0 {
-			return failedCall("readlink", at, "", e)
-		}
-		if sysLstat(done, &dir) != 0 || !trusted(&entry, owner) || exchangeable(&dir, &entry, owner) {
+		if sysLstat(w.done, &dir) != 0 || !trusted(&entry, owner) || exchangeable(&dir, &entry, owner) {
 			return fault(func() error {
 				return fmt.Errorf("%s: %s is a symlink that somebody else can change, and so could choose whose files the command gets; it leads to %s now: if you mean that, give that path instead", flag, quote(at), quote(real))
 			})
 		}
-		if hasPrefix(link, "/") {
-			done = "/"
+		link, e := sysReadlink(at)
+		if e == 0 {
+			e = w.follow(link)
 		}
-		rest = text(link, "/", rest)
+		if e != 0 {
+			return failedCall("readlink", at, "", e)
+		}
 	}
-	if done == real {
+	now := w.done
+	if now == real {
 		return nil
 	}
 	return fault(func() error {
-		return fmt.Errorf("%s: %s led to %s a moment ago, and now leads to %s, so somebody else is changing it: give the path without symlinks", flag, quote(given), quote(real), quote(done))
+		return fmt.Errorf("%s: %s led to %s a moment ago, and now leads to %s, so somebody else is changing it: give the path without symlinks", flag, quote(given), quote(real), quote(now))
 	})
 }
 

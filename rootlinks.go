@@ -27,9 +27,6 @@ func (*linkError) Error() string { return "a symlink is on the way" }
 // onTheWay is the error of a symlink on the way to a destination.
 var onTheWay = &linkError{}
 
-// mostLinks is how many symlinks the kernel follows (path_resolution(7)).
-const mostLinks = 40
-
 // placeAll decides where all added paths are. before lists what is mounted before them.
 func (y *layout) placeAll(c *config, before []mounted) error {
 	missing := len(y.missing)
@@ -102,35 +99,21 @@ func (y *layout) followLinks(adds []addedPath, linked int, before []mounted) ([]
 
 // withoutLinks follows the symlinks of a path of the container.
 func (y *layout) withoutLinks(p string, before []mounted) (string, syscall.Errno) {
-	done, links := "/", 0
-	for rest := p[1:]; rest != ""; {
-		var name string
-		name, rest, _ = cut(rest, "/")
-		switch name {
-		case "", ".":
-			continue
-		case "..":
-			done = parentDir(done)
-			continue
-		}
-		at := text(withoutEnd(done, "/"), "/", name)
+	w := pathWalk{done: "/", rest: p}
+	for at := w.next(); at != ""; at = w.next() {
 		link, e := y.linkAt(at, before)
 		switch {
 		case e == unix.EINVAL || e == unix.ENOENT || e == unix.ENOTDIR: // not a symlink, or it does not exist yet
-			done = at
+			w.done = at
 			continue
-		case e != 0:
+		case e == 0:
+			e = w.follow(link)
+		}
+		if e != 0 {
 			return "", e
 		}
-		if links++; links > mostLinks {
-			return "", unix.ELOOP
-		}
-		if hasPrefix(link, "/") {
-			done = "/"
-		}
-		rest = text(link, "/", rest)
 	}
-	return done, 0
+	return w.done, 0
 }
 
 // linkAt reads a symlink at a path of the container that contains no other symlink. It looks in
