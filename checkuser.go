@@ -60,7 +60,7 @@ func checkRootless(w caller) []finding {
 		what, how, _ := strings.Cut(g.lacks.String(), ": ")
 		out = append(out, finding{"note", "ids", fmt.Sprintf("one, the own: inside it is what --uid says; %s", what), how})
 	default:
-		out = append(out, finding{"ok", "ids", fmt.Sprintf("%d is 0 inside, and then %s", w.uid, grantsText(g.uids)), ""})
+		out = append(out, finding{"ok", "ids", fmt.Sprintf("%d is 0 inside, and then %s", w.uid, outsideText(g.uids)), ""})
 	}
 	return append(out, finding{"note", "files", fmt.Sprintf("the command has the rights of user %d for the host's files, unless --map leaves that id out", w.uid), ""})
 }

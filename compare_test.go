@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,19 +73,9 @@ func TestCompare(t *testing.T) {
 		t.Errorf("the table has no row %q", title)
 	}
 
-	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "test/*_test.go", "test/*/*_test.go", "test/*/*/*_test.go"} {
-		files, _ := filepath.Glob(pattern)
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tests.Write(b)
-		}
-	}
+	tests := testNames(t)
 	for _, name := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(page), -1) {
-		if !strings.Contains(tests.String(), "\nfunc "+name[1]+"(") {
+		if !tests[name[1]] {
 			t.Errorf("there is no %s", name[1])
 		}
 	}

@@ -59,15 +59,27 @@ func overlap(a, na, b, nb uint32) bool {
 	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
 }
 
-// mapsText returns the ids inside, for messages.
-func mapsText(maps []idMap) string {
+// insideText returns the ids that maps have inside, for messages.
+func insideText(maps []idMap) string {
+	return rangesText(maps, func(m idMap) uint32 { return m.inside })
+}
+
+// outsideText returns the ids that maps have outside, for messages.
+func outsideText(maps []idMap) string {
+	return rangesText(maps, func(m idMap) uint32 { return m.outside })
+}
+
+func rangesText(maps []idMap, first func(idMap) uint32) string {
+	if len(maps) == 0 {
+		return "no others"
+	}
 	var out []string
 	for _, m := range maps {
 		if m.count == 1 {
-			out = append(out, fmt.Sprint(m.inside))
+			out = append(out, fmt.Sprint(first(m)))
 			continue
 		}
-		out = append(out, fmt.Sprintf("%d to %d", m.inside, uint64(m.inside)+uint64(m.count)-1))
+		out = append(out, fmt.Sprintf("%d to %d", first(m), uint64(first(m))+uint64(m.count)-1))
 	}
 	return strings.Join(out, ", ")
 }
@@ -230,7 +242,7 @@ func hostRange(maps []idMap) string {
 
 func (c *config) notMapped(flag string, id int, maps []idMap) error {
 	return fault(func() error {
-		t := fmt.Sprintf("%s=%d: the container has only the ids %s: choose one of these", flag, id, mapsText(maps))
+		t := fmt.Sprintf("%s=%d: the container has only the ids %s: choose one of these", flag, id, insideText(maps))
 		if len(maps) == 1 && maps[0].count == 1 {
 			t = fmt.Sprintf("%s=%d: the container has only the id %d: choose that", flag, id, maps[0].inside)
 		}
@@ -264,7 +276,7 @@ func sound(maps []idMap) error {
 		for _, q := range maps[:i] {
 			if overlap(m.outside, m.count, q.outside, q.count) {
 				return fault(func() error {
-					return fmt.Errorf("the ids %s and the ids %s overlap, but a map can contain each id only once", grantsText([]idMap{q}), grantsText([]idMap{m}))
+					return fmt.Errorf("the ids %s and the ids %s overlap, but a map can contain each id only once", outsideText([]idMap{q}), outsideText([]idMap{m}))
 				})
 			}
 		}

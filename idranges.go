@@ -92,7 +92,7 @@ func grantedSpace(g *grants) (idSpace, error) {
 			return fmt.Errorf("--map=auto: %s", g.lacks)
 		}
 		return fmt.Errorf("--map=auto: this needs %d ids that are the same in %s/subuid and %s/subgid, but these grant %s and %s",
-			usersSize, hostEtc, hostEtc, grantsText(g.uids), grantsText(g.gids))
+			usersSize, hostEtc, hostEtc, outsideText(g.uids), outsideText(g.gids))
 	})
 }
 

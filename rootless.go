@@ -167,7 +167,7 @@ func (r *rootless) allowedIn(file string, maps, granted []idMap, own int) error 
 		case !covers(granted, m.outside, m.count):
 			return fault(func() error {
 				return fmt.Errorf("--map=%d:%d:%d: %s/%s does not grant these ids to user %d, who is not root and may use only %d (their own id) and %s",
-					m.inside, m.outside, m.count, hostEtc, file, r.who.uid, own, grantsText(granted))
+					m.inside, m.outside, m.count, hostEtc, file, r.who.uid, own, outsideText(granted))
 			})
 		}
 	}

@@ -14,7 +14,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -280,20 +279,4 @@ func wholeRange(own int, granted []idMap) []idMap {
 		next += g.count
 	}
 	return maps
-}
-
-// grantsText returns ranges as text for a message.
-func grantsText(granted []idMap) string {
-	if len(granted) == 0 {
-		return "no others"
-	}
-	var out []string
-	for _, g := range granted {
-		if g.count == 1 {
-			out = append(out, fmt.Sprint(g.outside))
-			continue
-		}
-		out = append(out, fmt.Sprintf("%d to %d", g.outside, uint64(g.outside)+uint64(g.count)-1))
-	}
-	return strings.Join(out, ", ")
 }

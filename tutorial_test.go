@@ -104,11 +104,11 @@ func TestTutorialNamesTheSource(t *testing.T) {
 	}
 }
 
-// testNames returns the names of the tests in this directory and in test/.
+// testNames returns the names of all tests.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, pattern := range []string{"*_test.go", "test/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "test/*_test.go", "test/*/*_test.go", "test/*/*/*_test.go"} {
 		files, _ := filepath.Glob(pattern)
 		for _, f := range files {
 			text, err := os.ReadFile(f)
