@@ -146,7 +146,7 @@ func (j job) command(ctx context.Context) *exec.Cmd {
 	c := exec.CommandContext(ctx, line[0], line[1:]...)
 	c.Stdin, c.Dir, c.ExtraFiles = j.in, j.dir, j.files
 	c.Env = append(os.Environ(), j.env...)
-	c.WaitDelay = 15 * time.Second
+	c.WaitDelay = patience
 	return c
 }
 
@@ -211,7 +211,7 @@ func gather(t *testing.T, output *io.Writer) func() (string, error) {
 	return func() (string, error) {
 		to.Close()
 		defer from.Close()
-		from.SetReadDeadline(time.Now().Add(15 * time.Second))
+		from.SetReadDeadline(time.Now().Add(patience))
 		err := <-end
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errors.New("it ended, but another process still holds its output open")
@@ -372,12 +372,16 @@ func inMountNS(t *testing.T, script string) []string {
 	return []string{"unshare", "-m", "--propagation", "private", "sh", "-ec", script + "\n" + `exec "$0" "$@"`}
 }
 
+// patience is how long a test waits for something that must happen. It is long, because an emulated
+// machine may get no processor for seconds while other tests run beside it.
+const patience = time.Minute
+
 // eventually waits until another process has done something.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(patience); !f(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("this did not happen within 10 seconds: %s", what)
+			t.Fatalf("this did not happen within %v: %s", patience, what)
 		}
 	}
 }

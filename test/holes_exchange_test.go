@@ -74,7 +74,7 @@ func races() int {
 	if testing.Short() || asUser != "" {
 		return 40
 	}
-	return 500
+	return 200
 }
 
 // beside runs tincan again and again during an attack. It passes the result of each run that was

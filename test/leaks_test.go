@@ -22,7 +22,7 @@ import (
 //
 // Other users may run containers at the same time. Processes of these tests have a mark in their
 // environment. A group or ledger that others use is ignored. What cannot be attributed soon
-// disappears if it belongs to others, so everything new has ten seconds to disappear.
+// disappears if it belongs to others, so everything new has half a minute to disappear.
 func noLeaks(t *testing.T, dirs ...string) {
 	t.Helper()
 	before := snapshot(t, dirs)
@@ -51,7 +51,7 @@ func checkLeaks(t *testing.T, before map[string]string, dirs []string) {
 		slices.Sort(out)
 		return out
 	}
-	end := time.Now().Add(10 * time.Second)
+	end := time.Now().Add(patience / 2)
 	for {
 		left := changed()
 		if len(left) == 0 {

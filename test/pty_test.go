@@ -101,7 +101,7 @@ func (x *terminal) send(s string) {
 func (x *terminal) expect(pattern string) string {
 	x.t.Helper()
 	re := regexp.MustCompile(pattern)
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		x.mu.Lock()
 		rest := x.text.String()[x.seen:]
 		at := re.FindStringIndex(rest)

@@ -377,7 +377,7 @@ func TestRecordOnTerminal(t *testing.T) {
 		t.Errorf("%q", shown)
 	}
 	x.expect(`\d+ distinct calls, \d+ total, 1 program`)
-	for end := time.Now().Add(10 * time.Second); x.c.ProcessState == nil && time.Now().Before(end); {
+	for end := time.Now().Add(patience); x.c.ProcessState == nil && time.Now().Before(end); {
 		x.c.Wait()
 	}
 }

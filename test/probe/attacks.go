@@ -50,7 +50,6 @@ func setid(args []string) {
 
 // clones tries to get a user namespace, in which a process has every capability.
 func clones([]string) {
-	runtime.LockOSThread()
 	say("unshare", raw(unix.SYS_UNSHARE, unix.CLONE_NEWUSER))
 	// The flags contradict each other (CLONE_THREAD without CLONE_VM is EINVAL), so nothing is made
 	// even if the filter allows them.
@@ -94,7 +93,6 @@ func attackInit(args []string) {
 		_, err := os.Readlink(proc + "/" + link)
 		say("readlink "+link, err)
 	}
-	runtime.LockOSThread()
 	say("ptrace attach", unix.PtraceAttach(pid))
 	say("ptrace seize", unix.PtraceSeize(pid))
 	var b [8]byte

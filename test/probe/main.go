@@ -53,6 +53,11 @@ var verbs = map[string]func(args []string){
 	"argv":     func(args []string) { fmt.Printf("%q\n", args) },
 }
 
+// The main goroutine stays on the first thread. A session keyring, a filter, namespaces and the
+// signal for the parent's death belong to a thread, and Go would go on with another one if a system
+// call takes long.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	if len(os.Args) < 2 || verbs[os.Args[1]] == nil {
 		fmt.Fprintf(os.Stderr, "probe: no such verb: %q\n", os.Args[1:])
@@ -202,7 +207,6 @@ func deny(args []string) {
 			unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0})
 	}
 	f = append(f, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-	runtime.LockOSThread()
 	p := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	if os.Geteuid() != 0 {
 		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) // otherwise the kernel accepts no filter from a user

@@ -23,7 +23,6 @@ func sockets([]string) {
 // threads runs eight threads that start processes. Then one thread executes another program, or the
 // probe itself if none is given, while the first thread makes calls.
 func threads(args []string) {
-	runtime.LockOSThread() // the first thread
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Add(1)

@@ -4,6 +4,7 @@ package vm
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,7 +76,7 @@ func TestNewestKernel(t *testing.T) {
 	}
 }
 
-// TestNotInside checks that every test in notInside exists.
+// TestNotInside checks that every test in notInside and fullOnly exists.
 func TestNotInside(t *testing.T) {
 	c := exec.Command(program(t, hostArch, "..", true), "-test.list", ".")
 	c.Env = append(os.Environ(), "TINCAN_TEST_BIN=none", "TINCAN_TEST_PROBE=none") // otherwise it would build them
@@ -83,7 +84,7 @@ func TestNotInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range notInside {
+	for _, n := range slices.Concat(notInside, fullOnly) {
 		if !strings.Contains("\n"+string(out), "\n"+n.name+"\n") {
 			t.Errorf("no test is called %s", n.name)
 		}
