@@ -71,10 +71,10 @@ func races() int {
 	if n, err := strconv.Atoi(os.Getenv("TINCAN_TEST_RACES")); err == nil {
 		return n
 	}
-	if testing.Short() || asUser != "" {
+	if testing.Short() {
 		return 40
 	}
-	return 200
+	return 500
 }
 
 // beside runs tincan again and again during an attack. It passes the result of each run that was

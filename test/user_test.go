@@ -70,6 +70,9 @@ func again(t *testing.T, as string) {
 	c := exec.Command(line[0], line[1:]...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "HOME=") || strings.HasPrefix(e, "XDG_") })
 	c.Env = append(c.Env, "TINCAN_TEST_AS="+as, "TINCAN_TEST_BIN="+tincanBin, "TINCAN_TEST_PROBE="+probeBin, "TINCAN_TEST_GROUP="+group, "TINCAN_TEST_PROFILES="+profiles, "HOME=/")
+	if as == "single" {
+		c.Env = append(c.Env, fmt.Sprint("TINCAN_TEST_RACES=", races())) // in spite of -short
+	}
 	out, err := c.CombinedOutput()
 	ended := eachTest(t, string(out))
 	if ended == 0 || err != nil && !t.Failed() {
