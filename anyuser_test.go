@@ -10,7 +10,7 @@ import (
 )
 
 // needSource is a pattern for the tests that build the program or read its source.
-const needSource = "Loop|Start|Layers|ReadingOrder|Binary|Size|Dependencies|Emulation|SecurityTable|TutorialNames|SourceNamesItsStep|TestDefaultFilterIsCompiled|TestImageHasTincan|TestVersion|Docs|Compare|ManPage|Completions|Dist|Install"
+const needSource = "Loop|Start|Layers|ReadingOrder|Binary|Size|Dependencies|Emulation|SecurityTable|TutorialNames|SourceNamesItsStep|TestDefaultFilterIsCompiled|TestImageHasTincan|TestVersion|Docs|Compare|ManPage|Summary|Completions|Dist|Install"
 
 // TestAnyUser runs the tests of this directory that need no root as an ordinary user.
 func TestAnyUser(t *testing.T) {

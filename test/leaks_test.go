@@ -210,7 +210,8 @@ func ledgers() map[string]string {
 		for _, e := range entries {
 			pid, _, _ := strings.Cut(e.Name(), "-")
 			if e.Name() != "cursor" && (ours(pid) || !exists("/proc/"+pid)) && !locked(filepath.Join(dir, e.Name())) {
-				out["ledger "+filepath.Join(dir, e.Name())] = ""
+				text, _ := os.ReadFile(filepath.Join(dir, e.Name()))
+				out["ledger "+filepath.Join(dir, e.Name())] = fmt.Sprintf("%q", text)
 			}
 		}
 	}

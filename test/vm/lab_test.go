@@ -4,6 +4,7 @@ package vm
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -217,15 +218,33 @@ func compilePolicy(t *testing.T, profile, out string) {
 // machine.
 const recordedScript = "cat /etc/mine; echo one | sort; mkdir /tmp/d && echo x >/tmp/d/f && cat /tmp/d/f; ls /bin >/dev/null; cat /proc/self/attr/current 2>/dev/null; true"
 
+// recorded is what tincan record has said and written.
+var recorded struct {
+	sync.Once
+	said    string
+	profile []byte
+}
+
 // recordedPolicy returns a directory with the script, and with the compiled AppArmor profile that
 // tincan record has written for it. The paths in it do not depend on the machine.
 func recordedPolicy(t *testing.T) string {
 	t.Helper()
 	work, dir := t.TempDir(), t.TempDir()
 	profile := filepath.Join(work, "recorded.aa")
-	record := exec.Command(program(t, hostArch, "tincan", false), "record", "--no-cgroup", "-m", rootfs(t, hostArch), "--apparmor-out="+profile, "--", "sh", "-c", recordedScript)
-	if text, err := record.CombinedOutput(); err != nil {
-		t.Fatalf("tincan record: %v: %s", err, text)
+	recorded.Do(func() {
+		// On a busy machine, a signal may interrupt a call that the recorder has not yet received,
+		// and the shell does not expect that of fork: docs/record.md.
+		for try := 0; try < 5 && (try == 0 || strings.Contains(recorded.said, "Interrupted system call")); try++ {
+			record := exec.Command(program(t, hostArch, "tincan", false), "record", "--no-cgroup", "-m", rootfs(t, hostArch), "--apparmor-out="+profile, "--", "sh", "-c", recordedScript)
+			text, err := record.CombinedOutput()
+			if recorded.said = fmt.Sprintf("%s%v", text, err); err == nil {
+				recorded.profile, _ = os.ReadFile(profile)
+				break
+			}
+		}
+	})
+	if err := os.WriteFile(profile, recorded.profile, 0o644); err != nil || recorded.profile == nil {
+		t.Fatalf("tincan record: %v: %s", err, recorded.said)
 	}
 	compilePolicy(t, profile, filepath.Join(dir, "bin"))
 	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(recordedScript), 0o644); err != nil {
