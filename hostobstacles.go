@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -106,12 +107,7 @@ func chrooted() bool {
 
 // rootMount reports whether something is mounted at `/`, which is so except in a chroot.
 func rootMount(mountinfo string) bool {
-	for line := range strings.SplitSeq(mountinfo, "\n") {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(mountLines(mountinfo), func(m mountLine) bool { return m.point == "/" })
 }
 
 // forbidden explains, in the form of hints, why this host forbids user namespaces.
@@ -168,18 +164,14 @@ func hintCovered(e syscall.Errno, dir string) string {
 // covered lists what is mounted below dir, except at the places that are made for mounts.
 func covered(mountinfo, dir string) []string {
 	var out []string
-	for line := range strings.SplitSeq(mountinfo, "\n") {
-		f := strings.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		rest, below := strings.CutPrefix(f[4], dir+"/")
+	for _, m := range mountLines(mountinfo) {
+		rest, below := strings.CutPrefix(m.point, dir+"/")
 		switch {
 		case !below, rest == "sys/fs/binfmt_misc", rest == "fs/nfsd", dir == "/sys" && (strings.HasPrefix(rest, "fs/") || strings.HasPrefix(rest, "kernel/")):
 		case len(out) == 4:
 			return append(out, "...")
 		default:
-			out = append(out, f[4])
+			out = append(out, m.point)
 		}
 	}
 	return out

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -144,16 +145,9 @@ func initialPIDNamespace() bool {
 // that is the initramfs. From 7.0 on the initramfs is mounted on an empty file system: it can be
 // left by pivot_root, and a cover would leave it in reach.
 func rootOfAll() bool {
-	b, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return false
-	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
-			return f[0] == f[1] // the mount's number and its parent's: proc_pid_mountinfo(5)
-		}
-	}
-	return false
+	all, err := ownMounts()
+	i := slices.IndexFunc(all, func(m mountLine) bool { return m.point == "/" })
+	return err == nil && i >= 0 && all[i].id == all[i].parent
 }
 
 // coverRoot mounts the root on a directory in it, and moves that mount over the root.

@@ -219,11 +219,9 @@ func observe(pid int) map[string][]string {
 	}
 	add("hostname", hostnameOf(dir))
 	out["group"] = lines("cgroup")
-	for _, line := range lines("mountinfo") {
-		before, after, _ := strings.Cut(line, " - ")
-		if f, g := strings.Fields(before), strings.Fields(after); len(f) > 5 && len(g) > 0 {
-			add("mount", fmt.Sprintf("%s (%s of %s, %s)", f[4], g[0], f[3], f[5]))
-		}
+	mounts, _ := os.ReadFile(dir + "mountinfo")
+	for _, m := range mountLines(string(mounts)) {
+		add("mount", fmt.Sprintf("%s (%s of %s, %s)", printable(m.point), m.fstype, printable(m.root), m.options))
 	}
 	for _, link := range []string{"root", "cwd"} {
 		to, _ := os.Readlink(dir + link)
