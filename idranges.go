@@ -78,6 +78,9 @@ func (c *config) autoIDs() error {
 // grantedSpace returns the space that /etc/subuid and /etc/subgid grant. The ids must be the
 // same in both files.
 func grantedSpace(g *grants) (idSpace, error) {
+	if g.lacks != nil {
+		return idSpace{}, fault(func() error { return fmt.Errorf("--map=auto: %s", g.lacks) })
+	}
 	for _, u := range g.uids {
 		for _, v := range g.gids {
 			first := max(u.outside, v.outside)
@@ -88,9 +91,6 @@ func grantedSpace(g *grants) (idSpace, error) {
 		}
 	}
 	return idSpace{}, fault(func() error {
-		if g.lacks != nil {
-			return fmt.Errorf("--map=auto: %s", g.lacks)
-		}
 		return fmt.Errorf("--map=auto: this needs %d ids that are the same in %s/subuid and %s/subgid, but these grant %s and %s",
 			usersSize, hostEtc, hostEtc, outsideText(g.uids), outsideText(g.gids))
 	})

@@ -40,7 +40,7 @@ client_body_temp_path %s/b; proxy_temp_path %s/c; fastcgi_temp_path %s/f; uwsgi_
 server { listen unix:%s/n; root %s; } }' $d $d $d $d $d $d $d $d $d $d > $d/conf; nginx -c $d/conf 2>/dev/null & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1; curl -s --unix-socket $d/n http://x/i && break; done; kill $(cat $d/p); wait; rm -r $d`},
 	{"sqlite3", "2\n", `f=$(mktemp) && sqlite3 $f 'create table t(a); insert into t values(1),(1); select count(*) from t;' && rm $f`},
 	{"busybox", "2\n", `busybox sh -c 'busybox echo 1; busybox echo 2' | busybox tail -n1`},
-	{"dpkg", "tincan-test\n", `d=$(mktemp -d) && mkdir -p $d/p/DEBIAN $d/p/usr/bin $d/root && printf 'Package: tincan-test\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n' > $d/p/DEBIAN/control && echo x > $d/p/usr/bin/x && dpkg-deb -b $d/p $d/p.deb >/dev/null && dpkg --root=$d/root --force-not-root --force-script-chrootless -i $d/p.deb >/dev/null 2>&1; dpkg-query --admindir=$d/root/var/lib/dpkg -W -f '${Package}\n'; rm -r $d`},
+	{"dpkg", "tincan-test\n", `PATH=$PATH:/usr/sbin:/sbin; d=$(mktemp -d) && mkdir -p $d/p/DEBIAN $d/p/usr/bin $d/root && printf 'Package: tincan-test\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n' > $d/p/DEBIAN/control && echo x > $d/p/usr/bin/x && dpkg-deb -b $d/p $d/p.deb >/dev/null && dpkg --root=$d/root --force-not-root --force-script-chrootless -i $d/p.deb >/dev/null 2>&1; dpkg-query --admindir=$d/root/var/lib/dpkg -W -f '${Package}\n'; rm -r $d`},
 }
 
 // TestPrograms runs each program under each filter.

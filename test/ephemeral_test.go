@@ -69,8 +69,9 @@ func TestEphemeralHost(t *testing.T) {
 cat /data/x $0/tincan-new /usr/local/bin/tincan-new /var/lib/tincan-new /tmp/../usr/local/tincan/deep/file
 sed 's/root/toor/' /etc/passwd >$0/p && mv -f $0/p $0/passwd && grep -c ^toor $0/passwd
 rm -f /usr/bin/yes; ls /usr/bin/yes; ls /tmp /home`
+	mounted := strings.Contains(read(t, "/proc/self/mountinfo"), " /etc/")
 	r := tincan(t, "--ephemeral", "-a", added+":/usr/local/tincan/deep", "--", "sh", "-c", script, etc)
-	if (asUser != "") != strings.Contains(r.err, "tincan: --ephemeral: /etc stays read-only") {
+	if (asUser != "" && mounted) != strings.Contains(r.err, "tincan: --ephemeral: /etc stays read-only") {
 		t.Errorf("the note about mounts in /etc: %v", r)
 	}
 	if !strings.HasPrefix(r.out, "1\n2\n3\n4\nadded\n1\n") || !strings.Contains(r.err, "/usr/bin/yes") || !strings.Contains(r.out, "/home:\n\n/tmp:\n") {

@@ -111,6 +111,7 @@ func TestUserHelpers(t *testing.T) {
 		t.Errorf("without newuidmap: %q, want the single id", got)
 	}
 	refused(t, missing.run(t, "-u", "33", "--map=0:700000:100", "--", "echo", "ran"), "newuidmap is not installed", "apt install uidmap")
+	refused(t, missing.run(t, "--map=auto", "--", "echo", "ran"), "--map=auto: newuidmap is not installed", "apt install uidmap")
 	if r := missing.run(t, "check"); r.status != 0 || !strings.Contains(r.out, "newuidmap is not installed") {
 		t.Error(r)
 	}
