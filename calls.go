@@ -302,10 +302,14 @@ func sigmask(set *uint64) *step {
 		memory(unsafe.Pointer(set), showSigset), null(), num(sigsetSize))
 }
 
-// fork is clone(2) without flags, with SIGCHLD as the signal at the end, which is what fork(2)
-// is on every architecture. It keeps its result, which is 0 in the new process.
+// fork is clone(2) with CLONE_VM, and with SIGCHLD as the signal at the end. The new process has the
+// same memory, but a stack of its own (cloneShared). The kernel takes the flags first on every
+// architecture; strace shows the stack first.
 func fork() *step {
-	return call("clone", unix.SYS_CLONE, name(int(unix.SIGCHLD), "child_stack=NULL, flags=SIGCHLD")).keeping()
+	const below = 1536 // for the calls of the steps, which need a third of it
+	stack := space(below + copiedStack)
+	return call("clone", unix.SYS_CLONE, name(unix.CLONE_VM|int(unix.SIGCHLD), "child_stack=STACK, flags=CLONE_VM|SIGCHLD"),
+		arg{operand: operand{p: unsafe.Pointer(&stack[below])}})
 }
 
 // execve is execve(2).

@@ -14,6 +14,11 @@
 //     handlers are reset (CLONE_CLEAR_SIGHAND).
 //   - everything it needs was made before the clone, and is reached through childPlan.
 //
+// The process that becomes the command is made with CLONE_VM: until its execve it has the same
+// memory as the init, and a stack of its own. So the kernel need neither copy the memory nor take
+// the copy apart. Both processes only make calls whose arguments were made before. The launcher's
+// memory is never shared: the init is a copy of it.
+//
 // The loop never grows. If a step seems to need a decision here, the launcher makes that
 // decision beforehand, with all of Go at hand.
 //
@@ -32,20 +37,31 @@ import (
 
 // childPlan is all that the child needs. The launcher makes it.
 type childPlan struct {
-	setup   []*step // up to and including the fork, or all steps if there is no init
+	setup   []*step // up to the fork, or all steps if there is no init
+	fork    *step   // nil if there is no init
 	pid1    []*step // made by the init after the fork
 	command []*step // made by the process that becomes the command
-	init    bool    // the last step of setup is a fork
+	base    int32   // how many steps come before command's in reports
 	report  uintptr
 	all     uint64 // every signal, for sigtimedwait
 	group   uint64 // signals that go to the command's process group
+}
+
+// steps returns all steps of the child, the init and the command, in the order in which a report
+// counts them.
+func (p *childPlan) steps() []*step {
+	all := addAll([]*step(nil), p.setup)
+	if p.fork != nil {
+		all = add(all, p.fork)
+	}
+	return addAll(addAll(all, p.pid1), p.command)
 }
 
 // report is what the child tells the launcher over the close-on-exec pipe. It is smaller than
 // PIPE_BUF, so it is written whole or not at all (pipe(7)).
 type report struct {
 	what  int32
-	index int32 // for reportFailed: which step, counted over setup, pid1 and command
+	index int32 // for reportFailed: which step, counted as childPlan.steps does
 	value int32 // an errno, a signal or a wait status
 }
 
@@ -62,12 +78,12 @@ const (
 // instead; the status is for ps(1).
 const failedStatus = 125
 
-// walk makes the calls of the steps. It returns the content of the first slot at the end.
+// walk makes the calls of the steps.
 //
 //go:noinline
 //go:norace
 //go:nosplit
-func walk(steps []*step, base int32, to uintptr) uintptr {
+func walk(steps []*step, base int32, to uintptr) {
 	var kept, placed uintptr
 	for i := range steps {
 		s := steps[i]
@@ -88,7 +104,6 @@ func walk(steps []*step, base int32, to uintptr) uintptr {
 			placed = r
 		}
 	}
-	return kept
 }
 
 // fail sends a report and ends the process.
@@ -171,15 +186,33 @@ func launchChild(ca *cloneArgs, p *childPlan) (pid uintptr, pidfd int32, e sysca
 	if e != 0 || pid != 0 {
 		return pid, pidfd, e
 	}
-	forked := walk(p.setup, 0, p.report)
-	if p.init && forked != 0 {
-		walk(p.pid1, int32(len(p.setup)), p.report)
-		p.reap(forked)
+	walk(p.setup, 0, p.report)
+	if p.fork != nil {
+		pid, e = cloneShared(p.fork)
+		if e != 0 {
+			fail(report{reportFailed, int32(len(p.setup)), int32(e)}, p.report)
+		}
+		if pid != 0 {
+			walk(p.pid1, int32(len(p.setup)+1), p.report)
+			p.reap(pid)
+		}
 	}
-	walk(p.command, int32(len(p.setup)+len(p.pid1)), p.report)
+	walk(p.command, p.base, p.report)
 	fail(report{reportFailed, -1, 0}, p.report) // never reached: the last step is execve
 	return 0, 0, 0
 }
+
+// cloneShared makes the step fork: a clone(2) with CLONE_VM, after which two processes use the same
+// memory. Each needs a stack of its own, so the top of this one is copied first, to where the step's
+// second argument points (clone_*.s). The new process returns there, with pid 0, into a copy of
+// launchChild's frame. Nothing in that frame may point into it, and the new process must not return
+// from launchChild.
+//
+//go:noescape
+func cloneShared(fork *step) (pid uintptr, e syscall.Errno)
+
+// copiedStack is how many bytes of the stack are copied: more than launchChild's frame has.
+const copiedStack = 512
 
 // groupSignals are the signals that a terminal sends to a whole process group. The init passes
 // them on to the command's group.

@@ -227,15 +227,30 @@ func forkInit(init bool, d *fds) []*step {
 	if !init {
 		return nil
 	}
-	area := argvArea()
-	title := call("read", unix.SYS_READ, fd(d.title, "TITLE"), mem(unsafe.Pointer(unsafe.SliceData(area)), "ARGV"), name(len(area), "LEN"))
-	title.least = int32(len(area))
 	return list(
 		setpgid().because("a signal for the caller's process group reaches only the launcher, which passes it on once"),
-		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring("tincan-init")).because("the name that ps(1) inside shows for PID 1"),
-		title.because("overwrites the launcher's command line in /proc/1/cmdline, so that nothing inside can read it"),
-		fork().as(forks).because("PID 1 remains, to reap processes and to pass on signals; PID 2 goes on"),
+		prctl(unix.PR_SET_NAME, "PR_SET_NAME", cstring(initName)).because("the name that ps(1) inside shows for PID 1"),
+		fork().as(forks).because("PID 1 remains, to reap processes and to pass on signals; PID 2 goes on, with the same memory until its execve"),
 	)
+}
+
+// initName is the name of the init that ps(1) shows.
+const initName = "tincan-init"
+
+// replaceArgs writes the init's name over the launcher's command line (proc_pid_cmdline(5)). The
+// clone copies it, so nothing inside can read the launcher's in /proc/1/cmdline. It returns the
+// area and what must be written back after the clone: on the host the launcher keeps its command
+// line.
+func replaceArgs(init bool) (area, own []byte) {
+	if !init {
+		return nil, nil
+	}
+	area = argvArea()
+	own = space(len(area))
+	copy(own, area)
+	clear(area)
+	copy(area, initName)
+	return area, own
 }
 
 // hintFork explains which limit of processes refuses a second one.

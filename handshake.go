@@ -129,15 +129,11 @@ func (l *launch) initFailed(r report) error {
 	return l.stepError(l.reported(r), syscall.Errno(r.value))
 }
 
-// reported returns the step of a report, whose index counts the child's steps, then the init's
-// and then the command's.
+// reported returns the step of a report, or nil.
 func (l *launch) reported(r report) *step {
-	p, i := l.childPlan(), int(r.index)
-	for _, steps := range [...][]*step{p.setup, p.pid1, p.command} {
-		if i >= 0 && i < len(steps) {
-			return steps[i]
-		}
-		i -= len(steps)
+	steps := l.childPlan().steps()
+	if i := int(r.index); i >= 0 && i < len(steps) {
+		return steps[i]
 	}
 	return nil
 }

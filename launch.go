@@ -307,6 +307,7 @@ func (l *launch) clone(s *step) error {
 		}
 	}
 	kinds, p := namespaces(c.rootless.on, c.net, c.group.version()), l.childPlan()
+	area, own := replaceArgs(c.init)
 	pid, pidfd, e := startChild(kinds, p, group, c.mask, &l.signals)
 	// The kernel releases a namespace some time after its last process has ended. The namespaces
 	// of the run that failed before the runtime may still be counted.
@@ -314,6 +315,7 @@ func (l *launch) clone(s *step) error {
 		sysSleep(10)
 		pid, pidfd, e = startChild(kinds, p, group, c.mask, &l.signals)
 	}
+	copy(area, own)
 	clonedEarly = early && e == 0
 	if e != 0 {
 		err := l.stepError(s, e).hinted(hintClone)

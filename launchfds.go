@@ -32,11 +32,6 @@ func (l *launch) open() error {
 	l.closing = add(l.closing, report)
 	l.parent, l.reports = pair[0], pipe[0]
 	l.fds.parent, l.fds.child, l.fds.report = pair[0], pair[1], report
-	if l.c.init {
-		if err := l.openTitle(); err != nil {
-			return err
-		}
-	}
 	if l.c.group.version() == 1 {
 		// The files can be opened only when the group exists. Their numbers are part of the plan,
 		// so the numbers are reserved here.
@@ -83,22 +78,6 @@ func (l *launch) reserve() (int, error) {
 	}
 	l.closing = add(l.closing, n)
 	return n, nil
-}
-
-// openTitle makes the file from which the init's new command line is read.
-func (l *launch) openTitle() error {
-	fd, e := sysMemfd("title")
-	if e != 0 {
-		return failedCall("memfd_create", "title", "MFD_CLOEXEC", e)
-	}
-	l.closing = add(l.closing, fd)
-	l.fds.title = fd
-	title := space(len(argvArea()))
-	copy(title, "tincan-init")
-	if _, e := sysPwrite(fd, stringOf(title), 0); e != 0 {
-		return failedCall("pwrite64", "", "TITLE", e)
-	}
-	return nil
 }
 
 // close closes a descriptor that closeAll would close otherwise.

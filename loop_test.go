@@ -19,7 +19,8 @@ var loopFunctions = []string{
 // stubFunctions are the functions through which a raw system call goes, down to the instruction.
 // They call nothing else: the test follows every call.
 var stubFunctions = []string{
-	"main.rawCall", // the linker's wrapper, and the instructions
+	"main.rawCall",     // the linker's wrapper, and the instructions
+	"main.cloneShared", // likewise
 }
 
 // instruction is a line of `go tool objdump`.
@@ -108,7 +109,7 @@ func withoutABI(s string) string { return strings.TrimSuffix(s, ".abi0") }
 // the child.
 func reachedFunctions(t *testing.T, bin string) map[string]*function {
 	t.Helper()
-	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.rawCall`)
+	all := disassemble(t, bin, `^main\.(launchChild|walk|fail|startMonitor|\(\*childPlan\)\.reap)$|main\.(rawCall|cloneShared)`)
 	todo := slices.Clone(loopFunctions)
 	seen := map[string]*function{}
 	for len(todo) > 0 {

@@ -216,9 +216,7 @@ func ids(c *config, d *fds) []*step {
 	}
 	steps = add(steps, setresuid(c.uid).because("the command's user id"))
 	steps = add(steps, prctl(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", name(int(unix.SIGKILL), "SIGKILL")).
-		because("again: a change of ids clears it (prctl(2))"))
-	steps = add(steps, writeBytes(fd(d.child, "SOCKET"), "\x01").
-		because("fails if the launcher died while the setting was cleared"))
+		because("again: a change of ids clears it (prctl(2)); if the launcher has died meanwhile, the command's read of SOCKET fails"))
 	return add(steps, prctl(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE", name(0, "SUID_DUMP_DISABLE")).
 		because("until execve this is a copy of the launcher: nobody inside may read its memory through /proc or ptrace"))
 }

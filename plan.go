@@ -303,7 +303,6 @@ type plan []*step
 type fds struct {
 	parent, child int  // the socket pair (step 7)
 	report        int  // the close-on-exec pipe
-	title         int  // the memory file whose text replaces the init's command line
 	step          int  // --step's socket, or 0
 	tty           int  // the controlling terminal
 	handOver      bool // the command gets the terminal

@@ -79,7 +79,7 @@ func mountPoints(y *layout) []*step {
 // --debug and --step, which are ordinary steps, so that the loop does not have to know about
 // them.
 func (l *launch) childPlan() *childPlan {
-	p := keep(childPlan{init: l.c.init, report: uintptr(l.fds.report), setup: grow([]*step(nil), len(l.plan))})
+	p := keep(childPlan{report: uintptr(l.fds.report), setup: grow([]*step(nil), len(l.plan))})
 	for _, s := range l.plan {
 		if !early {
 			for _, between := range l.before(s) {
@@ -87,6 +87,10 @@ func (l *launch) childPlan() *childPlan {
 			}
 		}
 		p.add(s)
+	}
+	p.base = int32(len(p.setup) + len(p.pid1))
+	if p.fork != nil {
+		p.base++
 	}
 	if l.c.recording != nil {
 		l.c.recording.marked(p.command)
@@ -98,6 +102,10 @@ func (l *launch) childPlan() *childPlan {
 func (p *childPlan) add(s *step) {
 	switch s.actor {
 	case child:
+		if s.kind == forks {
+			p.fork = s
+			return
+		}
 		p.setup = add(p.setup, s)
 	case pid1:
 		p.pid1 = add(p.pid1, s)

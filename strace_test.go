@@ -41,8 +41,8 @@ var constants = map[string]int64{
 	"PR_CAP_AMBIENT_CLEAR_ALL": unix.PR_CAP_AMBIENT_CLEAR_ALL, "SUID_DUMP_DISABLE": 0, "SIGKILL": int64(unix.SIGKILL),
 	"AF_INET": unix.AF_INET, "SOCK_DGRAM": unix.SOCK_DGRAM, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC, "IPPROTO_IP": unix.IPPROTO_IP,
 	"SIOCSIFFLAGS": unix.SIOCSIFFLAGS, "TIOCSPGRP": unix.TIOCSPGRP, "SECCOMP_SET_MODE_FILTER": unix.SECCOMP_SET_MODE_FILTER,
-	"child_stack=NULL, flags=SIGCHLD": int64(unix.SIGCHLD),
-	"LSM_ATTR_EXEC":                   101, // from the kernel's linux/lsm.h: x/sys lacks it; test/vm shows that a kernel agrees
+	"child_stack=STACK, flags=CLONE_VM|SIGCHLD": int64(unix.CLONE_VM | unix.SIGCHLD),
+	"LSM_ATTR_EXEC": 101, // from the kernel's linux/lsm.h: x/sys lacks it; test/vm shows that a kernel agrees
 }
 
 // value returns the value of A|B|0x10 or of a number. ok is false for any other text.
@@ -87,6 +87,12 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 			}
 			for i := range s.args {
 				a := arg{s.args[i], s.labels[i], keptOf(s, i)}
+				if s.kind == forks && i == 1 { // the stack: strace shows it before the flags, as part of their text
+					if a.p == nil || uintptr(a.p)%16 != 0 {
+						t.Errorf("%s: the stack is at %p, which is not aligned", s, a.p)
+					}
+					continue
+				}
 				if a.show == nil {
 					if a.n != 0 || a.p != nil || a.kept != nowhere {
 						t.Errorf("%s: argument %d is not 0, but is not in the text", s, i)
@@ -108,7 +114,7 @@ func TestStepsDoWhatTheirTextSays(t *testing.T) {
 	}
 	// These cannot be read back: descriptors, and memory that the launcher fills in.
 	for text := range opaque {
-		if !slices.Contains([]string{"ARGV", "LEN", "TITLE", "PARENT", "SOCKET", "REPORT-1", "REPORT+1", "TTY", "MEMORY", "PIDS", "CPU", "BLKIO", `"\1"`}, text) {
+		if !slices.Contains([]string{"PARENT", "SOCKET", "REPORT-1", "REPORT+1", "TTY", "MEMORY", "PIDS", "CPU", "BLKIO", `"\1"`}, text) {
 			t.Errorf("%s: the test cannot check this text", text)
 		}
 	}

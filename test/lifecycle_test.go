@@ -280,3 +280,29 @@ func TestPassFD(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandLines checks the command lines that ps(1) shows on the host. The launcher writes the
+// init's over its own for the moment of the clone.
+func TestCommandLines(t *testing.T) {
+	dir := tree(t)
+	for _, mode := range [][]string{nil, {"--debug"}, {"--no-init"}} { // before Go's runtime, and with it
+		r := start(t, job{args: append(append([]string{"run"}, mode...), "--hostname=of-the-launcher", "-m", dir, "--", "sh", "-c", "echo ready; cat", "", "last word")})
+		r.waitFor("ready")
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", r.pid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Join(r.c.Args, "\x00") + "\x00"; string(line) != want {
+			t.Errorf("%q: the launcher's command line is %q, want %q", mode, line, want)
+		}
+		r.closeInput()
+		if res := r.wait(); res.status != 0 {
+			t.Errorf("%q: %v", mode, res)
+		}
+	}
+	// A run that fails before the runtime is made again with it, with the same arguments.
+	refusedRun := tincan(t, "-m", dir, "--", "/nonesuch", "", "last word")
+	if !strings.Contains(refusedRun.err, `execve("/nonesuch", ["/nonesuch", "", "last word"]`) {
+		t.Errorf("the second attempt has other arguments: %v", refusedRun)
+	}
+}

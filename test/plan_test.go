@@ -234,8 +234,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // Names that stand for a descriptor, and for other values that the plan does not know.
 var (
-	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|IDMAP2?|OUT[012]|TITLE|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
-	unknown        = regexp.MustCompile(`ENVP|FILTER|ARGV|LEN|REPORT-1|REPORT\\\+1`)
+	descriptorName = regexp.MustCompile(`\b(SOCKET|PARENT|KEPT|TREE|PLACE|IDMAP2?|OUT[012]|TTY|MEMORY|PIDS|CPU|BLKIO)\b`)
+	unknown        = regexp.MustCompile(`ENVP|FILTER|STACK|REPORT-1|REPORT\\\+1`)
 )
 
 // matches reports whether a call is the plan's. known has the numbers that names have stood for.

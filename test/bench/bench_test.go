@@ -191,7 +191,7 @@ func TestStepsInC(t *testing.T) {
 	}{
 		{planStep{Number: 1, Actor: "child", Text: `mount("a,\")(", "/b", NULL, MS_REC|MS_BIND, NULL)`, Tolerated: "ENOENT"},
 			`STEP(1, ENOENT, mount, (long)("a,\")("), (long)("/b"), (long)(NULL), (long)(MS_REC|MS_BIND), (long)(NULL), 0L);`},
-		{planStep{Number: 2, Actor: "child", Keeps: true, Text: "clone(child_stack=NULL, flags=SIGCHLD)"}, "KEEP(2, 0, clone, (long)(SIGCHLD), 0L, 0L, 0L, 0L, 0L);"},
+		{planStep{Number: 2, Actor: "child", Text: "clone(child_stack=STACK, flags=CLONE_VM|SIGCHLD)"}, "FORK(2, CLONE_VM|SIGCHLD);"},
 		{planStep{Number: 3, Actor: "command", Text: `execve("/x", ["/x", "a b"], ENVP /* 3 vars */)`},
 			`STEP(3, 0, execve, (long)("/x"), (long)((char *[]){"/x", "a b", NULL}), (long)(ENVP), 0L, 0L, 0L);`},
 		{planStep{Number: 4, Actor: "host", Text: `write("/proc/PID/uid_map", "0 1 2\n")`}, `host_write(4, "/proc/PID/uid_map", "0 1 2\n");`},

@@ -158,7 +158,7 @@ func planHeader(plan []planStep, env []string, filter []byte) (string, error) {
 		actor string
 	}{
 		{"host_before(void)", plan[:clone], "host"},
-		{"child_steps(void)", plan, "child"},
+		{"child_steps(sigset_t *mask)", plan, "child"},
 		{"init_steps(void)", plan, "init"},
 		{"command_steps(sigset_t *mask)", plan, "command"},
 		{"host_between(void)", plan[clone+1 : last], "host"},

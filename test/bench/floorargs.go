@@ -18,6 +18,9 @@ func cStep(p planStep) (string, error) {
 	if p.Actor == "host" {
 		return hostStatement(p, call, args)
 	}
+	if call == "clone" {
+		return fmt.Sprintf("FORK(%d, %s);", p.Number, strings.TrimPrefix(args[1], "flags=")), nil
+	}
 	may := "0"
 	if p.Tolerated != "" {
 		may = p.Tolerated
@@ -101,10 +104,6 @@ func cArgument(call, a string) ([]string, error) {
 		return cast("mask") // the caller's mask, as in tincan
 	case strings.HasPrefix(a, "["):
 		return cast("&(int){" + strings.Trim(a, "[]") + "}")
-	case call == "clone" && strings.HasPrefix(a, "child_stack="):
-		return nil, nil // the raw call has the flags first
-	case call == "clone" && strings.HasPrefix(a, "flags="):
-		return cast(strings.TrimPrefix(a, "flags="))
 	}
 	return cast(a)
 }

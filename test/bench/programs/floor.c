@@ -50,12 +50,10 @@
 #define _LINUX_CAPABILITY_VERSION_3 0x20080522
 
 struct limit64 { uint64_t rlim_cur, rlim_max; };
-static int PARENT, SOCKET, REPORT, TITLE;
+static int PARENT, SOCKET, REPORT;
 static pid_t pid;
 static long KEPT, PLACE;
 #define TREE KEPT
-static char ARGV[sizeof "tincan-init"];
-#define LEN sizeof ARGV
 
 static pid_t launcher;
 static char byte;
@@ -77,17 +75,17 @@ static void fail(int number, const char *call)
 }
 
 /* With TIMED, each step's time is kept in memory that all three processes share, and
- * printed at the end: a step's number and nanoseconds. A fork's time is that of the
+ * printed at the end: a step's number and nanoseconds. A clone's time is that of the
  * parent. The last number is the time from the command's execve to the end. */
 #ifdef TIMED
-static long *times, before;
+static long *times;
 static long now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000L + t.tv_nsec;
 }
-#define BEGIN before = now()
+#define BEGIN long before = now()
 #define END(number) times[number] += now() - before
 #define EXECUTING times[STEPS + 2] = now()
 #else
@@ -108,12 +106,23 @@ static long now(void)
 	do { \
 		BEGIN; \
 		if ((KEPT = syscall(SYS_##name, __VA_ARGS__)) == -1 && errno != (may)) fail(number, #name); \
-		if (KEPT != 0) END(number); \
+		END(number); \
 	} while (0)
 #define PUT(number, may, name, ...) \
 	do { \
 		BEGIN; \
 		if ((PLACE = syscall(SYS_##name, __VA_ARGS__)) == -1) fail(number, #name); \
+		END(number); \
+	} while (0)
+
+/* The clone with CLONE_VM: the new process has a stack of its own, and calls becomes. */
+static char stack[16384];
+static pid_t COMMAND;
+static int becomes(void *mask);
+#define FORK(number, flags) \
+	do { \
+		BEGIN; \
+		if ((COMMAND = clone(becomes, stack + sizeof stack, flags, mask)) == -1) fail(number, "clone"); \
 		END(number); \
 	} while (0)
 
@@ -138,6 +147,12 @@ static void host_write(int number, const char *file, const char *text)
 
 #include "plan.h"
 
+static int becomes(void *mask)
+{
+	command_steps(mask);
+	_exit(125);
+}
+
 static void descriptors(void)
 {
 	int pair[2], report[2];
@@ -146,8 +161,6 @@ static void descriptors(void)
 	HOST(0, REPORT = fcntl(report[1], F_DUPFD_CLOEXEC, 10));
 	close(report[1]);
 	PARENT = pair[0], SOCKET = pair[1];
-	HOST(0, TITLE = memfd_create("title", MFD_CLOEXEC));
-	HOST(0, pwrite(TITLE, "tincan-init", sizeof ARGV, 0));
 }
 
 int main(void)
@@ -167,16 +180,15 @@ int main(void)
 	sigprocmask(SIG_SETMASK, &all, &mask);
 	HOST(CLONE_CALL, pid = syscall(SYS_clone3, &args, sizeof args));
 	if (pid == 0) {
-		child_steps();
-		if (HAS_INIT && KEPT != 0) {
-			pid_t who, first = KEPT;
+		child_steps(&mask);
+		if (HAS_INIT) {
+			pid_t who;
 			init_steps();
-			while ((who = wait4(-1, &status, 0, NULL)) != first)
+			while ((who = wait4(-1, &status, 0, NULL)) != COMMAND)
 				if (who < 0) _exit(125);
 			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 		}
-		command_steps(&mask);
-		_exit(125);
+		becomes(&mask);
 	}
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(SOCKET), close(REPORT);
