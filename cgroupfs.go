@@ -105,9 +105,15 @@ func findGroup(name string, l *limits) (group, error) {
 		err := g.planV2(l, controllers)
 		return g, err
 	}
-	mounts, err := v1Mounts()
+	own, err := ownGroups()
 	if err != nil {
 		return g, err
+	}
+	mounts := usualMounts(own)
+	if mounts == nil {
+		if mounts, err = v1Mounts(); err != nil {
+			return g, err
+		}
 	}
 	for _, controller := range required {
 		if mounts.of(controller) == nil {
@@ -118,7 +124,7 @@ func findGroup(name string, l *limits) (group, error) {
 			})
 		}
 	}
-	err = g.planV1(l, mounts)
+	err = g.planV1(l, mounts, own)
 	return g, err
 }
 

@@ -43,11 +43,7 @@ func v1Limit(l *limit) string {
 }
 
 // planV1 plans the files of version 1 for the limits, below the caller's own groups.
-func (g *group) planV1(l *limits, mounts v1Hierarchies) error {
-	own, err := ownGroups()
-	if err != nil {
-		return err
-	}
+func (g *group) planV1(l *limits, mounts v1Hierarchies, own groupPaths) error {
 	p := v1Planner{g, mounts, own}
 	p.use("memory")
 	p.add("memory", "memory.limit_in_bytes", v1Limit(&l.memory), "--memory", "limits the memory of all processes together; beyond it the kernel kills them")
@@ -147,6 +143,31 @@ func v1Mounts() (v1Hierarchies, error) {
 	return out, err
 }
 
+// usedV1 lists the controllers of version 1 that tincan uses if they exist.
+var usedV1 = [...]string{"memory", "pids", "cpu", "cpuset", "cpuacct", "blkio"}
+
+// usualMounts returns the hierarchies of the used controllers, if each of them is mounted with its
+// topmost group at its usual place, the names of its controllers below cgroupRoot. Otherwise, as in
+// another container, it returns nil. Asking for these places takes less time than reading
+// mountinfo, which is as long as the host has mounts.
+func usualMounts(own groupPaths) v1Hierarchies {
+	const topmostInode = 1 // of the first node of a hierarchy (fs/kernfs/dir.c, kernfs_create_root)
+	all := v1Hierarchies(grow([]v1Mount(nil), len(usedV1)))
+	for _, controller := range usedV1 {
+		together := own.together(controller)
+		if all.of(controller) != nil || !own.have(controller) {
+			continue
+		}
+		var st unix.Stat_t
+		point := text(cgroupRoot, "/", together)
+		if sysStat(point, &st) != 0 || st.Ino != topmostInode {
+			return nil
+		}
+		all = add(all, v1Mount{together, point, "/"})
+	}
+	return all
+}
+
 // groupPath is the group of a process in the hierarchy of these controllers. Version 2's
 // hierarchy has the controllers "".
 type groupPath struct{ controllers, path string }
@@ -171,6 +192,16 @@ func (all groupPaths) together(controller string) string {
 		}
 	}
 	return controller
+}
+
+// have reports whether a controller has a hierarchy of version 1.
+func (all groupPaths) have(controller string) bool {
+	for i := range all {
+		if listed(all[i].controllers, controller) {
+			return true
+		}
+	}
+	return false
 }
 
 // seenGroups mounts the container's own groups below /sys/fs/cgroup, under the names where

@@ -258,7 +258,7 @@ func fakeGroup(t *testing.T, name string, version int, f *runFlags) group {
 			t.Fatal(err)
 		}
 	}
-	if err := g.planV1(l, mounts); err != nil {
+	if err := g.planV1(l, mounts, own); err != nil {
 		t.Fatal(err)
 	}
 	for i := range g.parents {

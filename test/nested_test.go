@@ -3,6 +3,7 @@ package test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,5 +98,32 @@ func TestRootInChroot(t *testing.T) {
 	} {
 		r := job{before: inMountNS(t, first+enter), args: []string{"--no-cgroup", "--", "/bin/echo", "ran"}}.run(t)
 		refused(t, r, step, "chroot", "enter the directory with tincan -m")
+	}
+}
+
+// TestGroupAtTheRootOfAMount runs tincan where a hierarchy of version 1 is mounted at its usual
+// place, but shows only the caller's own group, as in other containers.
+func TestGroupAtTheRootOfAMount(t *testing.T) {
+	needRoot(t)
+	if onV2() {
+		t.Skip("version 2 of control groups has a single hierarchy")
+	}
+	needProgram(t, "unshare")
+	dir, name := tree(t), uniqueName()
+	noLeaks(t, dir)
+	group := filepath.Join(groupParents()["memory"], name)
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(group); err != nil {
+			t.Error(err)
+		}
+	})
+	script := `echo $$ >"$1/cgroup.procs" && mount --bind "$1" /sys/fs/cgroup/memory && shift && exec "$@"`
+	args := []string{"--hostname=" + name, "-m", dir, "--", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes"}
+	r := job{before: []string{"unshare", "-m", "sh", "-c", script, "sh", group}, args: args}.run(t)
+	if r.status != 0 || strings.TrimSpace(r.out) != "1073741824" {
+		t.Errorf("%v, want the default limit", r)
 	}
 }
