@@ -32,7 +32,7 @@
 //	calls.go           one constructor for each call
 //	strace.go          the text of a step
 //	signals.go         the launcher's signals
-//	clone.go           8: the loop, and the init that stays behind as PID 1; clone_*.s divides the two
+//	clone.go           8: the loop, and the init that stays behind as PID 1; clone_*.s makes the second clone
 //	mountinfo.go       the mounts that the kernel shows
 //
 // The host:
