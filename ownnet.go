@@ -39,9 +39,9 @@ func ports(c *config) []*step {
 		return nil
 	}
 	return list(
-		openWrite(portFile).because("the host's /proc shows this process the settings of its new network"),
+		openForWriting(portFile).because("the host's /proc shows this process the settings of its new network"),
 		writeBytes(kept(), "0").because("any user may open ports below 1024: no one else uses this network"),
-		openWrite(pingFile).because("its descriptor is closed with all others before the command starts"),
+		openForWriting(pingFile).because("its descriptor is closed with all others before the command starts"),
 		writeBytes(kept(), c.pingGroups()).because("any group may send echo requests, as ping(8) without capabilities does"),
 	)
 }
@@ -58,11 +58,6 @@ func (c *config) pingGroups() string {
 		}
 	}
 	return text(decimal(c.gid), " ", decimal(c.gid))
-}
-
-// openWrite opens a file for writing, and keeps the descriptor.
-func openWrite(file string) *step {
-	return call("openat", unix.SYS_OPENAT, atCwd(), cstring(file), name(unix.O_WRONLY|unix.O_CLOEXEC, "O_WRONLY|O_CLOEXEC")).keeping()
 }
 
 const hostsFile = "/etc/hosts"

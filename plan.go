@@ -152,7 +152,6 @@ type deed struct {
 	attr       uint64 // for a move_mount, whose file is the place in the container; for makesIdmap and opensPipe, its number
 }
 
-// call returns a step that makes a system call.
 // call returns the step that makes a system call. name is that of its man page, and nr its number.
 func call(name string, nr uintptr, args ...arg) *step {
 	s := one[step]()
